@@ -1,1 +1,2 @@
 //! native node
+pub mod transport;
