@@ -1,2 +1,3 @@
 //! native node
+pub mod config;
 pub mod transport;
