@@ -1,1 +1,5 @@
 //! protocol crate
+
+pub mod error;
+pub mod limits;
+pub mod proto;
