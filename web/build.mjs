@@ -1,12 +1,11 @@
-// Builds the page into dist/: index.html beside assets/ with hashed names, each with .br and .gz siblings.
-// Needs the engine in ../wasm-peer/js/wasm (made by `cargo xtask build-web`, which then runs this).
-// It does not know how the page is served; the relay embeds dist/ as it is.
+// Builds the page into dist/: index.html beside assets/ with hashed names.
+// Needs the engine in ../wasm-peer/js/wasm. `cargo xtask build-web` makes that first, runs this, and then
+// writes the compressed siblings. It does not know how the page is served; the relay embeds dist/ as it is.
 
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -19,6 +18,7 @@ for (const file of [WASM, here('../wasm-peer/js/wasm/warren_wasm.js')]) {
   process.exit(1);
 }
 
+rmSync(here('dist'), { recursive: true, force: true });
 mkdirSync(ASSETS, { recursive: true });
 const wasm = writeAsset('warren.wasm', readFileSync(WASM));
 const icon = writeAsset('icon.svg', readFileSync(here('src/icon.svg')));
@@ -26,7 +26,6 @@ const script = writeAsset('main.js', await bundle('src/main.ts', { WASM_URL: JSO
 const style = writeAsset('main.css', await bundle('src/styles/main.css'));
 
 writeFileSync(here('dist/index.html'), fillTemplate({ wasm, icon, script, style }));
-removeOthers([wasm, icon, script, style]);
 
 /** One file, no chunks: the page needs all of it before it can do anything. */
 async function bundle(entry, define = {}) {
@@ -44,28 +43,12 @@ async function bundle(entry, define = {}) {
   return result.outputFiles[0].contents;
 }
 
-/** Writes `name` with its content's hash in it; compresses only what was not compressed before. */
+/** Writes `name` with its content's hash in it, so that browsers may keep it for ever. Returns its address. */
 function writeAsset(name, bytes) {
-  const hash = createHash('sha256').update(bytes).digest('base64url').replaceAll(/[-_]/g, 'x').slice(0, 10);
+  const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
   const hashed = `${basename(name, extname(name))}.${hash}${extname(name)}`;
-  const path = `${ASSETS}/${hashed}`;
-  const complete = [path, `${path}.br`, `${path}.gz`].every((file) => existsSync(file));
-  if (!complete) {
-    writeFileSync(path, bytes);
-    writeFileSync(`${path}.br`, brotliCompressSync(bytes, brotliOptions(bytes.length)));
-    writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
-  }
+  writeFileSync(`${ASSETS}/${hashed}`, bytes);
   return `/assets/${hashed}`;
-}
-
-function brotliOptions(size) {
-  return {
-    params: {
-      [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
-      [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS,
-      [constants.BROTLI_PARAM_SIZE_HINT]: size,
-    },
-  };
 }
 
 function fillTemplate(names) {
@@ -74,11 +57,4 @@ function fillTemplate(names) {
     if (!(name in names)) throw new Error(`src/index.html asks for {{${name}}}, which the build does not make`);
     return names[name];
   });
-}
-
-function removeOthers(kept) {
-  const names = new Set(kept.map((path) => basename(path)));
-  for (const file of readdirSync(ASSETS)) {
-    if (!names.has(file.replace(/\.(br|gz)$/, ''))) rmSync(`${ASSETS}/${file}`);
-  }
 }
