@@ -10,5 +10,7 @@ pub mod join;
 pub mod key;
 pub mod record;
 
+pub use key::NetworkId;
+
 /// Wall-clock time in milliseconds since 1970-01-01T00:00:00Z.
 pub type Millis = u64;
