@@ -11,6 +11,7 @@ use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::timeout::TransportTimeout;
 use libp2p::core::transport::{DialOpts, ListenerId, TransportError, TransportEvent};
 use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, Transport};
@@ -29,9 +30,9 @@ pub(super) fn available() -> bool {
 }
 
 pub(super) fn transport(key: &Keypair) -> Connections {
-    Finishing(stock::Transport::new(stock::Config::new(key)))
+    let stock = Finishing(stock::Transport::new(stock::Config::new(key)));
+    TransportTimeout::new(stock, DIAL_DEADLINE)
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(Chunked::new(connection))))
-        .timeout(DIAL_DEADLINE)
         .boxed()
 }
 
