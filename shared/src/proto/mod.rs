@@ -6,9 +6,13 @@
 pub mod cbor;
 pub mod clock;
 pub mod envelope;
+pub mod gather;
+pub mod homes;
 pub mod join;
 pub mod key;
 pub mod record;
+
+pub use key::NetworkId;
 
 /// Wall-clock time in milliseconds since 1970-01-01T00:00:00Z.
 pub type Millis = u64;
