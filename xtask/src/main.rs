@@ -3,6 +3,7 @@
 mod arguments;
 mod chromium;
 mod commands;
+mod compress;
 mod counts;
 mod failure;
 mod fingerprint;

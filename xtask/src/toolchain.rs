@@ -110,7 +110,7 @@ fn has_standard_library(folder: &PathBuf) -> bool {
     entries.flatten().any(|entry| {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        name.starts_with("libstd-") && name.ends_with(".rlib")
+        (name == "libstd.rlib" || name.starts_with("libstd-")) && name.ends_with(".rlib")
     })
 }
 

@@ -1,8 +1,11 @@
 //! `build-web`: from Rust and TypeScript sources to the compressed files that the relay serves.
 //!
-//! Bundling, hashed names and compression are the page's own business (`web/build.mjs`).
+//! Bundling and hashed names are the business of the `build.mjs` scripts; compression is done here.
+
+use std::path::Path;
 
 use crate::arguments::Arguments;
+use crate::compress::{self, Effort};
 use crate::failure::{Failure, Result};
 use crate::fingerprint::{Fingerprint, Stamp};
 use crate::node::{self, Node};
@@ -35,29 +38,55 @@ pub fn build(workspace: &Workspace, what: WasmBuild) -> Result {
     wasm::build(workspace, toolchain, what)?;
     node.install(workspace, node::PACKAGE)?;
     node.install(workspace, node::PAGE)?;
+    package(workspace, &node)?;
+    page(workspace, &node, what)
+}
+
+fn package(workspace: &Workspace, node: &Node) -> Result {
+    let inputs = sources(workspace, node, &[node::PACKAGE])?;
     bundle(
         workspace,
-        &node,
+        node,
         "npm package: bundle",
         node::PACKAGE,
-        &[node::PACKAGE],
-    )?;
-    bundle(
-        workspace,
-        &node,
-        "page: bundle and compress",
-        node::PAGE,
-        &[node::PACKAGE, node::PAGE],
+        &inputs,
+        |_| Ok(()),
     )
 }
 
-/// Runs the `build.mjs` of a folder, which writes the folder's `dist`.
+fn page(workspace: &Workspace, node: &Node, what: WasmBuild) -> Result {
+    let effort = if what == WasmBuild::Release {
+        Effort::Best
+    } else {
+        Effort::Quick
+    };
+    let inputs =
+        sources(workspace, node, &[node::PACKAGE, node::PAGE])?.text(&format!("{effort:?}"));
+    bundle(
+        workspace,
+        node,
+        "page: bundle",
+        node::PAGE,
+        &inputs,
+        |dist| Step::run("page: compress", || compress::siblings(dist, effort)),
+    )
+}
+
+fn sources(workspace: &Workspace, node: &Node, folders: &[&str]) -> Result<Fingerprint> {
+    let start = Fingerprint::new(workspace).text(node.version());
+    folders
+        .iter()
+        .try_fold(start, |inputs, folder| inputs.path(&workspace.path(folder)))
+}
+
+/// Runs the `build.mjs` of a folder, which writes the folder's `dist`, and then what finishes that.
 fn bundle(
     workspace: &Workspace,
     node: &Node,
     name: &str,
     folder: &str,
-    sources: &[&str],
+    inputs: &Fingerprint,
+    finish: impl FnOnce(&Path) -> Result,
 ) -> Result {
     let script = format!("{folder}/build.mjs");
     if !workspace.path(&script).exists() {
@@ -66,21 +95,14 @@ fn bundle(
             format!("restore it with `git checkout -- {folder}`"),
         ));
     }
-    let mut inputs = Fingerprint::new(workspace).text(node.version());
-    for source in sources {
-        inputs = inputs.path(&workspace.path(source))?;
-    }
+    let dist = workspace.path(folder).join("dist");
     let stamp_name = format!("bundle-{}", folder.replace('/', "-"));
-    let stamp = Stamp::new(
-        workspace,
-        &stamp_name,
-        &inputs,
-        vec![workspace.path(folder).join("dist")],
-    );
+    let stamp = Stamp::new(workspace, &stamp_name, inputs, vec![dist.clone()]);
     if stamp.is_current() {
         Step::up_to_date(name);
         return Ok(());
     }
     run_logged(workspace, name, &mut node.script(workspace, &script), FIX)?;
+    finish(&dist)?;
     stamp.save()
 }
