@@ -1,1 +1,4 @@
 //! native node
+pub mod config;
+pub mod identity;
+pub mod transport;

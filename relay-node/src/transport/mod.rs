@@ -1,0 +1,3 @@
+//! Transports of the native node that libp2p does not bring along.
+
+pub mod ws;

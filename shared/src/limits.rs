@@ -1,0 +1,214 @@
+//! Every limit of the protocol in one table, each with the reason for its number.
+//!
+//! Knows numbers only. It does not know who enforces them: the code that parses, stores or sends does.
+
+use std::time::Duration;
+
+use crate::proto::Millis;
+
+/// One second in [`Millis`].
+pub const SECOND: Millis = 1_000;
+/// One minute in [`Millis`].
+pub const MINUTE: Millis = 60 * SECOND;
+/// One hour in [`Millis`].
+pub const HOUR: Millis = 60 * MINUTE;
+/// One day in [`Millis`].
+pub const DAY: Millis = 24 * HOUR;
+
+// Numbers and time
+
+/// Largest integer in any message: JavaScript keeps integers exact only up to 2⁵³−1.
+pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+/// Clock error tolerated in either direction: phones without time sync drift by minutes, not hours.
+pub const CLOCK_TOLERANCE: Millis = 10 * MINUTE;
+/// Longest life of a signed record: a year and a month of grace, so a forgotten record dies.
+pub const MAX_LIFETIME: Millis = 400 * DAY;
+/// Clocks remembered for the median: more relays than a peer ever talks to at once.
+pub const MAX_CLOCK_SAMPLES: usize = 32;
+/// A clock answer slower than this says too little about the time.
+pub const MAX_CLOCK_ROUND_TRIP: Millis = 30 * SECOND;
+
+// Values and envelopes
+
+/// Content of one stored value: fits a record and its framing into one 16 KiB WebRTC message.
+pub const MAX_CONTENT: usize = 8 * 1024;
+/// Payload of an envelope: the largest value with the few bytes of its CBOR head.
+pub const MAX_PAYLOAD: usize = MAX_CONTENT + 16;
+/// A whole envelope: payload, names, key and signature, with room to spare.
+pub const MAX_ENVELOPE: usize = 10 * 1024;
+/// A record's domain: one short word chosen by us.
+pub const MAX_DOMAIN: usize = 32;
+/// A record's label: holds a hex public key or a sentence, not content.
+pub const MAX_LABEL: usize = 128;
+/// A network id: it is part of every protocol name, which other implementations cap at 140 bytes.
+pub const MAX_NETWORK_ID: usize = 32;
+/// A namespace: typed by people, hashed before it travels.
+pub const MAX_NAMESPACE: usize = 128;
+/// Nesting of JSON values: readers in every language parse this without a deep stack.
+pub const MAX_JSON_DEPTH: usize = 64;
+
+// Peers and providers
+
+/// A peer id in bytes: an identity multihash of an Ed25519 key has 38, a SHA-256 one 34.
+pub const MAX_PEER_ID: usize = 64;
+/// One multiaddr: two certificate hashes, a circuit and two peer ids fit.
+pub const MAX_ADDRESS: usize = 256;
+/// Addresses in a peer record: several interfaces times our transports.
+pub const MAX_PEER_ADDRESSES: usize = 16;
+/// Relays, and mailboxes, in a peer record: a peer keeps two homes; eight leaves room.
+pub const MAX_PEER_RELAYS: usize = 8;
+/// Capabilities in a peer record: a list of features, not a description.
+pub const MAX_CAPABILITIES: usize = 16;
+/// One capability: a short token such as `relay` or `mailbox`.
+pub const MAX_CAPABILITY: usize = 64;
+/// Life of a peer record: a tab that vanished is forgotten within half an hour.
+pub const PEER_RECORD_LIFETIME: Millis = 30 * MINUTE;
+/// Life of the proof that a transport key runs for an author: one signature per day of use.
+pub const AUTHOR_PROOF_LIFETIME: Millis = DAY;
+/// Life of a provider entry: as for peer records; members renew at half of it.
+pub const PROVIDER_LIFETIME: Millis = 30 * MINUTE;
+/// Providers under one key: a room of a few hundred is found whole; more need no one list.
+pub const MAX_PROVIDERS_PER_KEY: usize = 256;
+/// Addresses of a provider: the direct one and the one over a relay; the rest is asked for.
+pub const MAX_PROVIDER_ADDRESSES: usize = 2;
+/// Entries of one network prefix under one key: one attacker's machines fill a quarter of it.
+pub const MAX_PROVIDERS_PER_PREFIX: usize = 64;
+/// Entries in one answer: 64 of the largest ones stay below a control message.
+pub const PROVIDER_PAGE: usize = 64;
+
+// Wire
+
+/// One control message: what a reader must be ready to buffer for a stranger.
+pub const MAX_FRAME: usize = 64 * 1024;
+/// Bytes of a frame's length prefix: 3 × 7 bits hold 64 KiB.
+pub const MAX_FRAME_PREFIX: usize = 3;
+
+// Reading
+
+/// Answers weighed in one read: twice the replication of Kademlia, with spares.
+pub const MAX_GATHERED: usize = 64;
+
+// Storing
+
+/// Immutable values, and signed records nobody renews, are forgotten this long after the last put.
+pub const RECORD_RETENTION: Millis = 48 * HOUR;
+/// Records in one store: at 10 KiB each about 1 GiB, what a small server can spare.
+pub const MAX_STORED_RECORDS: u64 = 100_000;
+/// Bytes of records in one store: see above.
+pub const MAX_STORED_BYTES: u64 = 1024 * 1024 * 1024;
+/// Signed records of one owner in one store: many labels, but not a store filled by one key.
+pub const MAX_RECORDS_PER_OWNER: u64 = 1_000;
+/// Keys with providers in one store: bounds the memory of announcements.
+pub const MAX_PROVIDER_KEYS: usize = 100_000;
+/// Provider entries in one store: at about 500 bytes each some 100 MiB.
+pub const MAX_STORED_PROVIDERS: u64 = 200_000;
+
+// Joining
+
+/// The text of a join document: a page reads it before it trusts anyone.
+pub const MAX_JOIN_TEXT: usize = 64 * 1024;
+/// Life of a join document: it survives a day in a cache or in a chat message.
+pub const JOIN_LIFETIME: Millis = DAY;
+/// Addresses of the relay in its join document: as in a peer record.
+pub const MAX_JOIN_ADDRESSES: usize = 16;
+/// Other relays named in a join document: enough to survive the loss of some.
+pub const MAX_JOIN_RELAYS: usize = 8;
+/// Addresses per other relay: its transports on one or two interfaces.
+pub const MAX_HINT_ADDRESSES: usize = 8;
+/// One address or URL as text: a multiaddr of 256 bytes in its longer textual form.
+pub const MAX_ADDRESS_TEXT: usize = 512;
+/// Witness keys in a join document: quorums beyond this are not usable by people.
+pub const MAX_WITNESSES: usize = 64;
+/// A software version string.
+pub const MAX_VERSION_TEXT: usize = 64;
+
+// Home relays
+
+/// Home relays a peer stays connected to: one may vanish without anyone noticing.
+pub const HOMES_WANTED: usize = 2;
+/// Dials at the first start, all at once: the fastest of three wins the race to join.
+pub const HOMES_FIRST_DIALS: usize = 3;
+/// Relays remembered as possible homes: hints come from strangers and are bounded.
+pub const MAX_KNOWN_HOMES: usize = 32;
+/// First wait before a lost home is tried again: shorter than a relay's restart.
+pub const HOME_RETRY_FIRST: Millis = 250;
+/// Longest wait while the user looks: leaves 3 s of the promised 5 s for the dial itself.
+pub const HOME_RETRY_VISIBLE: Millis = 2 * SECOND;
+/// Longest wait in a hidden tab: browsers wake it about once a minute anyway.
+pub const HOME_RETRY_HIDDEN: Millis = 30 * SECOND;
+/// WebRTC dials that go out beside the probes: a tab may open 500 peer connections in its life.
+pub const HOME_BLIND_DIAL: Millis = 3 * SECOND;
+/// A dial or probe without any answer counts as failed: the driver's own deadlines are shorter.
+pub const HOME_ATTEMPT_DEADLINE: Millis = 15 * SECOND;
+
+// ---- connections and protocols -----------------------------------------------------------------
+
+/// Connections of a tab or command-line peer: its homes, and the peers it talks to.
+pub const PEER_CONNECTIONS: u32 = 128;
+/// Connections of a relay: a few thousand tabs, below the usual limit of open files.
+pub const RELAY_CONNECTIONS: u32 = 8_192;
+/// Two transports raced, a circuit, and one to spare while a better path replaces a worse one.
+pub const CONNECTIONS_PER_PEER: u32 = 6;
+/// Handshakes under way: each costs a task and buffers before anybody has proven anything.
+pub const PENDING_CONNECTIONS: u32 = 512;
+/// A connection nobody uses is closed after this; homes are kept by their reservation.
+pub const IDLE_CONNECTION: Duration = Duration::from_secs(600);
+/// How long one address may take to be dialled and authenticated.
+pub const DIAL_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A store or a read at one node, disk included.
+pub const RECORD_DEADLINE: Duration = Duration::from_secs(8);
+/// Record requests under way on one connection.
+pub const RECORD_STREAMS: usize = 64;
+/// Record requests that a node works on at once, all peers together.
+pub const RECORD_TASKS: usize = 2_048;
+/// A command may do work at the other end before it answers.
+pub const RPC_DEADLINE: Duration = Duration::from_secs(30);
+/// Commands under way on one connection.
+pub const RPC_STREAMS: usize = 32;
+
+/// Nodes that hold each record.
+pub const REPLICATION: usize = 20;
+/// A walk to the closest nodes.
+pub const LOOKUP_DEADLINE: Duration = Duration::from_secs(10);
+/// How often the routing table looks for new neighbours by itself.
+pub const ROUTING_REFRESH: Duration = Duration::from_secs(300);
+/// Equal or newer answers that make a reader of a mutable record stop asking.
+pub const READ_QUORUM: usize = 5;
+/// Nodes asked at the same time for one record.
+pub const READ_PARALLEL: usize = 6;
+
+/// A chat message is at most 16 KiB; its envelope and encryption come on top.
+pub const MAX_GOSSIP: usize = 24 * 1024;
+
+// ---- circuit relay -----------------------------------------------------------------------------
+
+/// Peers that hold a place at one relay.
+pub const RELAY_RESERVATIONS: usize = 4_096;
+/// Tabs of one peer id while an old connection has not been noticed as dead.
+pub const RELAY_RESERVATIONS_PER_PEER: usize = 4;
+/// Renewed at half time by the client.
+pub const RESERVATION_LIFETIME: Duration = Duration::from_secs(3_600);
+/// Circuits open at once through one relay.
+pub const RELAY_CIRCUITS: usize = 4_096;
+/// Circuits that one peer opens at once.
+pub const RELAY_CIRCUITS_PER_PEER: usize = 128;
+/// A circuit lives this long: enough for signalling, chat and a patient fallback.
+pub const CIRCUIT_LIFETIME: Duration = Duration::from_secs(3_600);
+/// Bytes through one circuit.
+pub const CIRCUIT_BYTES: u64 = 64 * 1024 * 1024;
+/// New circuits and reservations of one peer.
+pub const CIRCUITS_PER_PEER_PER_MINUTE: u32 = 240;
+/// New circuits and reservations behind one address: a school or a company shares one.
+pub const CIRCUITS_PER_IP_PER_MINUTE: u32 = 6_000;
+
+// ---- the driver --------------------------------------------------------------------------------
+
+/// Commands waiting for the driver.
+pub const COMMAND_QUEUE: usize = 1_024;
+/// How long a home may take to show that it is alive after the machine slept.
+pub const SIGN_OF_LIFE: Duration = Duration::from_secs(3);
+/// Events waiting for one subscriber; the newest are dropped beyond, and the subscriber is told.
+pub const EVENT_QUEUE: usize = 1_024;
+/// At most five snapshots a second reach an application.
+pub const SNAPSHOT_EVERY: Duration = Duration::from_millis(200);

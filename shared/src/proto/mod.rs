@@ -1,0 +1,18 @@
+//! Pure protocol logic: bytes and events in, values and outputs out.
+//!
+//! Nothing here knows a clock, randomness, a socket or libp2p: time and seeds are arguments, so a
+//! whole network fits into a unit test and replays from a seed.
+
+pub mod cbor;
+pub mod clock;
+pub mod envelope;
+pub mod gather;
+pub mod homes;
+pub mod join;
+pub mod key;
+pub mod record;
+
+pub use key::NetworkId;
+
+/// Wall-clock time in milliseconds since 1970-01-01T00:00:00Z.
+pub type Millis = u64;

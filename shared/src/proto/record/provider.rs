@@ -1,0 +1,312 @@
+//! Providers of one key: who says to have, or to be interested in, something.
+//!
+//! Knows the quotas and the paging. Entries are hints: nothing here proves that the named peer
+//! agrees; whoever dials it authenticates it.
+
+use std::collections::BTreeMap;
+
+use minicbor::{Decode, Encode};
+
+use super::Refusal;
+use super::peer::bounded;
+use crate::limits::{
+    MAX_ADDRESS, MAX_PEER_ID, MAX_PROVIDER_ADDRESSES, MAX_PROVIDERS_PER_KEY,
+    MAX_PROVIDERS_PER_PREFIX, MAX_SAFE_INTEGER, PROVIDER_LIFETIME, PROVIDER_PAGE,
+};
+use crate::proto::{Millis, cbor};
+
+/// One provider, as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ProviderEntry {
+    /// Peer id in bytes.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub peer: Vec<u8>,
+    /// At most two multiaddrs in bytes.
+    #[cbor(n(1), with = "cbor::byte_lists")]
+    pub addresses: Vec<Vec<u8>>,
+    /// When the entry ends.
+    #[n(2)]
+    pub expires: Millis,
+}
+
+impl ProviderEntry {
+    /// Whether sizes and numbers are within the limits.
+    pub fn check(&self) -> Result<(), Refusal> {
+        bounded(std::slice::from_ref(&self.peer), 1, MAX_PEER_ID)?;
+        bounded(&self.addresses, MAX_PROVIDER_ADDRESSES, MAX_ADDRESS)?;
+        if self.expires > MAX_SAFE_INTEGER {
+            Err(Refusal::Malformed)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Where an announcement came from: the unit of the quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(flat)]
+pub enum Prefix {
+    /// An IPv4 /24.
+    #[n(0)]
+    V4(#[cbor(n(0), with = "minicbor::bytes")] [u8; 3]),
+    /// An IPv6 /48.
+    #[n(1)]
+    V6(#[cbor(n(0), with = "minicbor::bytes")] [u8; 6]),
+    /// A relay, by a hash of its peer id: its clients share one quota.
+    #[n(2)]
+    Relay(#[n(0)] u64),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+struct Slot {
+    #[n(0)]
+    entry: ProviderEntry,
+    #[n(1)]
+    prefix: Option<Prefix>,
+}
+
+/// The providers of one key, ordered by peer id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProviderSet {
+    slots: BTreeMap<Vec<u8>, Slot>,
+}
+
+impl ProviderSet {
+    /// No providers yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds or renews an entry. A life beyond 30 minutes is cut to that. `None` as prefix
+    /// (loopback) is exempt from the quota.
+    pub fn insert(
+        &mut self,
+        mut entry: ProviderEntry,
+        prefix: Option<Prefix>,
+        now: Millis,
+    ) -> Result<(), Refusal> {
+        entry.expires = entry.expires.min(now.saturating_add(PROVIDER_LIFETIME));
+        entry.check()?;
+        if entry.expires <= now {
+            return Err(Refusal::Expired);
+        }
+        self.sweep(now);
+        self.check_room(&entry.peer, prefix)?;
+        self.slots
+            .insert(entry.peer.clone(), Slot { entry, prefix });
+        Ok(())
+    }
+
+    fn check_room(&self, peer: &[u8], prefix: Option<Prefix>) -> Result<(), Refusal> {
+        let others = || {
+            self.slots
+                .iter()
+                .filter(|(known, _)| known.as_slice() != peer)
+        };
+        let neighbours = others().filter(|(_, slot)| slot.prefix == prefix).count();
+        let quota_used = prefix.is_some() && neighbours >= MAX_PROVIDERS_PER_PREFIX;
+        if quota_used || others().count() >= MAX_PROVIDERS_PER_KEY {
+            return Err(Refusal::Full);
+        }
+        Ok(())
+    }
+
+    /// Forgets a peer; whether it was there.
+    pub fn remove(&mut self, peer: &[u8]) -> bool {
+        self.slots.remove(peer).is_some()
+    }
+
+    /// The live entries after a peer id, and whether there are more.
+    pub fn page(&self, after: Option<&[u8]>, now: Millis) -> (Vec<ProviderEntry>, bool) {
+        let start = match after {
+            Some(peer) => std::ops::Bound::Excluded(peer),
+            None => std::ops::Bound::Unbounded,
+        };
+        let mut live = self
+            .slots
+            .range::<[u8], _>((start, std::ops::Bound::Unbounded))
+            .map(|(_, slot)| &slot.entry)
+            .filter(|entry| entry.expires > now);
+        let page = live.by_ref().take(PROVIDER_PAGE).cloned().collect();
+        (page, live.next().is_some())
+    }
+
+    /// Drops what has expired; how many.
+    pub fn sweep(&mut self, now: Millis) -> usize {
+        let before = self.slots.len();
+        self.slots.retain(|_, slot| slot.entry.expires > now);
+        before - self.slots.len()
+    }
+
+    /// Entries, expired ones not yet swept included.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// For storage.
+    pub fn encode(&self) -> Vec<u8> {
+        cbor::encode(&self.slots.values().cloned().collect::<Vec<_>>())
+    }
+
+    /// Reads what [`Self::encode`] wrote.
+    pub fn decode(bytes: &[u8]) -> Result<ProviderSet, Refusal> {
+        let slots: Vec<Slot> = cbor::decode(bytes)?;
+        if slots.len() > MAX_PROVIDERS_PER_KEY {
+            return Err(Refusal::Oversized);
+        }
+        slots.iter().try_for_each(|slot| slot.entry.check())?;
+        let slots = slots
+            .into_iter()
+            .map(|slot| (slot.entry.peer.clone(), slot))
+            .collect();
+        Ok(ProviderSet { slots })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::MINUTE;
+
+    const NOW: Millis = 1_700_000_000_000;
+
+    fn entry(number: u16, expires: Millis) -> ProviderEntry {
+        let peer = [vec![9; 36], number.to_be_bytes().to_vec()].concat();
+        ProviderEntry {
+            peer,
+            addresses: vec![vec![1; 40]],
+            expires,
+        }
+    }
+
+    fn full() -> ProviderSet {
+        let mut set = ProviderSet::new();
+        for number in 0..MAX_PROVIDERS_PER_KEY as u16 {
+            set.insert(entry(number, NOW + MINUTE), None, NOW).unwrap();
+        }
+        set
+    }
+
+    #[test]
+    fn pages_give_every_member_once() {
+        let set = full();
+        let (mut seen, mut after, mut more) = (Vec::new(), None, true);
+        while more {
+            let (page, rest) = set.page(after.as_deref(), NOW);
+            after = page.last().map(|entry| entry.peer.clone());
+            seen.extend(page);
+            more = rest;
+        }
+        assert_eq!(seen.len(), MAX_PROVIDERS_PER_KEY);
+        assert!(seen.windows(2).all(|pair| pair[0].peer < pair[1].peer));
+        assert_eq!(set.page(after.as_deref(), NOW), (vec![], false));
+    }
+
+    #[test]
+    fn a_full_set_renews_members_and_makes_room_by_expiry() {
+        let mut set = full();
+        assert_eq!(
+            set.insert(entry(999, NOW + MINUTE), None, NOW),
+            Err(Refusal::Full)
+        );
+        set.insert(entry(7, NOW + 2 * MINUTE), None, NOW).unwrap();
+        set.insert(entry(999, NOW + 2 * MINUTE), None, NOW + MINUTE)
+            .unwrap();
+        assert_eq!(set.len(), 2);
+    }
+
+    #[test]
+    fn one_prefix_gets_a_quarter() {
+        let mut set = ProviderSet::new();
+        let prefix = Some(Prefix::V4([203, 0, 113]));
+        for number in 0..MAX_PROVIDERS_PER_PREFIX as u16 {
+            set.insert(entry(number, NOW + MINUTE), prefix, NOW)
+                .unwrap();
+        }
+        assert_eq!(
+            set.insert(entry(500, NOW + MINUTE), prefix, NOW),
+            Err(Refusal::Full)
+        );
+        set.insert(entry(0, NOW + MINUTE), prefix, NOW).unwrap();
+        set.insert(entry(500, NOW + MINUTE), Some(Prefix::Relay(1)), NOW)
+            .unwrap();
+        set.insert(entry(501, NOW + MINUTE), None, NOW).unwrap();
+    }
+
+    #[test]
+    fn lives_are_cut_and_the_expired_never_shown() {
+        let mut set = ProviderSet::new();
+        assert_eq!(set.insert(entry(1, NOW), None, NOW), Err(Refusal::Expired));
+        set.insert(entry(1, u64::MAX), None, NOW).unwrap();
+        assert_eq!(set.page(None, NOW).0[0].expires, NOW + PROVIDER_LIFETIME);
+        assert!(set.page(None, NOW + PROVIDER_LIFETIME).0.is_empty());
+        assert_eq!(set.sweep(NOW + PROVIDER_LIFETIME), 1);
+        assert!(set.is_empty());
+    }
+
+    #[test]
+    fn sizes_are_checked() {
+        let mut set = ProviderSet::new();
+        let good = entry(1, NOW + MINUTE);
+        for (bad, why) in [
+            (
+                ProviderEntry {
+                    peer: vec![],
+                    ..good.clone()
+                },
+                Refusal::Malformed,
+            ),
+            (
+                ProviderEntry {
+                    peer: vec![0; 65],
+                    ..good.clone()
+                },
+                Refusal::Oversized,
+            ),
+            (
+                ProviderEntry {
+                    addresses: vec![vec![0; 257]],
+                    ..good.clone()
+                },
+                Refusal::Oversized,
+            ),
+            (
+                ProviderEntry {
+                    addresses: vec![vec![0]; 3],
+                    ..good.clone()
+                },
+                Refusal::Oversized,
+            ),
+            (
+                ProviderEntry {
+                    addresses: vec![vec![]],
+                    ..good.clone()
+                },
+                Refusal::Malformed,
+            ),
+        ] {
+            assert_eq!(set.insert(bad, None, NOW), Err(why));
+        }
+    }
+
+    #[test]
+    fn survives_storage() {
+        let mut set = full();
+        set.remove(&entry(0, 0).peer);
+        set.insert(
+            entry(800, NOW + MINUTE),
+            Some(Prefix::V6([1, 2, 3, 4, 5, 6])),
+            NOW,
+        )
+        .unwrap();
+        assert_eq!(ProviderSet::decode(&set.encode()).unwrap(), set);
+        assert_eq!(ProviderSet::decode(&[]), Err(Refusal::Malformed));
+    }
+}
