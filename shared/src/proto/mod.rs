@@ -6,6 +6,7 @@
 pub mod cbor;
 pub mod clock;
 pub mod envelope;
+pub mod gather;
 pub mod join;
 pub mod key;
 pub mod record;
