@@ -4,8 +4,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Result};
+use crate::logged::run_logged;
 use crate::machine;
-use crate::step::run_logged;
 use crate::workspace::Workspace;
 
 /// Names a browser to use instead of the one that would be found.

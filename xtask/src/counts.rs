@@ -1,10 +1,18 @@
 //! Reads from what test runners print how many tests passed and failed.
 //!
-//! Two dialects: libtest (`test result: …`) and Node's runner (`# pass 3`, `ℹ pass 3`), which our own
-//! runner for wasm speaks too.
+//! Each runner is read in its own dialect only: what a test prints itself must not be counted.
 
 use std::fmt::{self, Display};
 use std::ops::AddAssign;
+
+/// How a runner says what it counted.
+#[derive(Clone, Copy, Debug)]
+pub enum Dialect {
+    /// Rust's: `test result: ok. 12 passed; 0 failed; …`.
+    Libtest,
+    /// Node's: `# pass 3`, `ℹ pass 3`. Our own runner for wasm speaks it too.
+    Node,
+}
 
 /// How tests ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,8 +23,12 @@ pub struct Counts {
 
 impl Counts {
     /// Learns from one line; most lines say nothing about counts.
-    pub fn read_line(&mut self, line: &str) {
-        *self += libtest(line).or_else(|| node(line)).unwrap_or_default();
+    pub fn read_line(&mut self, dialect: Dialect, line: &str) {
+        let read = match dialect {
+            Dialect::Libtest => libtest(line),
+            Dialect::Node => node(line),
+        };
+        *self += read.unwrap_or_default();
     }
 
     /// What a runner counted, once it is known how the runner ended: one that broke has failed at least once.
@@ -79,9 +91,10 @@ fn node(line: &str) -> Option<Counts> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Counts {
+    fn read(dialect: Dialect, text: &str) -> Counts {
         let mut counts = Counts::default();
-        text.lines().for_each(|line| counts.read_line(line));
+        text.lines()
+            .for_each(|line| counts.read_line(dialect, line));
         counts
     }
 
@@ -91,7 +104,7 @@ mod tests {
             test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
             test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 4 filtered out; finished in 1.20s";
         assert_eq!(
-            read(text),
+            read(Dialect::Libtest, text),
             Counts {
                 passed: 15,
                 failed: 2
@@ -101,15 +114,17 @@ mod tests {
 
     #[test]
     fn both_reporters_of_node_are_read() {
+        let spec = "ℹ tests 4\nℹ suites 1\nℹ pass 3\nℹ fail 1\nℹ cancelled 0\nℹ duration_ms 12.5";
         assert_eq!(
-            read("ℹ tests 4\nℹ suites 1\nℹ pass 3\nℹ fail 1\nℹ cancelled 0\nℹ duration_ms 12.5"),
+            read(Dialect::Node, spec),
             Counts {
                 passed: 3,
                 failed: 1
             }
         );
+        let tap = "# tests 2\n# pass 1\n# fail 0\n# cancelled 1\n# skipped 7";
         assert_eq!(
-            read("# tests 2\n# pass 1\n# fail 0\n# cancelled 1\n# skipped 7"),
+            read(Dialect::Node, tap),
             Counts {
                 passed: 1,
                 failed: 1
@@ -120,7 +135,18 @@ mod tests {
     #[test]
     fn other_output_counts_nothing() {
         assert_eq!(
-            read("# pass along\nℹ passed 3\ntest result: unknown\n  # pass 9\n3 passed, 1 failed"),
+            read(
+                Dialect::Node,
+                "# pass along\nℹ passed 3\n  # pass 9\n3 passed, 1 failed"
+            ),
+            Counts::default()
+        );
+        assert_eq!(
+            read(Dialect::Node, "test result: ok. 12 passed; 0 failed;"),
+            Counts::default()
+        );
+        assert_eq!(
+            read(Dialect::Libtest, "test result: unknown\n# pass 3\nℹ fail 1"),
             Counts::default()
         );
     }

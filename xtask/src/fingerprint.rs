@@ -133,41 +133,25 @@ impl<'a> Stamp<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
-    /// A folder of this test run alone, removed at the end.
-    struct Scratch(PathBuf);
-
-    impl Scratch {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
-            fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-
-        fn hash(&self) -> String {
-            Fingerprint::new(&Workspace::at(&self.0))
-                .path(&self.0)
-                .unwrap()
-                .hex()
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+    fn hash(scratch: &Scratch) -> String {
+        Fingerprint::new(&scratch.workspace())
+            .path(scratch.path())
+            .unwrap()
+            .hex()
     }
 
     #[test]
     fn changes_with_content_and_name_but_not_with_generated_folders() {
         let scratch = Scratch::new("fingerprint");
-        fs::write(scratch.0.join("a"), "1").unwrap();
-        let first = scratch.hash();
-        fs::create_dir_all(scratch.0.join("dist")).unwrap();
-        fs::write(scratch.0.join("dist/x"), "built").unwrap();
-        assert_eq!(scratch.hash(), first);
-        fs::rename(scratch.0.join("a"), scratch.0.join("b")).unwrap();
-        assert_ne!(scratch.hash(), first);
+        fs::write(scratch.path().join("a"), "1").unwrap();
+        let first = hash(&scratch);
+        fs::create_dir_all(scratch.path().join("dist")).unwrap();
+        fs::write(scratch.path().join("dist/x"), "built").unwrap();
+        assert_eq!(hash(&scratch), first);
+        fs::rename(scratch.path().join("a"), scratch.path().join("b")).unwrap();
+        assert_ne!(hash(&scratch), first);
     }
 
     #[test]
@@ -183,8 +167,8 @@ mod tests {
     #[test]
     fn a_stamp_notices_changed_inputs_and_damaged_outputs() {
         let scratch = Scratch::new("stamp");
-        let workspace = Workspace::at(&scratch.0);
-        let output = scratch.0.join("out");
+        let workspace = scratch.workspace();
+        let output = scratch.path().join("out");
         fs::write(&output, "result").unwrap();
         let stamp = |setting: &str| {
             Stamp::new(

@@ -8,9 +8,12 @@ mod counts;
 mod failure;
 mod fingerprint;
 mod imports;
+mod logged;
 mod machine;
 mod node;
 mod relay;
+#[cfg(test)]
+mod scratch;
 mod step;
 mod suite;
 mod toolchain;

@@ -5,8 +5,9 @@ use std::process::Command;
 
 use crate::failure::{Failure, Result};
 use crate::fingerprint::{Fingerprint, Stamp};
+use crate::logged::run_logged;
 use crate::machine;
-use crate::step::{Step, run_logged};
+use crate::step::Step;
 use crate::workspace::Workspace;
 
 /// Folders with a package.json of their own, in the order in which they need each other.

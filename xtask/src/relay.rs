@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::failure::Result;
-use crate::step::run_logged;
+use crate::logged::run_logged;
 use crate::workspace::Workspace;
 
 /// Tells tests and benchmarks which binary to start.

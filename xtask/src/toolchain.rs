@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::failure::{Failure, Result};
+use crate::logged::run_logged;
 use crate::machine;
-use crate::step::run_logged;
 use crate::workspace::Workspace;
 
 pub const TARGET: &str = "wasm32-unknown-unknown";

@@ -12,7 +12,8 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::failure::{CHECK_DISK, OrFail, Result};
 use crate::fingerprint::{Fingerprint, Stamp};
 use crate::imports;
-use crate::step::{Step, run_logged};
+use crate::logged::run_logged;
+use crate::step::Step;
 use crate::toolchain::{TARGET, WasmToolchain};
 use crate::workspace::Workspace;
 

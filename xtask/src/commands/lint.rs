@@ -4,8 +4,8 @@ use std::process::Command;
 
 use crate::arguments::Arguments;
 use crate::failure::{Failure, Result};
+use crate::logged::run_logged;
 use crate::node::{self, Node};
-use crate::step::run_logged;
 use crate::toolchain::{TARGET, WasmToolchain};
 use crate::workspace::Workspace;
 

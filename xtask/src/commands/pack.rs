@@ -5,8 +5,8 @@ use std::fs;
 use crate::arguments::Arguments;
 use crate::commands::build_web;
 use crate::failure::{CHECK_DISK, OrFail, Result};
+use crate::logged::run_logged;
 use crate::node::{self, Node};
-use crate::step::run_logged;
 use crate::wasm::WasmBuild;
 use crate::workspace::Workspace;
 

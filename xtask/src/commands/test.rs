@@ -9,11 +9,11 @@ use std::process::{Command, ExitCode};
 use crate::arguments::Arguments;
 use crate::chromium;
 use crate::commands::build_web;
-use crate::counts::Counts;
+use crate::counts::{Counts, Dialect};
 use crate::failure::Result;
+use crate::logged::run_logged;
 use crate::node::{self, Node};
 use crate::relay;
-use crate::step::run_logged;
 use crate::suite;
 use crate::toolchain::WasmToolchain;
 use crate::wasm::{self, WasmBuild};
@@ -136,10 +136,10 @@ impl Session<'_> {
     fn cargo_test(&self, name: &str, packages: &[&str]) -> Result<Counts> {
         let mut cargo = self.workspace.command("cargo");
         cargo
-            .args(["test", "--quiet", "--locked", "--no-fail-fast"])
+            .args(["test", "--locked", "--no-fail-fast"])
             .args(packages);
         cargo.args(self.options.filter.as_deref());
-        suite::run(name, self.configure(&mut cargo))
+        suite::run(name, Dialect::Libtest, self.configure(&mut cargo))
     }
 
     fn wasm(&self) -> Result<Counts> {
@@ -147,7 +147,7 @@ impl Session<'_> {
         runner
             .arg(WasmBuild::SelfTest.output(self.workspace))
             .args(self.options.filter.as_deref());
-        suite::run("tests: wasm", self.configure(&mut runner))
+        suite::run("tests: wasm", Dialect::Node, self.configure(&mut runner))
     }
 
     /// Runs the `*.test.mjs` of a folder, one file after the other: two browsers at once disturb each other's timing.
@@ -167,7 +167,7 @@ impl Session<'_> {
         if let Some(browser) = browser {
             runner.env(chromium::VARIABLE, browser);
         }
-        suite::run(name, self.configure(runner.args(files)))
+        suite::run(name, Dialect::Node, self.configure(runner.args(files)))
     }
 
     fn configure<'c>(&self, command: &'c mut Command) -> &'c mut Command {
