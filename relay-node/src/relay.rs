@@ -24,11 +24,11 @@ use warren_shared::store::{RecordStore, StoreLimits};
 
 use crate::config::RelayConfig;
 use crate::fetch::Fetcher;
-use crate::http::{HttpServer, JoinText, ServerState};
+use crate::http::{HttpServer, HttpState, Provider};
 use crate::identity::DataDir;
-use crate::store::DiskStore;
 use crate::transport::webrtc::Certificate;
 use crate::transport::{connections, dialable, ws};
+use warren_shared::store::MemoryStore as DiskStore;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const JOIN_RETRY: Duration = Duration::from_secs(5);
@@ -53,16 +53,22 @@ impl Relay {
         let data = DataDir::open(&config.data_dir)?;
         let key = SigningKey::from_seed(data.identity(platform::entropy)?);
         let certificate = match config.udp.address() {
-            Some(_) => Some(Certificate::from_pem(&data.load_or_create("webrtc.pem", Certificate::generate)?)?),
+            Some(_) => Some(Certificate::from_pem(
+                &data.load_or_create("webrtc.pem", Certificate::generate)?,
+            )?),
             None => None,
         };
         let outside: SharedOutside = Arc::new(Fetcher);
-        let sources = Sources { join: config.join.clone(), bootstrap: config.bootstrap.clone(), network: config.network.clone() };
+        let sources = Sources {
+            join: config.join.clone(),
+            bootstrap: config.bootstrap.clone(),
+            network: config.network.clone(),
+        };
         let network = network(&data, &sources, &outside, &key).await?;
-        let store = Arc::new(DiskStore::open(&data.path().join("warren.redb"), StoreLimits::default())?);
+        let store = Arc::new(DiskStore::new(StoreLimits::default()));
 
         let http = match config.http.address() {
-            Some(address) => Some(HttpServer::bind(address, config.tls.as_ref()).await?),
+            Some(address) => Some(HttpServer::bind(address, config.tls.clone()).await?),
             None => None,
         };
         let bound = http.as_ref().map(HttpServer::local_addr);
@@ -76,25 +82,44 @@ impl Relay {
             listen: listen_addresses(&config, bound)?,
             external: Vec::new(),
             store: Some(store.clone() as Arc<dyn RecordStore>),
-            homes: HomesConfig { want: RELAY_HOMES, reserve: false, ..HomesConfig::default() },
+            homes: HomesConfig {
+                want: RELAY_HOMES,
+                reserve: false,
+            },
             outside: outside.clone(),
-            dialable,
+            dialable: Arc::new(dialable),
             ping_every: PING_EVERY,
             capabilities: vec!["relay".into(), "store".into()],
         })?;
         let addresses = all_listening(&node, expected(&config)).await?;
-        node.handle().declare(external(&addresses, &config.external_ip)).await?;
+        node.handle()
+            .declare(external(&addresses, &config.external_ip))
+            .await?;
         tokio::spawn(sweep(store.clone()));
-        let own_url = bound.map(|bound| url(&config, bound));
         let join = JoinState::default();
         tokio::spawn(keep_join_state(node.clone(), join.clone()));
         if !sources.is_empty() {
-            let known = Sources { network: Some(network), ..sources };
+            let known = Sources {
+                network: Some(network),
+                ..sources
+            };
             tokio::spawn(join_others(node.clone(), known, outside, key.clone()));
         }
-        let mut relay = Relay { node, http: bound, tls: config.tls.is_some(), store, stop_http: None, http_task: None, _data: data };
+        let mut relay = Relay {
+            node,
+            http: bound,
+            tls: config.tls.is_some(),
+            store,
+            stop_http: None,
+            http_task: None,
+            _data: data,
+        };
         if let Some(server) = http {
-            let state = ServerState { acceptor, join: join.text(relay.node.clone(), key, own_url), health: relay.health() };
+            let state = HttpState {
+                join: join.text(relay.node.clone(), key),
+                health: relay.health(),
+                websockets: Some(acceptor),
+            };
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
             relay.stop_http = Some(stop);
             relay.http_task = Some(tokio::spawn(server.serve(state, async move {
@@ -125,10 +150,13 @@ impl Relay {
         }))
     }
 
-    fn health(&self) -> Arc<dyn Fn() -> String + Send + Sync> {
+    fn health(&self) -> Provider {
         let peer = self.node.id().to_string();
         let network = self.node.network().to_string();
-        Arc::new(move || json!({"status": "ok", "peer": peer, "network": network, "now": platform::now()}).to_string())
+        Arc::new(move |_| {
+            json!({"status": "ok", "peer": peer, "network": network, "now": platform::now()})
+                .to_string()
+        })
     }
 
     /// Ends every connection and the HTTP server, and closes the store.
@@ -140,20 +168,31 @@ impl Relay {
         if let Some(task) = self.http_task.take() {
             let _ = tokio::time::timeout(Duration::from_secs(3), task).await;
         }
-        self.store.close().await;
     }
 }
 
 /// The network of this relay: as told, as stored, as its peers say, or a new one.
-async fn network(data: &DataDir, sources: &Sources, outside: &SharedOutside, key: &SigningKey) -> Result<NetworkId> {
+async fn network(
+    data: &DataDir,
+    sources: &Sources,
+    outside: &SharedOutside,
+    key: &SigningKey,
+) -> Result<NetworkId> {
     let stored = match data.load("network")? {
-        Some(bytes) => Some(String::from_utf8_lossy(&bytes).trim().parse::<NetworkId>()?),
+        Some(bytes) => Some(
+            String::from_utf8_lossy(&bytes)
+                .trim()
+                .parse::<NetworkId>()?,
+        ),
         None => None,
     };
     let network = match (stored, sources.network.clone(), sources.is_empty()) {
         (Some(stored), Some(wanted), _) if stored != wanted => {
-            return Err(Error::new(Code::WrongNetwork, format!("this data directory belongs to network {stored}, not to {wanted}"))
-                .with_remedy("leave --network out, or give another --data-dir"));
+            return Err(Error::new(
+                Code::WrongNetwork,
+                format!("this data directory belongs to network {stored}, not to {wanted}"),
+            )
+            .with_remedy("leave --network out, or give another --data-dir"));
         }
         (Some(stored), _, _) => return Ok(stored),
         (None, Some(wanted), _) => wanted,
@@ -171,14 +210,19 @@ async fn network(data: &DataDir, sources: &Sources, outside: &SharedOutside, key
 async fn join_others(node: Node, sources: Sources, outside: SharedOutside, key: SigningKey) {
     loop {
         let Ok(pair) = keypair(&key) else { return };
-        match sources.find(&outside, (|| connections(&key, None, None), pair)).await {
+        match sources
+            .find(&outside, (|| connections(&key, None, None), pair))
+            .await
+        {
             Ok(found) => {
                 for hint in found.hints {
                     let _ = node.learn(hint).await;
                 }
                 return;
             }
-            Err(error) => tracing::warn!(%error, remedy = error.remedy(), "no other relay to join yet"),
+            Err(error) => {
+                tracing::warn!(%error, remedy = error.remedy(), "no other relay to join yet")
+            }
         }
         tokio::time::sleep(JOIN_RETRY).await;
     }
@@ -200,12 +244,25 @@ fn listen_addresses(config: &RelayConfig, http: Option<SocketAddr>) -> Result<Ve
         all.push(ip(address.ip()).with(Protocol::Tcp(address.port())));
     }
     if let Some(address) = config.quic.address() {
-        all.push(ip(address.ip()).with(Protocol::Udp(address.port())).with(Protocol::QuicV1));
+        all.push(
+            ip(address.ip())
+                .with(Protocol::Udp(address.port()))
+                .with(Protocol::QuicV1),
+        );
     }
     if let Some(address) = config.udp.address() {
-        all.push(ip(address.ip()).with(Protocol::Udp(address.port())).with(Protocol::WebRTCDirect));
+        all.push(
+            ip(address.ip())
+                .with(Protocol::Udp(address.port()))
+                .with(Protocol::WebRTCDirect),
+        );
     }
-    for ip_address in http.map(|http| interfaces(http.ip())).transpose()?.into_iter().flatten() {
+    for ip_address in http
+        .map(|http| interfaces(http.ip()))
+        .transpose()?
+        .into_iter()
+        .flatten()
+    {
         let port = http.map_or(0, |http| http.port());
         let address = ip(ip_address).with(Protocol::Tcp(port));
         all.push(match config.tls {
@@ -222,9 +279,17 @@ fn interfaces(address: IpAddr) -> Result<Vec<IpAddr>> {
         return Ok(vec![address]);
     }
     let all = if_addrs::get_if_addrs().map_err(|error| {
-        Error::new(Code::Internal, "the machine's network interfaces cannot be listed").caused_by(error)
+        Error::new(
+            Code::Internal,
+            "the machine's network interfaces cannot be listed",
+        )
+        .caused_by(error)
     })?;
-    Ok(all.into_iter().map(|interface| interface.ip()).filter(|ip| ip.is_ipv4() || address.is_ipv6()).collect())
+    Ok(all
+        .into_iter()
+        .map(|interface| interface.ip())
+        .filter(|ip| ip.is_ipv4() || address.is_ipv6())
+        .collect())
 }
 
 fn ip(address: IpAddr) -> Multiaddr {
@@ -252,12 +317,21 @@ async fn all_listening(node: &Node, expected: Vec<Via>) -> Result<Vec<Multiaddr>
             Event::Snapshot(snapshot) => snapshot.addresses,
             _ => continue,
         };
-        let addresses: Vec<Multiaddr> = addresses.iter().filter_map(|text| text.parse().ok()).collect();
-        if expected.iter().all(|via| addresses.iter().any(|address| Via::of(address) == *via)) {
+        let addresses: Vec<Multiaddr> = addresses
+            .iter()
+            .filter_map(|text| text.parse().ok())
+            .collect();
+        if expected
+            .iter()
+            .all(|via| addresses.iter().any(|address| Via::of(address) == *via))
+        {
             return Ok(addresses);
         }
     }
-    Err(Error::new(Code::Closed, "the node stopped before it listened"))
+    Err(Error::new(
+        Code::Closed,
+        "the node stopped before it listened",
+    ))
 }
 
 /// The listening addresses as seen from outside, with the addresses that the operator declared.
@@ -267,21 +341,22 @@ fn external(listening: &[Multiaddr], declared: &[IpAddr]) -> Vec<Multiaddr> {
         .flat_map(|outside| {
             listening
                 .iter()
-                .filter(|address| ip_of(address).is_some_and(|inside| inside.is_ipv4() == outside.is_ipv4()))
-                .filter_map(|address| address.replace(0, |_| Some(match outside {
-                    IpAddr::V4(ip) => Protocol::Ip4(*ip),
-                    IpAddr::V6(ip) => Protocol::Ip6(*ip),
-                })))
+                .filter(|address| {
+                    ip_of(address).is_some_and(|inside| inside.is_ipv4() == outside.is_ipv4())
+                })
+                .filter_map(|address| {
+                    address.replace(0, |_| {
+                        Some(match outside {
+                            IpAddr::V4(ip) => Protocol::Ip4(*ip),
+                            IpAddr::V6(ip) => Protocol::Ip6(*ip),
+                        })
+                    })
+                })
         })
         .collect();
     all.sort();
     all.dedup();
     all
-}
-
-fn url(config: &RelayConfig, bound: SocketAddr) -> String {
-    let host = config.external_ip.first().copied().unwrap_or(bound.ip());
-    local_url(SocketAddr::new(host, bound.port()), config.tls.is_some())
 }
 
 fn local_url(address: SocketAddr, tls: bool) -> String {
@@ -298,7 +373,7 @@ fn local_url(address: SocketAddr, tls: bool) -> String {
 struct JoinState(Arc<RwLock<(Vec<String>, Vec<RelayHint>)>>);
 
 impl JoinState {
-    fn text(&self, node: Node, key: SigningKey, url: Option<String>) -> JoinText {
+    fn text(&self, node: Node, key: SigningKey) -> Provider {
         let state = self.0.clone();
         Arc::new(move |origin| {
             let (addresses, relays) = state.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -306,23 +381,35 @@ impl JoinState {
                 network: node.network().clone(),
                 peer: node.id().to_string(),
                 addresses,
-                http: origin.or_else(|| url.clone()),
+                http: Some(origin.http_url()),
                 stun: None,
                 witnesses: None,
                 relays,
                 version: env!("CARGO_PKG_VERSION").into(),
                 now: platform::now(),
             };
-            document.to_json(&key)
+            document.to_json(&key).unwrap_or_else(|error| {
+                tracing::error!(%error, "the join document cannot be signed");
+                "{}".into()
+            })
         })
     }
 }
 
 async fn keep_join_state(node: Node, state: JoinState) {
-    let Ok(mut events) = node.handle().events().await else { return };
+    let Ok(mut events) = node.handle().events().await else {
+        return;
+    };
     loop {
-        if let (Ok(snapshot), Ok(hints)) = (node.handle().snapshot().await, node.handle().relay_hints().await) {
-            let addresses = snapshot.addresses.into_iter().filter(|text| !text.contains("/p2p-circuit")).collect();
+        if let (Ok(snapshot), Ok(hints)) = (
+            node.handle().snapshot().await,
+            node.handle().relay_hints().await,
+        ) {
+            let addresses = snapshot
+                .addresses
+                .into_iter()
+                .filter(|text| !text.contains("/p2p-circuit"))
+                .collect();
             *state.0.write().unwrap_or_else(PoisonError::into_inner) = (addresses, hints);
         }
         // Addresses and relays change rarely; everything else that happens is passed over.

@@ -40,18 +40,24 @@ impl Outside for PageFetch {
             let _ = done.send(fetch(&host, &url, patience).await);
         });
         answer
-            .map(|answer| answer.unwrap_or_else(|_| Err(Error::new(Code::Cancelled, "the fetch was dropped"))))
+            .map(|answer| {
+                answer.unwrap_or_else(|_| Err(Error::new(Code::Cancelled, "the fetch was dropped")))
+            })
             .boxed()
     }
 }
 
 async fn fetch(host: &Host, url: &str, patience: Duration) -> Result<String> {
     let failed = |cause: JsValue| {
-        Error::new(Code::JoinFailed, format!("{url} could not be fetched")).caused_by(describe(&cause))
+        Error::new(Code::JoinFailed, format!("{url} could not be fetched"))
+            .caused_by(describe(&cause))
     };
-    let promise = host.fetch_text(url, patience.as_millis() as f64).map_err(failed)?;
+    let promise = host
+        .fetch_text(url, patience.as_millis() as f64)
+        .map_err(failed)?;
     let text = JsFuture::from(promise).await.map_err(failed)?;
-    text.as_string().ok_or_else(|| failed("the answer is not text".into()))
+    text.as_string()
+        .ok_or_else(|| failed("the answer is not text".into()))
 }
 
 /// The message of a JavaScript error, or the value as text.

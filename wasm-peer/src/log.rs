@@ -12,7 +12,9 @@ use web_sys::console;
 pub fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        std::panic::set_hook(Box::new(|info| console::error_1(&format!("warren: {info}").into())));
+        std::panic::set_hook(Box::new(|info| {
+            console::error_1(&format!("warren: {info}").into())
+        }));
         let _ = tracing::subscriber::set_global_default(Console);
     });
 }

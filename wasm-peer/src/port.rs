@@ -59,7 +59,11 @@ fn receive(session: &Session, port: &MessagePort, running: &Running, data: &JsVa
     let call = match serde_wasm_bindgen::from_value::<Call>(data.clone()) {
         Ok(call) => call,
         Err(error) => {
-            let error = Error::new(Code::InvalidArgument, "the engine does not understand this call").caused_by(error);
+            let error = Error::new(
+                Code::InvalidArgument,
+                "the engine does not understand this call",
+            )
+            .caused_by(error);
             return post(port, &Outgoing::Error { id, error });
         }
     };
@@ -110,6 +114,8 @@ fn post_event(port: &MessagePort, event: &Event) {
 }
 
 fn encode(value: &impl Serialize) -> JsValue {
-    let serializer = Serializer::new().serialize_maps_as_objects(true).serialize_missing_as_null(true);
+    let serializer = Serializer::new()
+        .serialize_maps_as_objects(true)
+        .serialize_missing_as_null(true);
     value.serialize(&serializer).unwrap_or(JsValue::NULL)
 }

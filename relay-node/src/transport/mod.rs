@@ -48,9 +48,12 @@ pub fn dialable(address: &Multiaddr) -> bool {
 
 fn resolving<T>(transport: T) -> Result<dns::tokio::Transport<T>> {
     dns::tokio::Transport::system(transport).map_err(|error| {
-        Error::new(Code::ConfigInvalid, "the system's DNS settings cannot be read")
-            .caused_by(error)
-            .with_remedy("check /etc/resolv.conf")
+        Error::new(
+            Code::ConfigInvalid,
+            "the system's DNS settings cannot be read",
+        )
+        .caused_by(error)
+        .with_remedy("check /etc/resolv.conf")
     })
 }
 

@@ -16,9 +16,11 @@ pub struct Certificate(stock::Certificate);
 impl Certificate {
     /// A new certificate, as PEM with its key.
     pub fn generate() -> Result<Vec<u8>> {
-        stock::Certificate::generate(&mut rand::thread_rng())
+        stock::Certificate::generate(&mut rand::rng())
             .map(|certificate| certificate.serialize_pem().into_bytes())
-            .map_err(|error| Error::new(Code::Internal, "no WebRTC certificate could be made").caused_by(error))
+            .map_err(|error| {
+                Error::new(Code::Internal, "no WebRTC certificate could be made").caused_by(error)
+            })
     }
 
     /// Reads what [`Certificate::generate`] made.
@@ -29,7 +31,8 @@ impl Certificate {
                 .with_remedy("restore webrtc.pem from a backup, or delete it: the relay's WebRTC address then changes")
         };
         let text = std::str::from_utf8(bytes).map_err(|error| damaged(error.to_string()))?;
-        let certificate = stock::Certificate::from_pem(text).map_err(|error| damaged(error.to_string()))?;
+        let certificate =
+            stock::Certificate::from_pem(text).map_err(|error| damaged(error.to_string()))?;
         Ok(Certificate(certificate))
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::net::{Event, HostHint};
 use crate::net::snapshot::Snapshot;
+use crate::net::{Event, HostHint};
 use crate::proto::Millis;
 
 /// A method and its parameters.
@@ -12,20 +12,52 @@ use crate::proto::Millis;
 #[serde(tag = "method", content = "params", rename_all = "camelCase")]
 pub enum Call {
     Start(StartParams),
-    DhtPut { value: WireValue },
+    DhtPut {
+        value: WireValue,
+    },
     #[serde(rename_all = "camelCase")]
-    DhtSet { label: String, value: WireValue, #[serde(default)] ttl_ms: Option<f64> },
-    DhtGet { key: String },
-    Provide { namespace: String },
-    Unprovide { namespace: String },
-    Find { namespace: String, #[serde(default)] limit: Option<f64> },
-    FindPeer { id: String },
-    Connect { target: String },
-    Disconnect { id: String },
-    Ping { id: String },
-    Call { id: String, method: String, #[serde(default)] params: serde_json::Value },
+    DhtSet {
+        label: String,
+        value: WireValue,
+        #[serde(default)]
+        ttl_ms: Option<f64>,
+    },
+    DhtGet {
+        key: String,
+    },
+    Provide {
+        namespace: String,
+    },
+    Unprovide {
+        namespace: String,
+    },
+    Find {
+        namespace: String,
+        #[serde(default)]
+        limit: Option<f64>,
+    },
+    FindPeer {
+        id: String,
+    },
+    Connect {
+        target: String,
+    },
+    Disconnect {
+        id: String,
+    },
+    Ping {
+        id: String,
+    },
+    Call {
+        id: String,
+        method: String,
+        #[serde(default)]
+        params: serde_json::Value,
+    },
     Snapshot {},
-    Hint { kind: Hint },
+    Hint {
+        kind: Hint,
+    },
     Close {},
 }
 
@@ -86,9 +118,18 @@ impl From<Hint> for HostHint {
 /// What the engine says.
 #[derive(Debug)]
 pub enum Outgoing {
-    Ok { id: f64, reply: Reply },
-    Error { id: f64, error: Error },
-    Item { id: f64, item: Found },
+    Ok {
+        id: f64,
+        reply: Reply,
+    },
+    Error {
+        id: f64,
+        error: Error,
+    },
+    Item {
+        id: f64,
+        item: Found,
+    },
     Event(Event),
     /// A snapshot with what only the session knows.
     Snapshot(Box<FullSnapshot>),
@@ -99,14 +140,31 @@ pub enum Outgoing {
 #[serde(untagged)]
 pub enum Reply {
     #[serde(rename_all = "camelCase")]
-    Started { id: String, author: String, network: Option<String> },
-    Put { key: String, stored: usize },
-    Set { key: String, seq: u64, stored: usize },
+    Started {
+        id: String,
+        author: String,
+        network: Option<String>,
+    },
+    Put {
+        key: String,
+        stored: usize,
+    },
+    Set {
+        key: String,
+        seq: u64,
+        stored: usize,
+    },
     Entry(Box<DhtEntry>),
-    Provided { expires: Millis },
+    Provided {
+        expires: Millis,
+    },
     Peer(Box<PeerView>),
-    Connected { id: String },
-    Ping { ms: u64 },
+    Connected {
+        id: String,
+    },
+    Ping {
+        ms: u64,
+    },
     Json(serde_json::Value),
     Snapshot(Box<FullSnapshot>),
     Nothing {},

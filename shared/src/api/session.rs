@@ -9,7 +9,9 @@ use futures::future::{BoxFuture, Either, Shared, select};
 use futures::{FutureExt, SinkExt, StreamExt};
 use libp2p::{Multiaddr, PeerId};
 
-use super::messages::{Call, DhtEntry, Found, FullSnapshot, Outgoing, PeerView, Reply, StartParams, WireValue};
+use super::messages::{
+    Call, DhtEntry, Found, FullSnapshot, Outgoing, PeerView, Reply, StartParams, WireValue,
+};
 use crate::error::{Code, Error, Result};
 use crate::net::address;
 use crate::net::discover::Sources;
@@ -70,7 +72,10 @@ impl Session {
     /// A session and everything it will say.
     pub fn new(surroundings: Surroundings) -> (Session, mpsc::Receiver<Outgoing>) {
         let (outgoing, receiver) = mpsc::channel(limits::EVENT_QUEUE);
-        let shared = Arc::new(SessionState { surroundings, started: Mutex::new(None) });
+        let shared = Arc::new(SessionState {
+            surroundings,
+            started: Mutex::new(None),
+        });
         (Session { shared, outgoing }, receiver)
     }
 
@@ -90,7 +95,10 @@ impl Session {
     async fn answer(&self, id: f64, call: Call) -> Result<Reply> {
         match call {
             Call::Start(params) => self.start(params),
-            Call::Snapshot {} => self.snapshot().await.map(|full| Reply::Snapshot(Box::new(full))),
+            Call::Snapshot {} => self
+                .snapshot()
+                .await
+                .map(|full| Reply::Snapshot(Box::new(full))),
             Call::Hint { kind } => self.hint(kind.into()).await,
             Call::Close {} => self.close().await,
             other => self.on_network(id, other).await,
@@ -102,22 +110,39 @@ impl Session {
         match call {
             Call::DhtPut { value } => {
                 let (key, report) = node.put(&value.into()).await?;
-                Ok(Reply::Put { key: key.to_string(), stored: report.stored })
+                Ok(Reply::Put {
+                    key: key.to_string(),
+                    stored: report.stored,
+                })
             }
-            Call::DhtSet { label, value, ttl_ms } => {
+            Call::DhtSet {
+                label,
+                value,
+                ttl_ms,
+            } => {
                 let lifetime = lifetime(ttl_ms)?;
                 let (key, seq, report) = node.set(&label, &value.into(), lifetime).await?;
-                Ok(Reply::Set { key: key.to_string(), seq, stored: report.stored })
+                Ok(Reply::Set {
+                    key: key.to_string(),
+                    seq,
+                    stored: report.stored,
+                })
             }
             Call::DhtGet { key } => {
                 let key: Key = key.parse()?;
                 Ok(Reply::Entry(Box::new(entry(key, node.get(key).await?)?)))
             }
-            Call::Provide { namespace } => Ok(Reply::Provided { expires: node.provide(&namespace).await? }),
-            Call::Unprovide { namespace } => node.unprovide(&namespace).await.map(|()| Reply::Nothing {}),
+            Call::Provide { namespace } => Ok(Reply::Provided {
+                expires: node.provide(&namespace).await?,
+            }),
+            Call::Unprovide { namespace } => {
+                node.unprovide(&namespace).await.map(|()| Reply::Nothing {})
+            }
             Call::Find { namespace, limit } => self.find(id, &node, &namespace, limit).await,
             Call::FindPeer { id } => find_peer(&node, &id).await,
-            Call::Connect { target } => Ok(Reply::Connected { id: node.connect(&target).await?.to_string() }),
+            Call::Connect { target } => Ok(Reply::Connected {
+                id: node.connect(&target).await?.to_string(),
+            }),
             Call::Disconnect { id } => {
                 node.handle().disconnect(parse_peer(&id)?).await?;
                 Ok(Reply::Nothing {})
@@ -125,11 +150,15 @@ impl Session {
             Call::Ping { id } => {
                 let route = node.route_to(parse_peer(&id)?).await?;
                 let rtt = node.handle().ping(route).await?;
-                Ok(Reply::Ping { ms: rtt.as_millis() as u64 })
+                Ok(Reply::Ping {
+                    ms: rtt.as_millis() as u64,
+                })
             }
             Call::Call { id, method, params } => {
                 let route = node.route_to(parse_peer(&id)?).await?;
-                Ok(Reply::Json(node.handle().call(route, &method, params).await?))
+                Ok(Reply::Json(
+                    node.handle().call(route, &method, params).await?,
+                ))
             }
             Call::Start(_) | Call::Snapshot {} | Call::Hint { .. } | Call::Close {} => {
                 Err(Error::new(Code::Internal, "this call needs no network"))
@@ -138,8 +167,17 @@ impl Session {
     }
 
     fn started(&self) -> Result<Started> {
-        let started = self.shared.started.lock().unwrap_or_else(PoisonError::into_inner);
-        started.clone().ok_or_else(|| Error::new(Code::Closed, "this peer has not been started, or has been closed"))
+        let started = self
+            .shared
+            .started
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        started.clone().ok_or_else(|| {
+            Error::new(
+                Code::Closed,
+                "this peer has not been started, or has been closed",
+            )
+        })
     }
 
     fn start(&self, params: StartParams) -> Result<Reply> {
@@ -157,9 +195,16 @@ impl Session {
             trouble: Arc::default(),
         };
         {
-            let mut slot = self.shared.started.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut slot = self
+                .shared
+                .started
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if slot.is_some() {
-                return Err(Error::new(Code::InvalidArgument, "this peer has been started already"));
+                return Err(Error::new(
+                    Code::InvalidArgument,
+                    "this peer has been started already",
+                ));
             }
             *slot = Some(started.clone());
         }
@@ -168,7 +213,10 @@ impl Session {
             author: started.author.clone(),
             network: sources.network.as_ref().map(ToString::to_string),
         };
-        platform::spawn(self.clone().boot(params, transport, author, sources, nudges, started, ready));
+        platform::spawn(
+            self.clone()
+                .boot(params, transport, author, sources, nudges, started, ready),
+        );
         Ok(reply)
     }
 
@@ -188,15 +236,21 @@ impl Session {
         let found = loop {
             let find = sources.find(
                 &self.shared.surroundings.outside,
-                (|| (self.shared.surroundings.connections)(&transport, &params.transports), match keypair(&transport) {
-                    Ok(pair) => pair,
-                    Err(error) => return self.warn(&error).await,
-                }),
+                (
+                    || (self.shared.surroundings.connections)(&transport, &params.transports),
+                    match keypair(&transport) {
+                        Ok(pair) => pair,
+                        Err(error) => return self.warn(&error).await,
+                    },
+                ),
             );
             match find.await {
                 Ok(found) => break found,
                 Err(error) => {
-                    *started.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                    *started
+                        .trouble
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
                     self.warn(&error).await;
                 }
             }
@@ -205,7 +259,12 @@ impl Session {
                 Either::Right((Some(_), _)) => wait = RETRY_FIRST,
                 Either::Left(_) => wait = (wait * 8 / 5).min(RETRY_LONGEST),
             }
-            let closed = self.shared.started.lock().unwrap_or_else(PoisonError::into_inner).is_none();
+            let closed = self
+                .shared
+                .started
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_none();
             if closed {
                 return;
             }
@@ -222,7 +281,13 @@ impl Session {
         }
     }
 
-    fn build(&self, params: &StartParams, transport: SigningKey, author: SigningKey, network: NetworkId) -> Result<Node> {
+    fn build(
+        &self,
+        params: &StartParams,
+        transport: SigningKey,
+        author: SigningKey,
+        network: NetworkId,
+    ) -> Result<Node> {
         let surroundings = &self.shared.surroundings;
         Node::start(NodeConfig {
             network,
@@ -242,7 +307,9 @@ impl Session {
     }
 
     async fn forward(&self, node: Node, started: Started) {
-        let Ok(mut events) = node.handle().events().await else { return };
+        let Ok(mut events) = node.handle().events().await else {
+            return;
+        };
         while let Some(event) = events.next().await {
             let message = match event {
                 Event::Snapshot(snapshot) => Outgoing::Snapshot(Box::new(started.full(*snapshot))),
@@ -272,8 +339,15 @@ impl Session {
         match within(JOIN_PATIENCE, wait).await {
             Some(Some(node)) => Ok(node),
             _ => {
-                let trouble = started.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let error = Error::new(Code::NotConnected, "this peer is not connected to any relay");
+                let trouble = started
+                    .trouble
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone();
+                let error = Error::new(
+                    Code::NotConnected,
+                    "this peer is not connected to any relay",
+                );
                 Err(match trouble {
                     Some(cause) => error.caused_by(cause),
                     None => error,
@@ -304,7 +378,12 @@ impl Session {
     }
 
     async fn close(&self) -> Result<Reply> {
-        let started = self.shared.started.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let started = self
+            .shared
+            .started
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(started) = started {
             let _ = started.nudge.clone().try_send(true);
             if let Some(node) = started.node.clone().now_or_never().flatten() {
@@ -314,11 +393,22 @@ impl Session {
         Ok(Reply::Nothing {})
     }
 
-    async fn find(&self, id: f64, node: &Node, namespace: &str, limit: Option<f64>) -> Result<Reply> {
+    async fn find(
+        &self,
+        id: f64,
+        node: &Node,
+        namespace: &str,
+        limit: Option<f64>,
+    ) -> Result<Reply> {
         let most = limit.map_or(usize::MAX, |limit| limit.max(0.0) as usize);
         for entry in node.find(namespace).await?.into_iter().take(most) {
-            let Ok(peer) = PeerId::from_bytes(&entry.peer) else { continue };
-            let item = Found { id: peer.to_string(), addresses: texts(entry.addresses) };
+            let Ok(peer) = PeerId::from_bytes(&entry.peer) else {
+                continue;
+            };
+            let item = Found {
+                id: peer.to_string(),
+                addresses: texts(entry.addresses),
+            };
             self.say(Outgoing::Item { id, item }).await;
         }
         Ok(Reply::Nothing {})
@@ -327,13 +417,21 @@ impl Session {
 
 impl Started {
     fn full(&self, snapshot: Snapshot) -> FullSnapshot {
-        FullSnapshot { snapshot, author: self.author.clone(), ephemeral: self.ephemeral }
+        FullSnapshot {
+            snapshot,
+            author: self.author.clone(),
+            ephemeral: self.ephemeral,
+        }
     }
 
     fn before_network(&self) -> Snapshot {
         Snapshot {
             state: "joining",
-            reason: self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            reason: self
+                .trouble
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
             id: self.id.to_string(),
             network: String::new(),
             addresses: Vec::new(),
@@ -349,7 +447,10 @@ impl Started {
 
 async fn find_peer(node: &Node, id: &str) -> Result<Reply> {
     let (record, expires) = node.find_peer(parse_peer(id)?).await?;
-    let relays = record.relays.iter().filter_map(|bytes| PeerId::from_bytes(bytes).ok());
+    let relays = record
+        .relays
+        .iter()
+        .filter_map(|bytes| PeerId::from_bytes(bytes).ok());
     Ok(Reply::Peer(Box::new(PeerView {
         id: id.to_owned(),
         addresses: texts(record.addresses),
@@ -404,18 +505,31 @@ fn texts(addresses: Vec<Vec<u8>>) -> Vec<String> {
 
 fn sources(params: &StartParams) -> Result<Sources> {
     let network = params.network.as_deref().map(str::parse).transpose()?;
-    let bootstrap = params.bootstrap.iter().map(|text| address::parse(text)).collect::<Result<_>>()?;
-    Ok(Sources { join: params.join.clone(), bootstrap, network })
+    let bootstrap = params
+        .bootstrap
+        .iter()
+        .map(|text| address::parse(text))
+        .collect::<Result<_>>()?;
+    Ok(Sources {
+        join: params.join.clone(),
+        bootstrap,
+        network,
+    })
 }
 
 fn seed(bytes: &[u8]) -> Result<[u8; 32]> {
-    bytes.try_into().map_err(|_| Error::new(Code::InvalidKey, "a seed has 32 bytes"))
+    bytes
+        .try_into()
+        .map_err(|_| Error::new(Code::InvalidKey, "a seed has 32 bytes"))
 }
 
 fn lifetime(ttl_ms: Option<f64>) -> Result<u64> {
     match ttl_ms.unwrap_or(DAY_MS) {
         ttl if ttl >= 1_000.0 && ttl <= limits::MAX_LIFETIME as f64 => Ok(ttl as u64),
-        _ => Err(Error::new(Code::InvalidArgument, "a lifetime is between one second and 400 days")),
+        _ => Err(Error::new(
+            Code::InvalidArgument,
+            "a lifetime is between one second and 400 days",
+        )),
     }
 }
 

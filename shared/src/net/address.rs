@@ -197,7 +197,10 @@ mod tests {
     fn a_page_url_says_where_its_websocket_is() {
         for (url, expected) in [
             ("http://127.0.0.1:8080", "/ip4/127.0.0.1/tcp/8080/ws"),
-            ("https://relay.example/x", "/dns/relay.example/tcp/443/tls/ws"),
+            (
+                "https://relay.example/x",
+                "/dns/relay.example/tcp/443/tls/ws",
+            ),
             ("http://[::1]:81/", "/ip6/::1/tcp/81/ws"),
         ] {
             assert_eq!(websocket_of(url).unwrap().to_string(), expected);

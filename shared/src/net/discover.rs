@@ -59,7 +59,11 @@ impl Sources {
     }
 
     /// Asks all sources at once; one good answer is enough, and without any the first failure is told.
-    pub async fn find(&self, outside: &SharedOutside, ask_address: impl AskAddress) -> Result<Found> {
+    pub async fn find(
+        &self,
+        outside: &SharedOutside,
+        ask_address: impl AskAddress,
+    ) -> Result<Found> {
         let documents = join_all(self.join.iter().map(|url| join_document(outside, url))).await;
         let mut network = self.network.clone();
         let mut hints = Vec::new();
@@ -88,28 +92,49 @@ impl Sources {
         match (network, hints.is_empty(), failure) {
             (Some(network), false, _) => Ok(Found { network, hints }),
             (_, _, Some(error)) => Err(error),
-            _ => Err(Error::new(Code::JoinFailed, "no relay was named to join through")),
+            _ => Err(Error::new(
+                Code::JoinFailed,
+                "no relay was named to join through",
+            )),
         }
     }
 
-    fn accept(&self, network: &mut Option<NetworkId>, document: JoinDocument) -> Result<Vec<RelayHint>> {
+    fn accept(
+        &self,
+        network: &mut Option<NetworkId>,
+        document: JoinDocument,
+    ) -> Result<Vec<RelayHint>> {
         let expected = network.get_or_insert_with(|| document.network.clone());
         if *expected != document.network {
             return Err(Error::new(
                 Code::WrongNetwork,
-                format!("{} belongs to network {}, not to {expected}", document.peer, document.network),
+                format!(
+                    "{} belongs to network {}, not to {expected}",
+                    document.peer, document.network
+                ),
             ));
         }
-        let own = RelayHint { peer: document.peer, addresses: document.addresses, http: document.http };
+        let own = RelayHint {
+            peer: document.peer,
+            addresses: document.addresses,
+            http: document.http,
+        };
         Ok(std::iter::once(own).chain(document.relays).collect())
     }
 
     fn bootstrap_hint(&self, address: &Multiaddr) -> Result<RelayHint> {
         let peer = peer_of(address).ok_or_else(|| {
-            Error::new(Code::InvalidAddress, format!("{address} does not end in a peer id"))
-                .with_remedy("add /p2p/ and the relay's peer id, which it prints when it starts")
+            Error::new(
+                Code::InvalidAddress,
+                format!("{address} does not end in a peer id"),
+            )
+            .with_remedy("add /p2p/ and the relay's peer id, which it prints when it starts")
         })?;
-        Ok(RelayHint { peer: peer.to_string(), addresses: vec![address.to_string()], http: None })
+        Ok(RelayHint {
+            peer: peer.to_string(),
+            addresses: vec![address.to_string()],
+            http: None,
+        })
     }
 }
 

@@ -178,7 +178,11 @@ impl Driver {
             }
             Command::Listen { address, reply } => {
                 let listening = self.swarm.listen_on(address.clone());
-                let _ = reply.send(listening.map(drop).map_err(|error| listen_error(&address, &error)));
+                let _ = reply.send(
+                    listening
+                        .map(drop)
+                        .map_err(|error| listen_error(&address, &error)),
+                );
             }
             Command::Close(_) => unreachable!("handled by the loop"),
         }
@@ -748,7 +752,10 @@ fn dial_error(error: &libp2p::swarm::DialError) -> Error {
 }
 
 /// Why an address cannot be listened on.
-pub(super) fn listen_error(address: &Multiaddr, error: &libp2p::TransportError<std::io::Error>) -> Error {
+pub(super) fn listen_error(
+    address: &Multiaddr,
+    error: &libp2p::TransportError<std::io::Error>,
+) -> Error {
     let kind = io_kind(error);
     let code = match kind {
         Some(std::io::ErrorKind::AddrInUse) => Code::PortInUse,
@@ -765,7 +772,9 @@ fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<std::io::ErrorKi
         if let Some(io) = error.downcast_ref::<std::io::Error>() {
             // A wrapped error says "other"; the innermost one knows.
             kind = Some(io.kind());
-            cause = io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static));
+            cause = io
+                .get_ref()
+                .map(|inner| inner as &(dyn std::error::Error + 'static));
         } else {
             cause = error.source();
         }

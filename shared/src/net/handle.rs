@@ -223,7 +223,8 @@ impl Handle {
 
     /// Starts to listen on one more address.
     pub async fn listen(&self, address: Multiaddr) -> Result<()> {
-        self.request(|reply| Command::Listen { address, reply }).await?
+        self.request(|reply| Command::Listen { address, reply })
+            .await?
     }
 
     /// Closes every connection and stops the driver; harmless when it has stopped.

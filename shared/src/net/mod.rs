@@ -28,6 +28,6 @@ mod table;
 pub use answers::{Method, SharedStore};
 pub use behaviour::Role;
 pub use client::{RecordClient, StoreReport};
-pub use keeper::Dialable;
 pub use handle::{Event, Handle, HostHint, Route};
+pub use keeper::Dialable;
 pub use node::{Node, NodeConfig};

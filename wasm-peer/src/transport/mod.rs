@@ -21,26 +21,37 @@ use warren_shared::proto::key::SigningKey;
 pub fn connections(key: &SigningKey, allowed: &[String]) -> Result<Connections> {
     let key = keypair(key)?;
     let wants = |name: &str| allowed.is_empty() || allowed.iter().any(|allowed| allowed == name);
-    let webrtc = (wants(Via::WebrtcDirect.as_str()) && webrtc::available()).then(|| webrtc::transport(&key));
-    let websocket = wants(Via::Websocket.as_str()).then(|| websocket::transport(&key)).transpose()?;
+    let webrtc =
+        (wants(Via::WebrtcDirect.as_str()) && webrtc::available()).then(|| webrtc::transport(&key));
+    let websocket = wants(Via::Websocket.as_str())
+        .then(|| websocket::transport(&key))
+        .transpose()?;
     match (websocket, webrtc) {
-        (Some(first), Some(second)) => {
-            Ok(OrTransport::new(first, second).map(|either, _| either.into_inner()).boxed())
-        }
+        (Some(first), Some(second)) => Ok(OrTransport::new(first, second)
+            .map(|either, _| either.into_inner())
+            .boxed()),
         (Some(only), None) | (None, Some(only)) => Ok(only),
-        (None, None) => Err(Error::new(Code::Unsupported, "none of the allowed transports exists in this browser")),
+        (None, None) => Err(Error::new(
+            Code::Unsupported,
+            "none of the allowed transports exists in this browser",
+        )),
     }
 }
 
 /// Which addresses this page may and should dial.
 pub fn dialable(params: &StartParams) -> Dialable {
     let allowed = params.transports.clone();
-    let secure_page = params.page_origin.as_deref().is_some_and(|origin| origin.starts_with("https:"));
+    let secure_page = params
+        .page_origin
+        .as_deref()
+        .is_some_and(|origin| origin.starts_with("https:"));
     let local_page = params.page_origin.as_deref().is_none_or(is_local_origin);
     Arc::new(move |address| {
         let via = Via::of(address);
         let known = match via {
-            Via::WebrtcDirect => address.iter().any(|part| matches!(part, Protocol::Certhash(_))),
+            Via::WebrtcDirect => address
+                .iter()
+                .any(|part| matches!(part, Protocol::Certhash(_))),
             // A page that came over TLS may not open plain WebSockets.
             Via::Websocket => !secure_page || is_encrypted(address),
             _ => false,
@@ -53,11 +64,18 @@ pub fn dialable(params: &StartParams) -> Dialable {
 }
 
 fn is_encrypted(address: &Multiaddr) -> bool {
-    address.iter().any(|part| matches!(part, Protocol::Tls | Protocol::Wss(_)))
+    address
+        .iter()
+        .any(|part| matches!(part, Protocol::Tls | Protocol::Wss(_)))
 }
 
 fn is_local_origin(origin: &str) -> bool {
     let host = origin.split("://").nth(1).unwrap_or(origin);
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host).trim_matches(['[', ']']);
-    host == "localhost" || host.ends_with(".localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+    let host = host
+        .rsplit_once(':')
+        .map_or(host, |(host, _)| host)
+        .trim_matches(['[', ']']);
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }

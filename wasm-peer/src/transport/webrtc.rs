@@ -11,6 +11,7 @@ use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::timeout::TransportTimeout;
 use libp2p::core::transport::{DialOpts, ListenerId, TransportError, TransportEvent};
 use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, Transport};
@@ -29,9 +30,9 @@ pub(super) fn available() -> bool {
 }
 
 pub(super) fn transport(key: &Keypair) -> Connections {
-    Finishing(stock::Transport::new(stock::Config::new(key)))
+    let stock = Finishing(stock::Transport::new(stock::Config::new(key)));
+    TransportTimeout::new(stock, DIAL_DEADLINE)
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(Chunked::new(connection))))
-        .timeout(DIAL_DEADLINE)
         .boxed()
 }
 
@@ -50,16 +51,29 @@ where
     type ListenerUpgrade = BoxFuture<'static, Result<Self::Output, Self::Error>>;
     type Dial = BoxFuture<'static, Result<Self::Output, Self::Error>>;
 
-    fn listen_on(&mut self, id: ListenerId, address: Multiaddr) -> Result<(), TransportError<Self::Error>> {
-        self.0.listen_on(id, address).map_err(|error| error.map(DialFailed::Stock))
+    fn listen_on(
+        &mut self,
+        id: ListenerId,
+        address: Multiaddr,
+    ) -> Result<(), TransportError<Self::Error>> {
+        self.0
+            .listen_on(id, address)
+            .map_err(|error| error.map(DialFailed::Stock))
     }
 
     fn remove_listener(&mut self, id: ListenerId) -> bool {
         self.0.remove_listener(id)
     }
 
-    fn dial(&mut self, address: Multiaddr, options: DialOpts) -> Result<Self::Dial, TransportError<Self::Error>> {
-        let dial = self.0.dial(address, options).map_err(|error| error.map(DialFailed::Stock))?;
+    fn dial(
+        &mut self,
+        address: Multiaddr,
+        options: DialOpts,
+    ) -> Result<Self::Dial, TransportError<Self::Error>> {
+        let dial = self
+            .0
+            .dial(address, options)
+            .map_err(|error| error.map(DialFailed::Stock))?;
         let (done, result) = oneshot::channel();
         platform::spawn(async move {
             let _ = done.send(dial.await);
@@ -88,4 +102,3 @@ enum DialFailed<E> {
     #[error("the dial was abandoned")]
     Abandoned,
 }
-
