@@ -188,7 +188,13 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
     if (name === 'snapshot') return this.#replace(toSnapshot(wire));
     const detail = withoutNulls(wire);
     if (name === 'state') this.#snapshot = { ...this.#snapshot, state: (detail as PeerEvents['state']).state };
+    if (name === 'warning') this.#noteTrouble(detail as PeerEvents['warning']);
     this.#tell(name, detail);
+  }
+
+  /** Before the first relay answers there are no snapshots, only warnings. */
+  #noteTrouble(warning: PeerEvents['warning']): void {
+    if (this.#snapshot.network === null) this.#snapshot = { ...this.#snapshot, reason: warning.message };
   }
 
   #replace(snapshot: Snapshot): void {

@@ -126,6 +126,9 @@ test('joined() waits for the state', async (t) => {
 
 test('joined() rejects with CLOSED, with the signal\'s reason, or with what was tried', async (t) => {
   const { engine, peer } = await start(t);
+  engine.emit('warning', { code: 'JOIN_FAILED', message: 'nobody answered', remedy: '' });
+  await settled(engine, peer);
+  await assert.rejects(peer.joined({ timeoutMs: 1 }), { code: 'TIMED_OUT', message: /nobody answered/ });
   const attempts = [{ transport: 'websocket', address: '/x', state: 'failed', reason: 'refused' }];
   const change = next(peer, 'snapshot');
   engine.emit('snapshot', snapshot('joining', { relays: [{ id: 'r', state: 'waiting', reserved: false, attempts }] }));
