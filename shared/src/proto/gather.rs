@@ -4,10 +4,10 @@
 //! that does not marks its sender as a liar. Does not ask anybody: the caller does, one answer of
 //! each node at a time.
 
+use super::Millis;
 use super::key::{Key, NetworkId, Space};
 use super::record::wire::Response;
 use super::record::{Decision, Record, Refusal, supersedes};
-use super::Millis;
 use crate::limits::MAX_GATHERED;
 
 /// What an answer was worth.

@@ -7,6 +7,7 @@ pub mod cbor;
 pub mod clock;
 pub mod envelope;
 pub mod gather;
+pub mod homes;
 pub mod join;
 pub mod key;
 pub mod record;
