@@ -1,16 +1,17 @@
-//! One relay as a possible home: its connection, its attempts and its timers.
+//! One relay as a possible home: its connection, its attempts and their timers.
 //!
 //! Knows when the next attempt is due and of what kind. Does not know the other homes, nor whether
 //! another connection is wanted at all.
 
-use super::prng::Prng;
+use super::reservation::Reservation;
 use super::{HomesConfig, Output};
 use crate::limits::{
-    HOME_ATTEMPT_DEADLINE, HOME_BLIND_DIAL, HOME_RESERVE_RETRY, HOME_RETRY_FIRST,
-    HOME_RETRY_HIDDEN, HOME_RETRY_VISIBLE, HOME_STABLE, HOME_UNWELCOME,
+    HOME_ATTEMPT_DEADLINE, HOME_BLIND_DIAL, HOME_RETRY_FIRST, HOME_RETRY_HIDDEN,
+    HOME_RETRY_VISIBLE, HOME_STABLE, HOME_UNWELCOME,
 };
 use crate::proto::Millis;
 use crate::proto::join::RelayHint;
+use crate::proto::prng::Prng;
 
 /// An attempt under way.
 #[derive(Clone, Copy, Debug)]
@@ -22,14 +23,6 @@ impl Attempt {
     fn deadline(self) -> Millis {
         self.started.saturating_add(HOME_ATTEMPT_DEADLINE)
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reservation {
-    None,
-    Asked { since: Millis },
-    Held,
-    Retry { at: Millis },
 }
 
 #[derive(Clone, Debug)]
@@ -52,7 +45,6 @@ pub(super) struct Home {
     direct: bool,
     next_blind: Millis,
     backoff: Millis,
-    reserve_backoff: Millis,
     dials: u32,
     /// Failed dials since, although the probe had answered.
     unwelcome: u32,
@@ -66,7 +58,7 @@ impl Home {
             hint,
             connected: None,
             last_connected: None,
-            reservation: Reservation::None,
+            reservation: Reservation::default(),
             failures: 0,
             dial: None,
             blind: None,
@@ -75,7 +67,6 @@ impl Home {
             direct: true,
             next_blind: now,
             backoff: HOME_RETRY_FIRST,
-            reserve_backoff: HOME_RESERVE_RETRY,
             dials: 0,
             unwelcome: 0,
             probe_works: false,
@@ -113,8 +104,7 @@ impl Home {
         let Some(since) = self.connected.take() else {
             return;
         };
-        self.reservation = Reservation::None;
-        self.reserve_backoff = HOME_RESERVE_RETRY;
+        self.reservation = Reservation::default();
         if now.saturating_sub(since) >= HOME_STABLE {
             self.try_at_once(now);
         } else {
@@ -288,49 +278,17 @@ impl Home {
         timers.min().unwrap_or(self.next)
     }
 
-    /// Whether it holds a reservation, or will soon.
-    pub fn holds(&self, now: Millis) -> bool {
-        match self.reservation {
-            Reservation::Held => true,
-            Reservation::Asked { since } => now < Attempt { started: since }.deadline(),
-            Reservation::None | Reservation::Retry { .. } => false,
-        }
-    }
-
-    /// Asks for a reservation, unless it holds one or was refused just now.
+    /// Asks for a reservation, unless it has one or was refused just now.
     pub fn reserve(&mut self, now: Millis) -> Option<Output> {
-        let refused = matches!(self.reservation, Reservation::Retry { at } if now < at);
-        if self.connected.is_none() || self.holds(now) || refused {
-            return None;
-        }
-        self.reservation = Reservation::Asked { since: now };
-        Some(Output::Reserve {
+        let asks = self.connected.is_some() && self.reservation.ask(now);
+        asks.then(|| Output::Reserve {
             peer: self.hint.peer.clone(),
         })
     }
 
     pub fn reserved(&mut self, ok: bool, now: Millis, prng: &mut Prng) {
-        if self.connected.is_none() {
-            return;
-        }
-        if ok {
-            self.reservation = Reservation::Held;
-            self.reserve_backoff = HOME_RESERVE_RETRY;
-            return;
-        }
-        let at = now.saturating_add(prng.jitter(self.reserve_backoff));
-        self.reservation = Reservation::Retry { at };
-        self.reserve_backoff = (self.reserve_backoff * 2).min(HOME_RETRY_HIDDEN);
-    }
-
-    /// When [`Self::reserve`] may have something to ask, given whether more are wanted.
-    pub fn reserve_wake(&self, now: Millis, wanted: bool) -> Option<Millis> {
-        match self.reservation {
-            Reservation::Asked { since } if wanted || self.holds(now) => {
-                Some(Attempt { started: since }.deadline())
-            }
-            Reservation::Retry { at } if wanted => Some(at),
-            _ => None,
+        if self.connected.is_some() {
+            self.reservation.answered(ok, now, prng);
         }
     }
 
@@ -348,10 +306,7 @@ impl Home {
             .into_iter()
             .flatten()
             .for_each(shift);
-        match &mut self.reservation {
-            Reservation::Asked { since: time } | Reservation::Retry { at: time } => shift(time),
-            Reservation::None | Reservation::Held => {}
-        }
+        self.reservation.shift_back(by);
     }
 }
 

@@ -5,9 +5,10 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use super::{HomeState, Homes, HomesConfig, Output, Prng};
+use super::{HomeState, Homes, HomesConfig, Output};
 use crate::proto::Millis;
 use crate::proto::join::RelayHint;
+use crate::proto::prng::Prng;
 
 /// Where every scenario begins.
 pub const START: Millis = 1_700_000_000_000;

@@ -1,4 +1,4 @@
-//! A tiny deterministic generator (SplitMix64) for jitter. Not for secrets.
+//! A tiny deterministic generator (SplitMix64) for jitter and simulations. Never for secrets.
 
 /// Pseudo-random numbers from a seed.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ impl Prng {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -20,7 +20,7 @@ impl Prng {
 
     /// A number below `bound`, which must not be zero.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.next_u64() % bound
     }
 
     /// A duration within 20 % of `around`.
