@@ -1,4 +1,12 @@
-//! native node
+//! The native Warren node as a library: the relay, its command-line peers, and what they stand on.
+//! The binary `warren` is a thin `main` around [`cli`], and tests run the same parts in-process.
+
+pub mod cli;
 pub mod config;
+pub mod fetch;
+pub mod http;
 pub mod identity;
+pub mod peer;
+pub mod relay;
+pub mod tls;
 pub mod transport;

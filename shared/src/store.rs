@@ -1,60 +1,138 @@
-//! Where records and provider entries are kept: the trait, and an implementation in memory.
+//! Where a node keeps records and providers: the trait of all back ends, and their common rules.
 //!
-//! Every back end makes the same decisions; `conformance` holds them to it. No clock in here.
+//! Knows what a store promises. It never validates: only a [`Record`] that was validated can be
+//! put. It reads no clock: `now` is an argument everywhere.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+pub mod conformance;
+mod memory;
+
+pub use memory::MemoryStore;
+
+use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::limits;
+use crate::error::{Code, Error};
+use crate::limits::{
+    CLOCK_TOLERANCE, MAX_PROVIDER_KEYS, MAX_RECORDS_PER_OWNER, MAX_STORED_BYTES,
+    MAX_STORED_PROVIDERS, MAX_STORED_RECORDS, RECORD_RETENTION,
+};
 use crate::proto::Millis;
-use crate::proto::key::{Key, PublicKey};
-use crate::proto::record::provider::{Prefix, ProviderEntry, ProviderSet};
-use crate::proto::record::{Decision, Record, Refusal, supersedes};
+use crate::proto::key::Key;
+use crate::proto::record::{Prefix, ProviderEntry, Record, Refusal};
 
-/// What became of a record.
+/// A record with its times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The record.
+    pub record: Record,
+    /// When it was last put.
+    pub received: Millis,
+    /// When the store forgets it.
+    pub expires: Millis,
+}
+
+impl Stored {
+    /// A record as it is to be stored, or the refusal when its time is over.
+    pub fn new(record: Record, now: Millis) -> Result<Stored, StoreError> {
+        let expires = keep_until(&record, now);
+        if expires <= now {
+            return Err(StoreError::Expired);
+        }
+        Ok(Stored {
+            record,
+            received: now,
+            expires,
+        })
+    }
+}
+
+/// Until when a record put at `received` is kept: 48 h, or until a signed record has expired
+/// beyond doubt (readers tolerate the same ten minutes). Each put of it begins anew.
+pub fn keep_until(record: &Record, received: Millis) -> Millis {
+    let retention = received.saturating_add(RECORD_RETENTION);
+    match record.expires() {
+        Some(expires) => retention.min(expires.saturating_add(CLOCK_TOLERANCE)),
+        None => retention,
+    }
+}
+
+/// What became of a put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is stored durably.
+    /// It is stored now.
     Stored,
-    /// It was there already; its life is extended.
+    /// It was stored already; its retention begins anew.
     Same,
-    /// A newer one is there, and comes back.
+    /// A newer record is stored: this one.
     Older(Vec<u8>),
 }
 
-/// Why a store did not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a store could not do its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
-    /// A limit is reached.
-    #[error("the store is full")]
+    /// A limit of the store is reached.
     Full,
-    /// The back end failed.
-    #[error("{0}")]
+    /// The record's time is over.
+    Expired,
+    /// The medium failed; the text says how.
     Failed(String),
 }
 
-/// Why a provider was not listed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnnounceError {
-    /// The entry breaks a rule.
-    #[error("refused: {0}")]
-    Refused(Refusal),
-    /// The back end failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::Full => f.write_str("the store has no room"),
+            StoreError::Expired => f.write_str("the record has expired"),
+            StoreError::Failed(cause) => write!(f, "the store failed: {cause}"),
+        }
+    }
 }
 
-/// How much is stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct StoreStats {
-    /// Records.
-    pub records: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Provider entries.
-    pub providers: u64,
+impl std::error::Error for StoreError {}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Error {
+        match error {
+            StoreError::Full => Refusal::Full.into(),
+            StoreError::Expired => Refusal::Expired.into(),
+            StoreError::Failed(cause) => {
+                Error::new(Code::StorageFailed, "the store failed").caused_by(cause)
+            }
+        }
+    }
+}
+
+/// Why an announcement was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnnounceError {
+    /// The entry breaks a rule or a quota.
+    Refused(Refusal),
+    /// The store could not do its work.
+    Store(StoreError),
+}
+
+impl fmt::Display for AnnounceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AnnounceError::Refused(why) => why.fmt(f),
+            AnnounceError::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AnnounceError {}
+
+impl From<Refusal> for AnnounceError {
+    fn from(why: Refusal) -> Self {
+        AnnounceError::Refused(why)
+    }
+}
+
+impl From<StoreError> for AnnounceError {
+    fn from(error: StoreError) -> Self {
+        AnnounceError::Store(error)
+    }
 }
 
 /// What a sweep removed.
@@ -66,35 +144,56 @@ pub struct Swept {
     pub providers: u64,
 }
 
-/// How much may be stored.
-#[derive(Clone, Copy, Debug)]
-pub struct StoreLimits {
+/// What a store holds, including what has expired since the last sweep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreStats {
     /// Records.
     pub records: u64,
-    /// Their bytes.
+    /// Bytes of those records.
     pub bytes: u64,
-    /// Records of one owner.
-    pub per_owner: u64,
+    /// Provider entries.
+    pub providers: u64,
+}
+
+/// How much a store takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// Records.
+    pub max_records: u64,
+    /// Bytes of all records.
+    pub max_bytes: u64,
+    /// Signed records of one owner.
+    pub max_per_owner: u64,
+    /// Keys with providers.
+    pub max_provider_keys: u64,
+    /// Provider entries of all keys.
+    pub max_providers: u64,
 }
 
 impl Default for StoreLimits {
     fn default() -> Self {
         StoreLimits {
-            records: limits::MAX_STORED_RECORDS,
-            bytes: limits::MAX_STORED_BYTES,
-            per_owner: limits::MAX_RECORDS_PER_OWNER,
+            max_records: MAX_STORED_RECORDS,
+            max_bytes: MAX_STORED_BYTES,
+            max_per_owner: MAX_RECORDS_PER_OWNER,
+            max_provider_keys: MAX_PROVIDER_KEYS as u64,
+            max_providers: MAX_STORED_PROVIDERS,
         }
     }
 }
 
-/// A place for records and provider entries. What returns has happened durably.
+/// A back end. Every method is atomic, and methods may run concurrently.
 #[async_trait]
 pub trait RecordStore: Send + Sync + 'static {
-    /// Stores a verified record unless a newer one is there.
+    /// Keeps the record if it wins over the one that is there. Durable when it returns.
     async fn put(&self, record: Record, now: Millis) -> Result<Outcome, StoreError>;
-    /// The record at a key, unless it has expired.
+
+    /// The live record of a key.
     async fn get(&self, key: Key, now: Millis) -> Result<Option<Record>, StoreError>;
-    /// Lists a provider.
+
+    /// Lists a provider, under the quotas of
+    /// [`ProviderSet`](crate::proto::record::ProviderSet). Need not be durable: the provider
+    /// renews it.
     async fn announce(
         &self,
         key: Key,
@@ -102,169 +201,31 @@ pub trait RecordStore: Send + Sync + 'static {
         prefix: Option<Prefix>,
         now: Millis,
     ) -> Result<(), AnnounceError>;
-    /// Takes a provider off the list.
+
+    /// Forgets a provider; also when there is none.
     async fn withdraw(&self, key: Key, peer: &[u8]) -> Result<(), StoreError>;
-    /// A page of providers after a peer id, and whether there are more.
+
+    /// A page of live providers after a peer id, and whether there are more.
     async fn providers(
         &self,
         key: Key,
         after: Option<Vec<u8>>,
         now: Millis,
     ) -> Result<(Vec<ProviderEntry>, bool), StoreError>;
+
     /// Removes what has expired.
     async fn sweep(&self, now: Millis) -> Result<Swept, StoreError>;
-    /// Counts what is there.
+
+    /// What it holds.
     async fn stats(&self) -> Result<StoreStats, StoreError>;
 }
 
-/// When a store may forget a record.
-pub fn kept_until(record: &Record, now: Millis) -> Millis {
-    let longest = now.saturating_add(limits::RECORD_RETENTION);
-    record
-        .expires()
-        .map_or(longest, |expires| expires.min(longest))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Whose quota a record counts against.
-pub fn owner_of(record: &Record) -> Option<PublicKey> {
-    match record {
-        Record::Value(_) => None,
-        Record::Signed(envelope) => Some(envelope.body().key),
-    }
-}
-
-/// Keeps everything in memory.
-#[derive(Default)]
-pub struct MemoryStore {
-    limits: StoreLimits,
-    inner: Mutex<Inner>,
-}
-
-#[derive(Default)]
-struct Inner {
-    records: BTreeMap<Key, (Record, Millis)>,
-    providers: BTreeMap<Key, ProviderSet>,
-}
-
-impl MemoryStore {
-    /// With limits of its own.
-    pub fn new(limits: StoreLimits) -> Self {
-        MemoryStore {
-            limits,
-            inner: Mutex::default(),
-        }
-    }
-
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn has_room(&self, inner: &Inner, record: &Record) -> bool {
-        let bytes: u64 = inner
-            .records
-            .values()
-            .map(|(record, _)| record.bytes().len() as u64)
-            .sum();
-        let owned = |owner| {
-            inner
-                .records
-                .values()
-                .filter(|(known, _)| owner_of(known) == Some(owner))
-                .count() as u64
-        };
-        (inner.records.len() as u64) < self.limits.records
-            && bytes + record.bytes().len() as u64 <= self.limits.bytes
-            && owner_of(record).is_none_or(|owner| owned(owner) < self.limits.per_owner)
-    }
-}
-
-#[async_trait]
-impl RecordStore for MemoryStore {
-    async fn put(&self, record: Record, now: Millis) -> Result<Outcome, StoreError> {
-        let mut inner = self.inner();
-        let until = kept_until(&record, now);
-        let known = inner
-            .records
-            .get(&record.key())
-            .filter(|(_, until)| *until > now);
-        let outcome = match known.map(|(known, _)| (supersedes(known, &record), known)) {
-            Some((Decision::Older, known)) => return Ok(Outcome::Older(known.bytes().to_vec())),
-            Some((Decision::Same, _)) => Outcome::Same,
-            Some((Decision::Store, _)) => Outcome::Stored,
-            None if !self.has_room(&inner, &record) => return Err(StoreError::Full),
-            None => Outcome::Stored,
-        };
-        inner.records.insert(record.key(), (record, until));
-        Ok(outcome)
-    }
-
-    async fn get(&self, key: Key, now: Millis) -> Result<Option<Record>, StoreError> {
-        let inner = self.inner();
-        let found = inner.records.get(&key).filter(|(_, until)| *until > now);
-        Ok(found.map(|(record, _)| record.clone()))
-    }
-
-    async fn announce(
-        &self,
-        key: Key,
-        entry: ProviderEntry,
-        prefix: Option<Prefix>,
-        now: Millis,
-    ) -> Result<(), AnnounceError> {
-        let mut inner = self.inner();
-        if !inner.providers.contains_key(&key) && inner.providers.len() >= limits::MAX_PROVIDER_KEYS
-        {
-            return Err(StoreError::Full.into());
-        }
-        let set = inner.providers.entry(key).or_insert_with(ProviderSet::new);
-        set.insert(entry, prefix, now)
-            .map_err(AnnounceError::Refused)
-    }
-
-    async fn withdraw(&self, key: Key, peer: &[u8]) -> Result<(), StoreError> {
-        if let Some(set) = self.inner().providers.get_mut(&key) {
-            set.remove(peer);
-        }
-        Ok(())
-    }
-
-    async fn providers(
-        &self,
-        key: Key,
-        after: Option<Vec<u8>>,
-        now: Millis,
-    ) -> Result<(Vec<ProviderEntry>, bool), StoreError> {
-        let inner = self.inner();
-        Ok(inner
-            .providers
-            .get(&key)
-            .map_or((Vec::new(), false), |set| set.page(after.as_deref(), now)))
-    }
-
-    async fn sweep(&self, now: Millis) -> Result<Swept, StoreError> {
-        let mut inner = self.inner();
-        let before = inner.records.len();
-        inner.records.retain(|_, (_, until)| *until > now);
-        let records = (before - inner.records.len()) as u64;
-        let providers = inner
-            .providers
-            .values_mut()
-            .map(|set| set.sweep(now) as u64)
-            .sum();
-        inner.providers.retain(|_, set| !set.is_empty());
-        Ok(Swept { records, providers })
-    }
-
-    async fn stats(&self) -> Result<StoreStats, StoreError> {
-        let inner = self.inner();
-        Ok(StoreStats {
-            records: inner.records.len() as u64,
-            bytes: inner
-                .records
-                .values()
-                .map(|(record, _)| record.bytes().len() as u64)
-                .sum(),
-            providers: inner.providers.values().map(|set| set.len() as u64).sum(),
-        })
+    #[test]
+    fn the_memory_store_conforms() {
+        futures::executor::block_on(conformance::run_all(MemoryStore::new));
     }
 }

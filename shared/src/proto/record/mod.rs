@@ -9,6 +9,7 @@ mod refusal;
 mod value;
 pub mod wire;
 
+pub use provider::{Prefix, ProviderEntry, ProviderSet};
 pub use refusal::Refusal;
 pub use value::{MutableValue, VALUE_DOMAIN, Value, ValueBlock};
 

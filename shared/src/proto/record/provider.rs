@@ -118,6 +118,11 @@ impl ProviderSet {
         self.slots.remove(peer).is_some()
     }
 
+    /// Whether a peer is listed.
+    pub fn contains(&self, peer: &[u8]) -> bool {
+        self.slots.contains_key(peer)
+    }
+
     /// The live entries after a peer id, and whether there are more.
     pub fn page(&self, after: Option<&[u8]>, now: Millis) -> (Vec<ProviderEntry>, bool) {
         let start = match after {
