@@ -105,8 +105,21 @@ impl Session {
         }
     }
 
+    /// A call that met the moment in which a relay was lost is tried again once there is one.
     async fn on_network(&self, id: f64, call: Call) -> Result<Reply> {
-        let node = self.joined().await?;
+        let deadline = platform::now() + JOIN_PATIENCE.as_millis() as u64;
+        loop {
+            let node = self.joined().await?;
+            match self.on_node(id, &node, call.clone()).await {
+                Err(error) if error.code() == Code::NotConnected && platform::now() < deadline => {
+                    platform::sleep(RETRY_FIRST).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn on_node(&self, id: f64, node: &Node, call: Call) -> Result<Reply> {
         match call {
             Call::DhtPut { value } => {
                 let (key, report) = node.put(&value.into()).await?;
@@ -138,8 +151,8 @@ impl Session {
             Call::Unprovide { namespace } => {
                 node.unprovide(&namespace).await.map(|()| Reply::Nothing {})
             }
-            Call::Find { namespace, limit } => self.find(id, &node, &namespace, limit).await,
-            Call::FindPeer { id } => find_peer(&node, &id).await,
+            Call::Find { namespace, limit } => self.find(id, node, &namespace, limit).await,
+            Call::FindPeer { id } => find_peer(node, &id).await,
             Call::Connect { target } => Ok(Reply::Connected {
                 id: node.connect(&target).await?.to_string(),
             }),
