@@ -85,7 +85,7 @@ pub const MAX_FRAME_PREFIX: usize = 3;
 
 // Reading
 
-/// Answers weighed in one read: twice the replication of Kademlia, with spares.
+/// Answers weighed in one read: three times the replication of Kademlia, with spares.
 pub const MAX_GATHERED: usize = 64;
 
 // Storing

@@ -20,7 +20,6 @@ await build({
   target: 'es2022',
   platform: 'neutral',
   sourcemap: true,
-  sourcesContent: false,
   // The engine's glue stays a file of its own: the path is the same from src/ and from dist/.
   external: ['../wasm/*'],
   logLevel: 'warning',

@@ -76,7 +76,7 @@ function scene(): Snapshot {
     author: AUTHOR,
     network: state === 'joining' ? null : 'k3v7q2m9x4tb8wz1',
     ephemeral: false,
-    addresses: [],
+    addresses: up ? [`${address(4002)}/p2p/${fakeId('relay')}/p2p-circuit/p2p/${ME}`] : [],
     clockOffsetMs: 12,
     relays: relays(state),
     connections: up ? connections(SCENE === 'crowd' ? 14 : 3) : [],

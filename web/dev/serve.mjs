@@ -37,6 +37,7 @@ const FILES = {
   '/main.css': ['text/css', () => bundle('../src/styles/main.css')],
   '/icon.svg': ['image/svg+xml', () => readFileSync(here('../src/icon.svg'))],
   '/warren.wasm': ['application/wasm', () => EMPTY_WASM],
+  '/.well-known/warren.json': ['application/json', () => '{}'],
   '/': ['text/html; charset=utf-8', page],
 };
 
@@ -50,7 +51,7 @@ const server = createServer(async (request, response) => {
   if (!file) return response.writeHead(404).end();
   try {
     const body = await file[1]();
-    response.writeHead(200, { 'content-type': file[0], 'content-security-policy': CSP }).end(body);
+    response.writeHead(200, { 'content-type': file[0], 'content-security-policy': CSP, 'cache-control': 'no-store' }).end(body);
   } catch (error) {
     response.writeHead(500).end(String(error));
   }

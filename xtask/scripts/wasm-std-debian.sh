@@ -15,7 +15,7 @@ work=/var/tmp/warren-wasm-std
 has_library() {
   local folder
   folder=$(RUSTUP_TOOLCHAIN=$toolchain rustc --print target-libdir --target "$target" 2>/dev/null) || return 1
-  compgen -G "$folder/libstd-*.rlib" >/dev/null
+  [[ -e $folder/libstd.rlib ]] || compgen -G "$folder/libstd-*.rlib" >/dev/null
 }
 
 has_clippy() { RUSTUP_TOOLCHAIN=$toolchain cargo clippy --version >/dev/null 2>&1; }

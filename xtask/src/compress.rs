@@ -26,7 +26,7 @@ const COMPRESSIBLE: [&str; 10] = [
 ];
 
 /// How hard to try.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
     /// For what users download: brotli 11, gzip 9.
     Best,

@@ -36,8 +36,8 @@ impl Node {
             )
         })?;
         let version = version.trim().to_owned();
-        match major(&version) {
-            Some(major) if major >= OLDEST => Ok(Self { version }),
+        match version_numbers(&version) {
+            Some((major, _)) if major >= OLDEST => Ok(Self { version }),
             _ => Err(Failure::new(
                 format!("Node.js {version} is too old"),
                 "install Node.js 20 or newer (https://nodejs.org)",
@@ -47,6 +47,11 @@ impl Node {
 
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// True when the test runner can be told to run one file at a time.
+    pub fn can_limit_test_concurrency(&self) -> bool {
+        version_numbers(&self.version).is_some_and(|version| version >= (20, 10))
     }
 
     /// Installs the locked packages of a folder when they are not there yet. A folder without package.json needs none.
@@ -108,8 +113,10 @@ fn clean_install(workspace: &Workspace, place: &Path) -> Command {
     command
 }
 
-fn major(version: &str) -> Option<u32> {
-    version.strip_prefix('v')?.split('.').next()?.parse().ok()
+/// Major and minor number of a version like `v20.11.0`.
+fn version_numbers(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.strip_prefix('v')?.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 #[cfg(test)]
@@ -117,9 +124,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_major_version() {
-        assert_eq!(major("v20.20.2"), Some(20));
-        assert_eq!(major("20"), None);
-        assert_eq!(major("vX"), None);
+    fn reads_version_numbers() {
+        assert_eq!(version_numbers("v20.11.2"), Some((20, 11)));
+        assert_eq!(version_numbers("20.11.2"), None);
+        assert_eq!(version_numbers("vX"), None);
     }
 }

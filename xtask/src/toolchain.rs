@@ -53,6 +53,29 @@ impl WasmToolchain {
             .find(|toolchain| toolchain.has_target(workspace))
     }
 
+    /// Makes sure that this toolchain can lint, too.
+    pub fn ensure_clippy(self, workspace: &Workspace) -> Result {
+        if machine::output_of(
+            self.command(workspace, "cargo")
+                .args(["clippy", "--version"]),
+        )
+        .is_some()
+        {
+            return Ok(());
+        }
+        if self == Self::Linked {
+            return debian_way(workspace);
+        }
+        let mut command = workspace.command("rustup");
+        command.args(["component", "add", "clippy"]);
+        run_logged(
+            workspace,
+            "rustup: add clippy",
+            &mut command,
+            "check the network connection, then run `rustup component add clippy`",
+        )
+    }
+
     /// A command that uses this toolchain, whatever the surrounding `cargo run` chose.
     pub fn command(self, workspace: &Workspace, program: &str) -> Command {
         let mut command = workspace.command(program);
@@ -87,7 +110,7 @@ fn has_standard_library(folder: &PathBuf) -> bool {
     entries.flatten().any(|entry| {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        name.starts_with("libstd-") && name.ends_with(".rlib")
+        (name == "libstd.rlib" || name.starts_with("libstd-")) && name.ends_with(".rlib")
     })
 }
 

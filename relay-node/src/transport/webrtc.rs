@@ -16,7 +16,7 @@ pub struct Certificate(stock::Certificate);
 impl Certificate {
     /// A new certificate, as PEM with its key.
     pub fn generate() -> Result<Vec<u8>> {
-        stock::Certificate::generate(&mut rand::thread_rng())
+        stock::Certificate::generate(&mut rand::rng())
             .map(|certificate| certificate.serialize_pem().into_bytes())
             .map_err(|error| {
                 Error::new(Code::Internal, "no WebRTC certificate could be made").caused_by(error)

@@ -127,6 +127,26 @@ pub fn quota_prefix(address: &Multiaddr) -> Option<Prefix> {
     }
 }
 
+/// The WebSocket address on the port of an HTTP URL: a relay serves both there.
+pub fn websocket_of(url: &str) -> Option<Multiaddr> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let secure = scheme == "https";
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        _ => (authority, if secure { 443 } else { 80 }),
+    };
+    let host = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(ip) => Multiaddr::from(ip),
+        Err(_) => Multiaddr::empty().with(Protocol::Dns(host.into())),
+    };
+    let address = host.with(Protocol::Tcp(port));
+    Some(match secure {
+        true => address.with(Protocol::Tls).with(Protocol::Ws("/".into())),
+        false => address.with(Protocol::Ws("/".into())),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,5 +191,20 @@ mod tests {
             prefix("/ip4/203.0.113.9/tcp/1"),
             prefix("/ip4/203.0.113.200/udp/9/quic-v1")
         );
+    }
+
+    #[test]
+    fn a_page_url_says_where_its_websocket_is() {
+        for (url, expected) in [
+            ("http://127.0.0.1:8080", "/ip4/127.0.0.1/tcp/8080/ws"),
+            (
+                "https://relay.example/x",
+                "/dns/relay.example/tcp/443/tls/ws",
+            ),
+            ("http://[::1]:81/", "/ip6/::1/tcp/81/ws"),
+        ] {
+            assert_eq!(websocket_of(url).unwrap().to_string(), expected);
+        }
+        assert_eq!(websocket_of("nonsense"), None);
     }
 }

@@ -169,6 +169,21 @@ impl Driver {
                 self.changed = true;
             }
             Command::ClockOffset(offset) => self.clock_offset = offset,
+            Command::Hints(reply) => drop(reply.send(self.keeper.hints())),
+            Command::Declare(addresses) => {
+                for address in addresses {
+                    self.swarm.add_external_address(address);
+                }
+                self.addresses_changed();
+            }
+            Command::Listen { address, reply } => {
+                let listening = self.swarm.listen_on(address.clone());
+                let _ = reply.send(
+                    listening
+                        .map(drop)
+                        .map_err(|error| listen_error(&address, &error)),
+                );
+            }
             Command::Close(_) => unreachable!("handled by the loop"),
         }
     }
@@ -734,6 +749,37 @@ fn dial_error(error: &libp2p::swarm::DialError) -> Error {
         ),
         other => Error::new(Code::DialFailed, "the peer could not be dialled").caused_by(other),
     }
+}
+
+/// Why an address cannot be listened on.
+pub(super) fn listen_error(
+    address: &Multiaddr,
+    error: &libp2p::TransportError<std::io::Error>,
+) -> Error {
+    let kind = io_kind(error);
+    let code = match kind {
+        Some(std::io::ErrorKind::AddrInUse) => Code::PortInUse,
+        Some(std::io::ErrorKind::PermissionDenied) => Code::PermissionDenied,
+        _ => Code::InvalidAddress,
+    };
+    Error::new(code, format!("cannot listen on {address}")).caused_by(reason_of(error))
+}
+
+fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<std::io::ErrorKind> {
+    let mut cause = Some(error);
+    let mut kind = None;
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            // A wrapped error says "other"; the innermost one knows.
+            kind = Some(io.kind());
+            cause = io
+                .get_ref()
+                .map(|inner| inner as &(dyn std::error::Error + 'static));
+        } else {
+            cause = error.source();
+        }
+    }
+    kind
 }
 
 /// The innermost cause, which is the one that says something.

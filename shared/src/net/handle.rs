@@ -111,6 +111,12 @@ pub(super) enum Command {
     Snapshot(Reply<Box<Snapshot>>),
     SetNamespaces(Vec<String>),
     ClockOffset(i64),
+    Hints(Reply<Vec<RelayHint>>),
+    Declare(Vec<Multiaddr>),
+    Listen {
+        address: Multiaddr,
+        reply: Reply<Result<()>>,
+    },
     Close(Reply<()>),
 }
 
@@ -203,6 +209,22 @@ impl Handle {
         let start = platform::now();
         self.call(route, "warren.ping", Value::Null).await?;
         Ok(Duration::from_millis(platform::now().saturating_sub(start)))
+    }
+
+    /// Relays this peer knows, to pass on.
+    pub async fn relay_hints(&self) -> Result<Vec<RelayHint>> {
+        self.request(Command::Hints).await
+    }
+
+    /// Vouches for addresses at which this peer can be reached from outside.
+    pub async fn declare(&self, addresses: Vec<Multiaddr>) -> Result<()> {
+        self.send(Command::Declare(addresses)).await
+    }
+
+    /// Starts to listen on one more address.
+    pub async fn listen(&self, address: Multiaddr) -> Result<()> {
+        self.request(|reply| Command::Listen { address, reply })
+            .await?
     }
 
     /// Closes every connection and stops the driver; harmless when it has stopped.

@@ -17,6 +17,9 @@ use crate::proto::Millis;
 use crate::proto::homes::{Homes, HomesConfig, Output};
 use crate::proto::join::RelayHint;
 
+/// Which addresses a platform can dial.
+pub type Dialable = std::sync::Arc<dyn Fn(&Multiaddr) -> bool + Send + Sync>;
+
 /// What the driver is to do next for the sake of a home.
 pub(super) enum Step {
     Dial {
@@ -44,7 +47,7 @@ pub(super) struct Keeper {
     outside: SharedOutside,
     handle: Handle,
     /// Which addresses this platform can dial.
-    dialable: fn(&Multiaddr) -> bool,
+    dialable: Dialable,
 }
 
 #[derive(Default)]
@@ -61,7 +64,7 @@ impl Keeper {
         config: HomesConfig,
         outside: SharedOutside,
         handle: Handle,
-        dialable: fn(&Multiaddr) -> bool,
+        dialable: Dialable,
     ) -> Self {
         let seed = u64::from_be_bytes(platform::entropy());
         Keeper {
@@ -80,10 +83,12 @@ impl Keeper {
         if peer == self.handle.id() {
             return None;
         }
+        let page = hint.http.as_deref().and_then(address::websocket_of);
         let addresses: Vec<Multiaddr> = hint
             .addresses
             .iter()
             .filter_map(|text| text.parse().ok())
+            .chain(page)
             .map(address::without_peer)
             .filter(|address| (self.dialable)(address))
             .collect();

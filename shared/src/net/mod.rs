@@ -29,4 +29,5 @@ pub use answers::{Method, SharedStore};
 pub use behaviour::Role;
 pub use client::{RecordClient, StoreReport};
 pub use handle::{Event, Handle, HostHint, Route};
+pub use keeper::Dialable;
 pub use node::{Node, NodeConfig};

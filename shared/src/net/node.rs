@@ -11,9 +11,9 @@ use super::address;
 use super::answers::{Answers, Method, SharedStore};
 use super::behaviour::Role;
 use super::client::{RecordClient, StoreReport};
-use super::driver::{Driver, command_channel};
+use super::driver::{Driver, command_channel, listen_error};
 use super::handle::{Event, Handle, Route};
-use super::keeper::Keeper;
+use super::keeper::{Dialable, Keeper};
 use super::outside::SharedOutside;
 use super::overlay::{Kademlia, Overlay};
 use super::swarm::{self, Connections};
@@ -43,7 +43,7 @@ pub struct NodeConfig {
     pub store: Option<SharedStore>,
     pub homes: HomesConfig,
     pub outside: SharedOutside,
-    pub dialable: fn(&Multiaddr) -> bool,
+    pub dialable: Dialable,
     pub ping_every: Duration,
     pub capabilities: Vec<String>,
 }
@@ -90,10 +90,9 @@ impl Node {
             config.connections,
         )?;
         for address in &config.listen {
-            swarm.listen_on(address.clone()).map_err(|error| {
-                Error::new(Code::InvalidAddress, format!("cannot listen on {address}"))
-                    .caused_by(error)
-            })?;
+            swarm
+                .listen_on(address.clone())
+                .map_err(|error| listen_error(address, &error))?;
         }
         for address in config.external {
             swarm.add_external_address(address);

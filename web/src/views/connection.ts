@@ -8,6 +8,7 @@ export function renderConnection(snapshot: Snapshot, now: number): void {
   renderRelays(snapshot.relays, now);
   renderAttempts(snapshot.relays);
   renderConnections(snapshot.connections, now);
+  renderAddresses(snapshot.addresses);
 }
 
 /** A row: lamp, title, sentence, small print. */
@@ -97,6 +98,11 @@ function renderConnections(connections: readonly Connection[], now: number): voi
       tip: `${connection.peer}\n${connection.address}`,
     });
   });
+}
+
+function renderAddresses(addresses: readonly string[]): void {
+  const make = (address: string) => h('li', {}, h('code', {}, address));
+  keyed(byId('addresses'), addresses, (address) => address, make, () => {});
 }
 
 function describe(connection: Connection): string {
