@@ -8,5 +8,6 @@ pub mod http;
 pub mod identity;
 pub mod peer;
 pub mod relay;
+pub mod store;
 pub mod tls;
 pub mod transport;

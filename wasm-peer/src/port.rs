@@ -114,8 +114,6 @@ fn post_event(port: &MessagePort, event: &Event) {
 }
 
 fn encode(value: &impl Serialize) -> JsValue {
-    let serializer = Serializer::new()
-        .serialize_maps_as_objects(true)
-        .serialize_missing_as_null(true);
+    let serializer = Serializer::new().serialize_maps_as_objects(true);
     value.serialize(&serializer).unwrap_or(JsValue::NULL)
 }

@@ -82,6 +82,7 @@ function scene(): Snapshot {
     connections: up ? connections(SCENE === 'crowd' ? 14 : 3) : [],
     routing: state === 'joining' ? { size: 0, buckets: [] } : routing(SCENE === 'crowd' ? 60 : 7),
     namespaces: [],
+    refusals: {},
   };
 }
 
@@ -98,7 +99,7 @@ function relays(state: Snapshot['state']): Relay[] {
         { ...second, state: 'connected', transport: 'websocket', reserved: true, rttMs: 38, attempts: [way('webrtc-direct', 'failed', refused), way('websocket', 'connected', undefined, 142)] },
       ];
     default:
-      return [{ ...first, state: 'waiting', reserved: false, retryAt: Date.now() + 3000, reason: 'The relay closed the connection', attempts: [way('webrtc-direct', 'failed', refused), way('websocket', 'failed', 'Refused: nothing listens there')] }];
+      return [{ ...first, state: 'failed', reserved: false, retryAt: Date.now() + 3000, reason: 'The relay closed the connection', attempts: [way('webrtc-direct', 'failed', refused), way('websocket', 'failed', 'Refused: nothing listens there')] }];
   }
 }
 

@@ -71,6 +71,8 @@ function attach(peer: Peer): void {
   };
   peer.on('snapshot', show);
   peer.on('state', () => last && show(last));
+  // Before the first relay answers there are no snapshots, only warnings.
+  peer.on('warning', ({ message }) => last?.network === null && show({ ...last, reason: message }));
   void peer.snapshot().then(show, () => {});
   setInterval(() => last && !document.hidden && renderConnection(last, Date.now()), TICK_MS);
 }

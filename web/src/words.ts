@@ -10,7 +10,7 @@ export interface StateWords {
 export function stateWords(snapshot: Snapshot): StateWords {
   switch (snapshot.state) {
     case 'joining':
-      return { title: 'Joining', detail: 'Looking for a relay. Values can be stored and read as soon as one answers.' };
+      return { title: 'Joining', detail: because('Looking for a relay. Values can be stored and read as soon as one answers.', snapshot) };
     case 'joined':
       return { title: 'Joined', detail: joinedDetail(snapshot) };
     case 'lost':
@@ -20,6 +20,10 @@ export function stateWords(snapshot: Snapshot): StateWords {
     case 'closed':
       return { title: 'Closed', detail: 'This peer has left the network. Reload the page to start it again.' };
   }
+}
+
+function because(sentence: string, { reason }: Snapshot): string {
+  return reason === undefined ? sentence : `${sentence} The last try failed: ${reason}.`;
 }
 
 function joinedDetail(snapshot: Snapshot): string {
@@ -62,9 +66,9 @@ export function relayWords(relay: Relay, now: number): string {
     case 'connected':
       return relay.reserved ? 'Connected, forwards calls to this tab' : 'Connected, no place reserved yet';
     case 'waiting':
-      return relay.retryAt === undefined ? 'Waiting before the next try' : `Next try ${inWords(relay.retryAt - now)}`;
+      return 'Known, not connected';
     case 'failed':
-      return 'Given up';
+      return relay.retryAt === undefined ? 'Out of reach' : `Out of reach, next try ${soon(relay.retryAt - now)}`;
   }
 }
 
@@ -87,6 +91,10 @@ export function environmentWords(environment: { webrtc: boolean; websocket: bool
   if (!environment.webrtc) words.push('This browser has no WebRTC. Only WebSocket is used.');
   if (!environment.websocket) words.push('This browser has no WebSocket. Only WebRTC is used.');
   return words;
+}
+
+function soon(ms: number): string {
+  return ms < 1000 ? 'now' : inWords(ms);
 }
 
 /** "in 3 s", "in 2 days", "5 min ago". */

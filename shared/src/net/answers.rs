@@ -168,6 +168,7 @@ fn stored(outcome: Result<Outcome, StoreError>) -> Response {
 fn failed(error: StoreError) -> Response {
     match error {
         StoreError::Full => refuse(Refusal::Full),
+        StoreError::Overloaded => refuse(Refusal::RateLimited),
         other => {
             tracing::error!(error = %other, "the record store failed");
             refuse(Refusal::RateLimited)

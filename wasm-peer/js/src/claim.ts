@@ -4,7 +4,7 @@
 // a frozen tab does not answer. It does not know what the claim is for.
 
 /** A page that is being reloaded may still hold the lock of its predecessor for a moment. */
-const RELOAD_GRACE_MS = 250;
+const RELOAD_GRACE_MS = 150;
 /** How long the other tabs have to object. */
 const ANSWER_MS = 200;
 

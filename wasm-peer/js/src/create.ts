@@ -31,7 +31,7 @@ export interface PeerOptions extends AbortOptions {
 
 /**
  * Starts a peer in this page. Resolves when it runs, rejects with `ENGINE_LOAD_FAILED` or `INVALID_ARGUMENT`.
- * It is not yet joined then: `await peer.joined()` or watch `state`; calls made earlier wait or say `NO_RELAY`.
+ * It is not yet joined then: `await peer.joined()` or watch `state`; calls made earlier wait for that, a while.
  * Costs one download of the engine per page (cached); a second peer in the page shares it and gets an
  * identity in memory. Aborting `signal` before it resolves undoes everything; afterwards it has no effect.
  */

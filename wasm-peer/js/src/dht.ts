@@ -56,7 +56,8 @@ export class Dht {
    * Stores an immutable value; its key is its hash, so the same value always has the same key.
    * Resolves once nodes have confirmed that it is stored durably. It lives for 48 hours after the last `put`;
    * putting it again only renews that. Costs a search for the closest nodes and one round trip to each.
-   * Rejects with `TOO_LARGE` above 8 KiB, `NO_RELAY` while the network is away, `REFUSED` when no node took it.
+   * Before the peer has joined it waits for that, but not for ever.
+   * Rejects with `TOO_LARGE` above 8 KiB, `NOT_CONNECTED` while the network is away, `REFUSED` when no node took it.
    * Aborting does not take back what was already stored.
    */
   async put(value: DhtValue, options: AbortOptions = {}): Promise<{ key: string; stored: number }> {
@@ -66,7 +67,8 @@ export class Dht {
   /**
    * Stores a changeable value under (author, `label`), signed with this peer's author key.
    * The key depends on author and label only: a second `set` replaces the value and raises `seq`.
-   * Two `set` calls for one label are stored in the order of the calls. `ttl` is in milliseconds (at most 400 days).
+   * Two `set` calls for one label are stored in the order of the calls. `ttl` is in milliseconds: one second to 400 days,
+   * one day unless given.
    * Rejects with `OLDER` when the network knows a newer version, for instance from another device.
    */
   async set(

@@ -6,6 +6,8 @@ import { memoryStore, openDatabase, type KeyValue } from './storage.ts';
 import type { EphemeralReason, IdentityInfo } from './types.ts';
 
 const SEED_BYTES = 32;
+const TRANSPORT = 'seed/transport';
+const AUTHOR = 'seed/author';
 
 export interface Identity {
   transportSeed: Uint8Array;
@@ -21,35 +23,46 @@ export interface Identity {
 export async function openIdentity(want: 'persistent' | 'memory'): Promise<Identity> {
   if (want === 'memory') return inMemory('requested');
   if (typeof indexedDB === 'undefined') return inMemory('no-storage');
-  let release: Release | undefined;
-  try {
-    release = await claim(`warren:${originName()}:identity`);
-    if (!release) return inMemory('another-tab');
-    return await stored(await openDatabase(), release);
-  } catch {
-    release?.();
-    return inMemory('no-storage');
+  // Looking is allowed without the claim, and both take their time.
+  const [claimed, opened] = await Promise.allSettled([claim(`warren:${originName()}:identity`), openKept()]);
+  const release = claimed.status === 'fulfilled' ? claimed.value : undefined;
+  const kept = opened.status === 'fulfilled' ? opened.value : undefined;
+  if (release && kept) {
+    const identity = await stored(kept, release).catch(() => undefined);
+    if (identity) return identity;
   }
+  kept?.store.close();
+  release?.();
+  return inMemory(claimed.status === 'fulfilled' && !release ? 'another-tab' : 'no-storage');
 }
 
-async function stored(store: KeyValue, unclaim: Release): Promise<Identity> {
-  const [transportSeed, authorSeed] = await Promise.all([
-    loadOrCreate(store, 'seed/transport'),
-    loadOrCreate(store, 'seed/author'),
-  ]);
+interface Kept {
+  store: KeyValue;
+  seeds: Map<string, Uint8Array | undefined>;
+}
+
+async function openKept(): Promise<Kept> {
+  const store = await openDatabase();
+  const load = async (key: string) => [key, await store.load(key)] as const;
+  return { store, seeds: new Map(await Promise.all([load(TRANSPORT), load(AUTHOR)])) };
+}
+
+/** Only the holder of the claim may come here: it creates what is missing. */
+async function stored({ store, seeds }: Kept, unclaim: Release): Promise<Identity> {
+  const seed = async (key: string) => {
+    // Another tab may have created it since.
+    const found = seeds.get(key) ?? (await store.load(key));
+    if (found?.length === SEED_BYTES) return found;
+    const created = randomSeed();
+    await store.save(key, created);
+    return created;
+  };
+  const [transportSeed, authorSeed] = await Promise.all([seed(TRANSPORT), seed(AUTHOR)]);
   const release = () => {
     store.close();
     unclaim();
   };
   return { transportSeed, authorSeed, info: { ephemeral: false }, store, release };
-}
-
-async function loadOrCreate(store: KeyValue, key: string): Promise<Uint8Array> {
-  const found = await store.load(key);
-  if (found?.length === SEED_BYTES) return found;
-  const seed = randomSeed();
-  await store.save(key, seed);
-  return seed;
 }
 
 function inMemory(reason: EphemeralReason): Identity {

@@ -8,6 +8,7 @@ import { TypedEvents } from './events.ts';
 import { waitForJoin, type JoinedOptions } from './joined.ts';
 import { Namespaces, type Provision } from './namespaces.ts';
 import { RpcPort } from './rpc-port.ts';
+import { changedAttempts, emptySnapshot, toSnapshot, withoutNulls } from './snapshots.ts';
 import type {
   Connection,
   FoundPeer,
@@ -124,11 +125,7 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
 
   /** Finds what a peer published about itself. Rejects with `NOT_FOUND` when it is away for more than half an hour. */
   async findPeer(id: string, options: AbortOptions = {}): Promise<PeerInfo> {
-    const found = await this.#rpc.request<Omit<PeerInfo, 'expires'> & { expires: number }>(
-      'findPeer',
-      { id },
-      options.signal,
-    );
+    const found = withoutNulls(await this.#rpc.request('findPeer', { id }, options.signal)) as PeerInfo;
     return { ...found, expires: new Date(Number(found.expires)) };
   }
 
@@ -153,8 +150,8 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   }
 
   /** Asks the engine for everything it knows now; the properties are at most a fifth of a second older. */
-  snapshot(options: AbortOptions = {}): Promise<Snapshot> {
-    return this.#rpc.request('snapshot', {}, options.signal);
+  async snapshot(options: AbortOptions = {}): Promise<Snapshot> {
+    return toSnapshot(await this.#rpc.request('snapshot', {}, options.signal));
   }
 
   /** Leaves the network and frees the identity for another tab. Calls under way reject with `CLOSED`. Twice is once. */
@@ -186,10 +183,28 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
     for (const [name, detail] of held) this.emit(name, detail);
   }
 
-  #receive(name: string, detail: unknown): void {
-    if (name === 'crash') return this.#finish(WarrenError.fromWire(detail as WireError));
-    if (name === 'snapshot') this.#snapshot = detail as Snapshot;
+  #receive(name: string, wire: unknown): void {
+    if (name === 'crash') return this.#finish(WarrenError.fromWire(wire as WireError));
+    if (name === 'snapshot') return this.#replace(toSnapshot(wire));
+    const detail = withoutNulls(wire);
     if (name === 'state') this.#snapshot = { ...this.#snapshot, state: (detail as PeerEvents['state']).state };
+    if (name === 'warning') this.#noteTrouble(detail as PeerEvents['warning']);
+    this.#tell(name, detail);
+  }
+
+  /** Before the first relay answers there are no snapshots, only warnings. */
+  #noteTrouble(warning: PeerEvents['warning']): void {
+    if (this.#snapshot.network === null) this.#snapshot = { ...this.#snapshot, reason: warning.message };
+  }
+
+  #replace(snapshot: Snapshot): void {
+    const attempts = changedAttempts(this.#snapshot, snapshot);
+    this.#snapshot = snapshot;
+    for (const attempt of attempts) this.#tell('attempt', attempt);
+    this.#tell('snapshot', snapshot);
+  }
+
+  #tell(name: string, detail: unknown): void {
     if (this.#held) this.#held.push([name, detail]);
     else this.emit(name, detail);
   }
@@ -211,20 +226,4 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
     if (previous !== 'closed') this.emit('state', { state: 'closed', previous, reason: reason.message });
     this.endReaders();
   }
-}
-
-function emptySnapshot(ephemeral: boolean): Snapshot {
-  return {
-    state: 'joining',
-    id: '',
-    author: '',
-    network: null,
-    ephemeral,
-    addresses: [],
-    clockOffsetMs: 0,
-    relays: [],
-    connections: [],
-    routing: { size: 0, buckets: [] },
-    namespaces: [],
-  };
 }

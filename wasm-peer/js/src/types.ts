@@ -1,6 +1,6 @@
 // The data that the engine reports and the API hands on. Types only, no behaviour.
 
-/** How the browser talks to a relay. */
+/** How a page can reach a relay. */
 export type RelayTransport = 'webrtc-direct' | 'websocket';
 
 /** Every way a connection can exist, native peers included. `circuit` means: through a relay. */
@@ -15,9 +15,9 @@ export type Transport = RelayTransport | 'webrtc' | 'circuit' | 'tcp' | 'quic';
  */
 export type PeerState = 'joining' | 'joined' | 'lost' | 'offline' | 'closed';
 
-/** One try to reach a relay over one transport. */
+/** One try to reach a relay at one of its addresses. */
 export interface Attempt {
-  transport: RelayTransport;
+  transport: Transport;
   address: string;
   /** `fallback`: works or would work, but the other transport was first. `unavailable`: this page has no such transport. */
   state: 'dialing' | 'connected' | 'failed' | 'fallback' | 'unavailable';
@@ -32,9 +32,9 @@ export interface Relay {
   id: string;
   /** The HTTP address it was learnt from. */
   url?: string;
-  /** `waiting`: the next try is at `retryAt`. */
+  /** `waiting`: not tried yet, or not needed now. `failed`: tried; the next try is at `retryAt`. */
   state: 'dialing' | 'connected' | 'waiting' | 'failed';
-  transport?: RelayTransport;
+  transport?: Transport;
   /** True when the relay forwards connections to this peer. */
   reserved: boolean;
   rttMs?: number;
@@ -74,6 +74,8 @@ export interface Routing {
 /** Everything the peer knows about itself at one moment. A plain copy: changing it changes nothing. */
 export interface Snapshot {
   state: PeerState;
+  /** Why it is not `joined`, as far as known. */
+  reason?: string;
   id: string;
   author: string;
   /** `null` until the first relay said which network it is. */
@@ -85,7 +87,10 @@ export interface Snapshot {
   relays: Relay[];
   connections: Connection[];
   routing: Routing;
+  /** Where this peer announces itself. */
   namespaces: string[];
+  /** How many records this peer turned away, by reason: forged, expired, older and so on. */
+  refusals: Record<string, number>;
 }
 
 /** Why the identity of this peer ends with the page. */
@@ -107,7 +112,7 @@ export interface PeerEvents {
   /** After the overall state changed. */
   state: { state: PeerState; previous: PeerState; reason?: string };
   /** After one relay changed its state. */
-  relay: { id: string; state: Relay['state']; transport?: RelayTransport; reason?: string };
+  relay: { id: string; state: Relay['state'] | 'lost'; transport?: Transport; reason?: string };
   /** After a connection opened or closed. */
   connection: {
     change: 'open' | 'close';
@@ -116,8 +121,12 @@ export interface PeerEvents {
     transport: Transport;
     relayed: boolean;
   };
-  /** Each step of each try to reach a relay. */
-  attempt: Attempt & { relay?: string };
+  /** After a try to reach a relay began or ended; steps closer together than a fifth of a second are one. */
+  attempt: Attempt & { relay: string };
+  /** After the addresses under which others reach this peer changed. */
+  addresses: { addresses: string[] };
+  /** The page was too slow for so many events; the next `snapshot` has everything that still matters. */
+  lagged: { dropped: number };
   /** Something is wrong that no call asked about. The peer goes on. */
   warning: { code: string; message: string; remedy: string };
   /** Once, in the task after `createPeer` resolved, when the identity ends with this page. */

@@ -39,11 +39,37 @@ test('properties come from the start, then from the last snapshot', async (t) =>
 test('events of the start are delivered after the application could listen', async (t) => {
   const { peer } = await start(t, {
     start: (_, { engine }) => {
-      engine.emit('attempt', { transport: 'websocket', address: '/x', state: 'dialing' });
+      engine.emit('relay', { id: 'r', state: 'dialing', transport: null });
       return { id: 'peer-1', author: 'author-1', network: null };
     },
   });
-  assert.equal((await next(peer, 'attempt')).state, 'dialing');
+  assert.deepEqual(await next(peer, 'relay'), { id: 'r', state: 'dialing' });
+});
+
+test('what the engine does not know is absent, not null', async (t) => {
+  const { engine, peer } = await start(t, { snapshot: () => snapshot('joining', { network: '', reason: null }) });
+  const relays = [{ id: 'r', url: null, state: 'waiting', transport: null, reserved: false, rttMs: null, attempts: [] }];
+  const change = next(peer, 'snapshot');
+  engine.emit('snapshot', snapshot('joining', { network: '', relays }));
+  await change;
+  assert.equal(peer.network, null);
+  assert.deepEqual(peer.relays, [{ id: 'r', state: 'waiting', reserved: false, attempts: [] }]);
+  assert.deepEqual(await peer.snapshot(), snapshot('joining', { network: null }));
+});
+
+test('tries are told when they begin and when they end, once', async (t) => {
+  const { engine, peer } = await start(t);
+  const seen = [];
+  peer.on('attempt', ({ relay, state, reason }) => seen.push([relay, state, reason]));
+  const show = (state, reason = null) => {
+    const attempts = [{ transport: 'websocket', address: '/x', state, reason, ms: null }];
+    engine.emit('snapshot', snapshot('joining', { relays: [{ id: 'r', state: 'dialing', reserved: false, attempts }] }));
+  };
+  show('dialing');
+  show('dialing');
+  show('failed', 'refused');
+  await settled(engine, peer);
+  assert.deepEqual(seen, [['r', 'dialing', undefined], ['r', 'failed', 'refused']]);
 });
 
 test('an identity in memory is said once, with the reason', async (t) => {
@@ -100,6 +126,9 @@ test('joined() waits for the state', async (t) => {
 
 test('joined() rejects with CLOSED, with the signal\'s reason, or with what was tried', async (t) => {
   const { engine, peer } = await start(t);
+  engine.emit('warning', { code: 'JOIN_FAILED', message: 'nobody answered', remedy: '' });
+  await settled(engine, peer);
+  await assert.rejects(peer.joined({ timeoutMs: 1 }), { code: 'TIMED_OUT', message: /nobody answered/ });
   const attempts = [{ transport: 'websocket', address: '/x', state: 'failed', reason: 'refused' }];
   const change = next(peer, 'snapshot');
   engine.emit('snapshot', snapshot('joining', { relays: [{ id: 'r', state: 'waiting', reserved: false, attempts }] }));

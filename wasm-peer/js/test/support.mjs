@@ -91,6 +91,7 @@ export function snapshot(state, more = {}) {
     connections: [],
     routing: { size: 0, buckets: [] },
     namespaces: [],
+    refusals: {},
     ...more,
   };
 }

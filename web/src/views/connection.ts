@@ -44,7 +44,7 @@ function fill(element: HTMLElement, text: RowText): void {
   if (text.tip) element.title = text.tip;
 }
 
-const RELAY_LAMPS = { dialing: 'busy', connected: 'good', waiting: 'bad', failed: 'bad' } as const;
+const RELAY_LAMPS = { dialing: 'busy', connected: 'good', waiting: 'idle', failed: 'bad' } as const;
 
 function renderRelays(relays: readonly Relay[], now: number): void {
   keyed(byId('relays'), relays, (relay) => relay.id + (relay.url ?? ''), row, (element, relay) => {

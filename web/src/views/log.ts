@@ -9,10 +9,20 @@ const STATE_NAMES = { joining: 'Joining', joined: 'Joined', lost: 'Relay lost', 
 
 export function log(text: string, kind: 'good' | 'bad' | 'plain' = 'plain'): void {
   const list = byId('log');
+  if (repeated(list.firstElementChild, text)) return;
   const now = new Date();
   const time = h('time', { datetime: now.toISOString() }, now.toLocaleTimeString());
   list.prepend(h('li', { 'data-kind': kind }, time, h('span', {}, text)));
   while (list.children.length > KEPT) list.lastElementChild?.remove();
+}
+
+/** What keeps happening is counted instead of filling the list. */
+function repeated(newest: Element | null, text: string): boolean {
+  const said = newest?.querySelector('span');
+  if (!newest || said?.textContent !== text) return false;
+  const times = Number(newest.getAttribute('data-times') ?? 1) + 1;
+  newest.setAttribute('data-times', String(times));
+  return true;
 }
 
 export function wireLog(peer: Peer): void {
