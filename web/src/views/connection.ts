@@ -2,7 +2,7 @@
 
 import type { Attempt, Connection, Relay, Snapshot } from 'warren-p2p';
 import { byId, h, keyed, setText } from '../dom.ts';
-import { TRANSPORT_NAMES, attemptWords, duration, relayWords, shortId } from '../words.ts';
+import { TRANSPORT_NAMES, attemptWords, capital, duration, relayWords, shortId } from '../words.ts';
 
 export function renderConnection(snapshot: Snapshot, now: number): void {
   renderRelays(snapshot.relays, now);
@@ -37,9 +37,9 @@ function fill(element: HTMLElement, text: RowText): void {
     const part = element.querySelector(`.${name}`);
     if (part) setText(part, value);
   };
-  put('title', text.title);
+  put('title', capital(text.title));
   put('what', text.what);
-  put('why', text.why);
+  put('why', text.why && capital(text.why));
   put('side', text.side);
   if (text.tip) element.title = text.tip;
 }
@@ -92,7 +92,7 @@ function renderConnections(connections: readonly Connection[], now: number): voi
     fill(element, {
       lamp: 'good',
       title: shortId(connection.peer),
-      what: describe(connection),
+      what: capital(describe(connection)),
       why: connection.agent,
       side: milliseconds(connection.rttMs) || duration(now - connection.since),
       tip: `${connection.peer}\n${connection.address}`,

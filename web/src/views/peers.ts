@@ -43,7 +43,26 @@ async function showMembers(
 }
 
 function memberRow(member: FoundPeer, self: boolean): HTMLLIElement {
-  return h('li', {}, copyable(member.id, 'peer id'), h('small', {}, self ? 'this tab' : member.addresses.join(' ')));
+  const row = h('li', {}, copyable(member.id, 'peer id'), h('small', {}, self ? 'This tab' : reach(member)));
+  if (!self) row.firstElementChild?.append(lookUpButton(member.id));
+  return row;
+}
+
+/** Peer ids are no fun to type, least of all on a phone. */
+function lookUpButton(id: string): HTMLButtonElement {
+  const button = h('button', { type: 'button', class: 'copy', 'aria-label': `Look up ${id}` }, 'Look up');
+  button.addEventListener('click', () => {
+    const form = byId<HTMLFormElement>('find-form');
+    byId<HTMLInputElement>('find-id').value = id;
+    form.scrollIntoView({ block: 'nearest' });
+    if (!form.hasAttribute('aria-busy')) form.requestSubmit();
+  });
+  return button;
+}
+
+function reach({ addresses }: FoundPeer): string {
+  if (addresses.length === 0) return 'Told no address';
+  return addresses.every((address) => address.includes('/p2p-circuit')) ? 'Reached through a relay' : 'Reached directly';
 }
 
 function showAnnounced(announced: Map<string, Provision>): void {
