@@ -37,9 +37,9 @@ function fill(element: HTMLElement, text: RowText): void {
     const part = element.querySelector(`.${name}`);
     if (part) setText(part, value);
   };
-  put('title', capital(text.title));
+  put('title', text.title);
   put('what', text.what);
-  put('why', text.why && capital(text.why));
+  put('why', text.why);
   put('side', text.side);
   if (text.tip) element.title = text.tip;
 }
@@ -52,7 +52,7 @@ function renderRelays(relays: readonly Relay[], now: number): void {
       lamp: RELAY_LAMPS[relay.state],
       title: relayName(relay),
       what: relayWords(relay, now),
-      why: relay.state === 'connected' ? undefined : relay.reason,
+      why: relay.state === 'connected' ? undefined : relay.reason && capital(relay.reason),
       side: milliseconds(relay.rttMs),
       tip: relay.id,
     });
@@ -79,7 +79,7 @@ function renderAttempts(relays: readonly Relay[]): void {
       lamp: ATTEMPT_LAMPS[attempt.state],
       title: TRANSPORT_NAMES[attempt.transport] + (several ? ` to ${relayName(relay)}` : ''),
       what: attemptWords(attempt),
-      why: attempt.reason,
+      why: attempt.reason && capital(attempt.reason),
       tip: attempt.address,
     });
   });

@@ -37,9 +37,9 @@ async function showMembers(
   for await (const member of peer.find(namespace, { signal })) {
     members += 1;
     list.append(memberRow(member, member.id === peer.id));
-    title.textContent = `${count(members, 'member')} so far`;
+    title.textContent = `${count(members, 'peer')} so far`;
   }
-  title.textContent = members === 0 ? `Nobody is in "${namespace}" yet.` : `${count(members, 'member')} in "${namespace}"`;
+  title.textContent = members === 0 ? `Nobody else is in "${namespace}" yet.` : `${count(members, 'peer')} in "${namespace}"`;
 }
 
 function memberRow(member: FoundPeer, self: boolean): HTMLLIElement {
