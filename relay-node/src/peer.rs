@@ -85,7 +85,10 @@ impl PeerArgs {
             listen,
             external: Vec::new(),
             store: None,
-            homes: HomesConfig::default(),
+            homes: HomesConfig {
+                reserve: true,
+                ..HomesConfig::native()
+            },
             outside,
             dialable: Arc::new(dialable),
             ping_every: PING_EVERY,

@@ -26,9 +26,9 @@ use crate::config::RelayConfig;
 use crate::fetch::Fetcher;
 use crate::http::{HttpServer, HttpState, Provider};
 use crate::identity::DataDir;
+use crate::store::RedbStore;
 use crate::transport::webrtc::Certificate;
 use crate::transport::{connections, dialable, ws};
-use warren_shared::store::MemoryStore as DiskStore;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const JOIN_RETRY: Duration = Duration::from_secs(5);
@@ -41,7 +41,6 @@ pub struct Relay {
     node: Node,
     http: Option<SocketAddr>,
     tls: bool,
-    store: Arc<DiskStore>,
     stop_http: Option<tokio::sync::oneshot::Sender<()>>,
     http_task: Option<tokio::task::JoinHandle<()>>,
     _data: DataDir,
@@ -65,7 +64,7 @@ impl Relay {
             network: config.network.clone(),
         };
         let network = network(&data, &sources, &outside, &key).await?;
-        let store = Arc::new(DiskStore::new(StoreLimits::default()));
+        let store = Arc::new(RedbStore::open(data.path(), StoreLimits::default())?);
 
         let http = match config.http.address() {
             Some(address) => Some(HttpServer::bind(address, config.tls.clone()).await?),
@@ -85,6 +84,7 @@ impl Relay {
             homes: HomesConfig {
                 want: RELAY_HOMES,
                 reserve: false,
+                ..HomesConfig::native()
             },
             outside: outside.clone(),
             dialable: Arc::new(dialable),
@@ -109,7 +109,6 @@ impl Relay {
             node,
             http: bound,
             tls: config.tls.is_some(),
-            store,
             stop_http: None,
             http_task: None,
             _data: data,
@@ -228,7 +227,7 @@ async fn join_others(node: Node, sources: Sources, outside: SharedOutside, key: 
     }
 }
 
-async fn sweep(store: Arc<DiskStore>) {
+async fn sweep(store: Arc<RedbStore>) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
         match store.sweep(platform::now()).await {

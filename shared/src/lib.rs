@@ -10,3 +10,6 @@ pub mod net;
 pub mod platform;
 pub mod proto;
 pub mod store;
+
+#[cfg(any(test, feature = "selftest"))]
+pub mod selftest;

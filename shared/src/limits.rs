@@ -134,11 +134,20 @@ pub const MAX_KNOWN_HOMES: usize = 32;
 pub const HOME_RETRY_FIRST: Millis = 250;
 /// Longest wait while the user looks: leaves 3 s of the promised 5 s for the dial itself.
 pub const HOME_RETRY_VISIBLE: Millis = 2 * SECOND;
-/// Longest wait in a hidden tab: browsers wake it about once a minute anyway.
+/// Longest wait in a hidden tab, and for relays beyond the three best: browsers wake a hidden tab
+/// about once a minute anyway.
 pub const HOME_RETRY_HIDDEN: Millis = 30 * SECOND;
-/// WebRTC dials that go out beside the probes: a tab may open 500 peer connections in its life.
+/// Between WebRTC dials that go out beside unanswered probes, for relays whose URL is out of reach.
 pub const HOME_BLIND_DIAL: Millis = 3 * SECOND;
-/// A dial or probe without any answer counts as failed: the driver's own deadlines are shorter.
+/// Dials of one absent relay before they become rare: a tab may open 500 peer connections in its
+/// life, and closed ones count until they are collected.
+pub const HOME_DIAL_BUDGET: u32 = 100;
+/// Failed dials of a relay that answers its probes before they become rare: it does not want us.
+pub const HOME_UNWELCOME: u32 = 10;
+/// A connection that lived shorter is not proof of health: its home is retried with backoff.
+pub const HOME_STABLE: Millis = 10 * SECOND;
+/// A dial, probe or reservation without any answer counts as failed; the driver's own deadlines
+/// are shorter.
 pub const HOME_ATTEMPT_DEADLINE: Millis = 15 * SECOND;
 
 // ---- connections and protocols -----------------------------------------------------------------
@@ -212,3 +221,5 @@ pub const SIGN_OF_LIFE: Duration = Duration::from_secs(3);
 pub const EVENT_QUEUE: usize = 1_024;
 /// At most five snapshots a second reach an application.
 pub const SNAPSHOT_EVERY: Duration = Duration::from_millis(200);
+/// First wait before a refused reservation is asked for again, doubling to the hidden wait.
+pub const HOME_RESERVE_RETRY: Millis = SECOND;

@@ -8,7 +8,10 @@ use crate::relay::Relay;
 
 pub(super) async fn run(args: RelayArgs) -> Result<()> {
     let config = RelayConfig::load(args)?;
-    start_log(config.log, "info,libp2p=warn,webrtc=off");
+    start_log(
+        config.log,
+        "info,libp2p_kad=error,webrtc=off,webrtc_ice=off,webrtc_sctp=off,webrtc_dtls=off,webrtc_mdns=off",
+    );
     let json = config.json;
     let relay = Relay::start(config).await?;
     let ready = relay.announcement().await?;

@@ -298,7 +298,7 @@ impl Session {
             listen: Vec::new(),
             external: Vec::new(),
             store: None,
-            homes: HomesConfig::default(),
+            homes: HomesConfig::browser(),
             outside: surroundings.outside.clone(),
             dialable: (surroundings.dialable)(params),
             ping_every: PING_EVERY,

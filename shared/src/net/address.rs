@@ -102,6 +102,11 @@ pub fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
     }
 }
 
+/// Whether the address is this machine's own.
+pub fn is_loopback(address: &Multiaddr) -> bool {
+    ip_of(address).is_some_and(|ip| ip.is_loopback())
+}
+
 /// What a quota counts a connection under; loopback is exempt.
 pub fn quota_prefix(address: &Multiaddr) -> Option<Prefix> {
     if is_relayed(address) {
@@ -145,6 +150,25 @@ pub fn websocket_of(url: &str) -> Option<Multiaddr> {
         true => address.with(Protocol::Tls).with(Protocol::Ws("/".into())),
         false => address.with(Protocol::Ws("/".into())),
     })
+}
+
+/// The HTTP URL on the port of a WebSocket address: the counterpart of [`websocket_of`].
+pub fn page_of(address: &Multiaddr) -> Option<String> {
+    let mut parts = address.iter();
+    let host = match parts.next()? {
+        Protocol::Ip4(ip) => ip.to_string(),
+        Protocol::Ip6(ip) => format!("[{ip}]"),
+        Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name) => name.into_owned(),
+        _ => return None,
+    };
+    let Protocol::Tcp(port) = parts.next()? else {
+        return None;
+    };
+    match parts.next()? {
+        Protocol::Ws(_) => Some(format!("http://{host}:{port}")),
+        Protocol::Tls | Protocol::Wss(_) => Some(format!("https://{host}:{port}")),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -203,7 +227,9 @@ mod tests {
             ),
             ("http://[::1]:81/", "/ip6/::1/tcp/81/ws"),
         ] {
-            assert_eq!(websocket_of(url).unwrap().to_string(), expected);
+            let address = websocket_of(url).unwrap();
+            assert_eq!(address.to_string(), expected);
+            assert_eq!(websocket_of(&page_of(&address).unwrap()), Some(address));
         }
         assert_eq!(websocket_of("nonsense"), None);
     }

@@ -66,7 +66,7 @@ impl RecordClient {
         let answer = self.handle.ask(route, request).await?;
         let offset = {
             let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-            clock.observe(&peer.to_bytes(), answer.now, sent, platform::now());
+            clock.observe(peer.to_bytes(), answer.now, sent, platform::now());
             clock.offset()
         };
         self.handle.set_clock_offset(offset).await;

@@ -13,7 +13,7 @@ use libp2p::kad::{self, QueryId};
 use libp2p::request_response::{self, OutboundRequestId, ResponseChannel};
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{ConnectionId, Swarm, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, identify, ping};
+use libp2p::{Multiaddr, PeerId, identify, ping, relay};
 
 use super::address::{self, Via};
 use super::answers::Answers;
@@ -26,6 +26,7 @@ use super::subscribers::Subscribers;
 use super::table::{Connection, Table};
 use crate::error::{Code, Error, Result};
 use crate::proto::NetworkId;
+use crate::proto::join::RelayHint;
 use crate::proto::record::wire::{Answer, Request};
 use crate::{limits, platform};
 
@@ -260,16 +261,17 @@ impl Driver {
         }
     }
 
-    fn learn(&mut self, hint: crate::proto::join::RelayHint) {
-        if let Some((peer, addresses)) = self.keeper.learn(hint) {
-            if peer == *self.swarm.local_peer_id() {
-                return;
-            }
-            for address in addresses {
-                self.swarm.behaviour_mut().kad.add_address(&peer, address);
-            }
-            self.changed = true;
+    fn learn(&mut self, hint: RelayHint) {
+        let Some((peer, addresses)) = self.keeper.learn(hint) else {
+            return;
+        };
+        for known in addresses {
+            self.swarm.behaviour_mut().kad.add_address(&peer, known);
         }
+        if let Some(via) = self.table.best(&peer).map(|open| Via::of(&open.address)) {
+            self.keeper.connected(&peer, via, platform::now());
+        }
+        self.changed = true;
     }
 
     fn keep_homes(&mut self) {
@@ -493,7 +495,7 @@ impl Driver {
             BehaviourEvent::Kad(event) => self.routed(event),
             BehaviourEvent::Record(event) => self.record_event(event),
             BehaviourEvent::Rpc(event) => self.rpc_event(event),
-            BehaviourEvent::RelayClient(libp2p::relay::client::Event::ReservationReqAccepted {
+            BehaviourEvent::RelayClient(relay::client::Event::ReservationReqAccepted {
                 relay_peer_id,
                 ..
             }) => {
@@ -506,21 +508,36 @@ impl Driver {
 
     fn identified(&mut self, peer: PeerId, info: identify::Info) {
         self.table.set_agent(peer, info.agent_version);
-        let kad = super::protocols::kad(&self.network);
-        if info.protocols.contains(&kad) {
-            let loopback = self
-                .table
-                .best(&peer)
-                .and_then(|c| address::ip_of(&c.address))
-                .is_some_and(|ip| ip.is_loopback());
-            for address in info.listen_addrs {
-                let local = address::ip_of(&address).is_some_and(|ip| ip.is_loopback());
-                if !address::is_relayed(&address) && (loopback || !local) {
-                    self.swarm.behaviour_mut().kad.add_address(&peer, address);
-                }
-            }
-        }
         self.changed = true;
+        if !info
+            .protocols
+            .contains(&super::protocols::kad(&self.network))
+        {
+            return;
+        }
+        // What is local to the remote is local to us only when we met it there.
+        let met_locally = self
+            .table
+            .best(&peer)
+            .is_some_and(|met| address::is_loopback(&met.address));
+        let addresses: Vec<Multiaddr> = info
+            .listen_addrs
+            .into_iter()
+            .filter(|known| {
+                !address::is_relayed(known) && (met_locally || !address::is_loopback(known))
+            })
+            .collect();
+        if info.protocols.contains(&relay::HOP_PROTOCOL_NAME) {
+            let addresses = addresses.iter().map(ToString::to_string).collect();
+            return self.learn(RelayHint {
+                peer: peer.to_string(),
+                addresses,
+                http: None,
+            });
+        }
+        for known in addresses {
+            self.swarm.behaviour_mut().kad.add_address(&peer, known);
+        }
     }
 
     fn pinged(&mut self, event: ping::Event) {

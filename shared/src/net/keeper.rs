@@ -12,6 +12,7 @@ use super::handle::Handle;
 use super::outside::SharedOutside;
 use super::snapshot::RelayView;
 use super::table::Table;
+use crate::limits::MAX_KNOWN_HOMES;
 use crate::platform;
 use crate::proto::Millis;
 use crate::proto::homes::{Homes, HomesConfig, Output};
@@ -92,8 +93,15 @@ impl Keeper {
             .map(address::without_peer)
             .filter(|address| (self.dialable)(address))
             .collect();
+        if self.known.len() >= MAX_KNOWN_HOMES && !self.known.contains_key(&peer) {
+            return None;
+        }
         let known = self.known.entry(peer).or_default();
-        known.url = hint.http.clone().or(known.url.take());
+        known.url = hint
+            .http
+            .clone()
+            .or(known.url.take())
+            .or_else(|| addresses.iter().find_map(address::page_of));
         for address in &addresses {
             if !known.addresses.contains(address) {
                 known.addresses.push(address.clone());
@@ -190,7 +198,7 @@ impl Keeper {
         };
         known.connected = Some(via);
         known.reason = None;
-        self.homes.connected(&peer.to_string(), now);
+        self.homes.connected(&peer.to_string(), via.as_str(), now);
         true
     }
 

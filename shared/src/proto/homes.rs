@@ -1,470 +1,347 @@
-//! Decides which relays a peer stays attached to, when it tries again, and what state that makes.
+//! Keeps a peer attached to its home relays: which to dial, to probe, to ask for a reservation.
 //!
-//! Pure and deterministic from its seed: inputs are what happened and when, outputs are polled.
-//! Does not know how to dial, to probe or to reserve.
+//! Knows relays as text, and time as an argument. Does not dial, fetch or read a clock.
+//!
+//! To drive it: after every input call [`Homes::poll`] until it gives nothing, do what it says, and
+//! call [`Homes::tick`] at [`Homes::next_wake`]. A [`Output::Dial`] may come while another dial of
+//! that relay is under way and must be started all the same; [`Homes::dial_failed`] is called once
+//! per dial that came to nothing, [`Homes::disconnected`] when the last connection to a relay is
+//! gone. Equal inputs and seed give equal outputs.
+//!
+//! A relay that went away is dialled once, then probed by HTTP; WebSockets are opened only after a
+//! probe was answered, because browsers throttle failing ones. Beside the probes, dials without
+//! WebSockets try whether only HTTP is out of reach.
 
-use std::collections::{BTreeMap, VecDeque};
+mod home;
+mod interface;
+mod reservation;
+
+pub use interface::{HomeState, HomesConfig, Output};
+
+use std::collections::VecDeque;
 
 use super::Millis;
 use super::join::RelayHint;
-use crate::limits::{
-    HOME_ATTEMPT_DEADLINE, HOME_BLIND_DIAL, HOME_RETRY_FIRST, HOME_RETRY_HIDDEN,
-    HOME_RETRY_VISIBLE, HOMES_FIRST_DIALS, HOMES_WANTED, MAX_KNOWN_HOMES,
-};
+use super::prng::Prng;
+use crate::limits::{HOME_RETRY_VISIBLE, MAX_KNOWN_HOMES};
+use home::Home;
 
-/// What kind of peer keeps homes.
+/// The homes of one peer.
 #[derive(Clone, Debug)]
-pub struct HomesConfig {
-    /// How many homes to hold.
-    pub want: usize,
-    /// Whether to hold a reservation at each, to be reachable through it.
-    pub reserve: bool,
-}
-
-impl Default for HomesConfig {
-    fn default() -> Self {
-        HomesConfig {
-            want: HOMES_WANTED,
-            reserve: true,
-        }
-    }
-}
-
-/// How the peer stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Never had a home yet.
-    Joining,
-    /// Has at least one.
-    Joined,
-    /// Had one, has none.
-    Lost,
-    /// The machine has no network.
-    Offline,
-}
-
-impl State {
-    /// As it is shown.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Joining => "joining",
-            State::Joined => "joined",
-            State::Lost => "lost",
-            State::Offline => "offline",
-        }
-    }
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Dial a relay; WebSocket addresses only when allowed, because browsers punish failing ones.
-    Dial {
-        /// Whom.
-        peer: String,
-        /// Whether WebSocket addresses may be used.
-        websocket: bool,
-    },
-    /// Ask the relay's HTTP server whether it is there.
-    Probe {
-        /// Whose.
-        peer: String,
-        /// Its base URL.
-        url: String,
-    },
-    /// Ask the connected relay for a reservation.
-    Reserve {
-        /// Which.
-        peer: String,
-    },
-    /// Ask the connected relay for a sign of life.
-    Ping {
-        /// Which.
-        peer: String,
-    },
-    /// The state changed.
-    State {
-        /// Into this.
-        state: State,
-        /// Because.
-        reason: Option<String>,
-    },
-}
-
-/// The relays a peer knows, and where it stands with each.
 pub struct Homes {
     config: HomesConfig,
-    homes: BTreeMap<String, Home>,
+    prng: Prng,
+    /// In the order in which they were learned.
+    homes: Vec<Home>,
     outputs: VecDeque<Output>,
-    state: State,
+    now: Millis,
     online: bool,
     visible: bool,
-    random: u64,
-}
-
-#[derive(Clone, Debug)]
-struct Home {
-    url: Option<String>,
-    phase: Phase,
-    backoff: Millis,
-    blind_at: Millis,
-    reserve_at: Option<Millis>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Nothing under way; may be tried from then on.
-    Idle {
-        retry_at: Millis,
-    },
-    /// A dial is out; given up at the deadline.
-    Dialing {
-        until: Millis,
-    },
-    /// A probe is out; given up at the deadline.
-    Probing {
-        until: Millis,
-    },
-    Connected,
+    ever_joined: bool,
+    state: HomeState,
+    reason: Option<String>,
 }
 
 impl Homes {
-    /// Starts without any relay.
+    /// Knows no relay yet.
     pub fn new(config: HomesConfig, seed: u64) -> Self {
         Homes {
             config,
-            homes: BTreeMap::new(),
+            prng: Prng::new(seed),
+            homes: Vec::new(),
             outputs: VecDeque::new(),
-            state: State::Joining,
+            now: 0,
             online: true,
             visible: true,
-            random: seed | 1,
+            ever_joined: false,
+            state: HomeState::Joining,
+            reason: None,
         }
     }
 
-    /// Learns of a relay, or more about one. The first few are dialled at once.
+    /// A relay that could be a home, or news about one.
     pub fn learn(&mut self, hint: RelayHint, now: Millis) {
-        if let Some(home) = self.homes.get_mut(&hint.peer) {
-            home.url = hint.http.or(home.url.take());
-            return;
+        self.advance(now);
+        match self.find(&hint.peer) {
+            Some(index) => self.update(index, hint, now),
+            None => self.add(hint, now),
         }
-        if self.homes.len() >= MAX_KNOWN_HOMES {
-            return;
-        }
-        let home = Home {
-            url: hint.http,
-            phase: Phase::Idle { retry_at: now },
-            backoff: 0,
-            blind_at: now,
-            reserve_at: None,
+        self.drive(now);
+    }
+
+    fn update(&mut self, index: usize, hint: RelayHint, now: Millis) {
+        let home = &mut self.homes[index];
+        let hint = RelayHint {
+            http: hint.http.or(home.hint.http.take()),
+            ..hint
         };
-        self.homes.insert(hint.peer, home);
-        self.tick(now);
-    }
-
-    /// The relay is connected.
-    pub fn connected(&mut self, peer: &str, now: Millis) {
-        let reserve = self.config.reserve;
-        let Some(home) = self.homes.get_mut(peer) else {
-            return;
-        };
-        let fresh = home.phase != Phase::Connected;
-        home.phase = Phase::Connected;
-        home.backoff = 0;
-        if fresh && reserve {
-            home.reserve_at = None;
-            self.outputs.push_back(Output::Reserve {
-                peer: peer.to_owned(),
-            });
-        }
-        self.settle(None);
-        self.tick(now);
-    }
-
-    /// The last connection to the relay is gone: it is tried again at once.
-    pub fn disconnected(&mut self, peer: &str, now: Millis) {
-        let Some(home) = self.homes.get_mut(peer) else {
-            return;
-        };
-        home.phase = Phase::Idle { retry_at: now };
-        home.reserve_at = None;
-        home.backoff = 0;
-        home.blind_at = now;
-        self.settle(Some("the connection to the relay was lost"));
-        self.tick(now);
-    }
-
-    /// No address of the relay answered.
-    pub fn dial_failed(&mut self, peer: &str, reason: &str, now: Millis) {
-        let in_flight =
-            matches!(self.homes.get(peer), Some(home) if home.phase != Phase::Connected);
-        if in_flight {
-            self.back_off(peer, now);
-            self.settle(Some(reason));
+        let moved = home.hint.addresses != hint.addresses;
+        home.hint = hint;
+        if moved && home.connected.is_none() {
+            home.try_at_once(now);
         }
     }
 
-    /// The relay's HTTP server answered, or did not.
-    pub fn probe_result(&mut self, peer: &str, alive: bool, now: Millis) {
-        let Some(home) = self.homes.get_mut(peer) else {
-            return;
-        };
-        if !matches!(home.phase, Phase::Probing { .. }) {
+    fn add(&mut self, hint: RelayHint, now: Millis) {
+        if self.homes.len() >= MAX_KNOWN_HOMES && !self.forget_worst() {
             return;
         }
-        if alive {
-            home.backoff = 0;
-            self.dial(peer, true, now);
-        } else {
-            self.back_off(peer, now);
-            self.blind_dial(peer, now);
-        }
-    }
-
-    /// A reservation was granted, refused or ended.
-    pub fn reserved(&mut self, peer: &str, ok: bool, now: Millis) {
-        let Some(home) = self.homes.get_mut(peer) else {
-            return;
-        };
-        home.reserve_at = (!ok && self.config.reserve && home.phase == Phase::Connected)
-            .then_some(now + HOME_RETRY_VISIBLE);
-    }
-
-    /// The machine's network came or went.
-    pub fn network(&mut self, online: bool, now: Millis) {
-        if self.online != online {
-            self.online = online;
-            self.settle((!online).then_some("this device is offline"));
-        }
-        if online {
-            self.try_now(now);
-        }
-    }
-
-    /// The tab is looked at, or not.
-    pub fn visible(&mut self, visible: bool, now: Millis) {
-        let shown = visible && !self.visible;
-        self.visible = visible;
-        if shown {
-            self.try_now(now);
-        }
-    }
-
-    /// The machine slept: connections may be dead without knowing it.
-    pub fn woke(&mut self, now: Millis) {
-        for (peer, home) in &self.homes {
-            if home.phase == Phase::Connected {
-                self.outputs.push_back(Output::Ping { peer: peer.clone() });
-            }
-        }
-        self.try_now(now);
-    }
-
-    fn try_now(&mut self, now: Millis) {
-        for home in self.homes.values_mut() {
-            if matches!(home.phase, Phase::Idle { .. }) {
-                home.backoff = 0;
-                home.blind_at = now;
-                home.phase = Phase::Idle { retry_at: now };
-            }
-        }
-        self.tick(now);
-    }
-
-    /// Does what is due.
-    pub fn tick(&mut self, now: Millis) {
-        self.expire_attempts(now);
-        self.renew_reservations(now);
-        if !self.online {
-            return;
-        }
-        let peers: Vec<String> = self.homes.keys().cloned().collect();
-        for peer in peers {
-            if self.engaged() >= self.enough() {
-                break;
-            }
-            if matches!(self.homes[&peer].phase, Phase::Idle { retry_at } if retry_at <= now) {
-                self.attempt(&peer, now);
-            }
-        }
-    }
-
-    fn expire_attempts(&mut self, now: Millis) {
-        let late: Vec<String> = self
+        let mut home = Home::new(hint, now);
+        let waiting = self
             .homes
             .iter()
-            .filter(|(_, home)| match home.phase {
-                Phase::Dialing { until } | Phase::Probing { until } => until <= now,
-                _ => false,
-            })
-            .map(|(peer, _)| peer.clone())
-            .collect();
-        for peer in late {
-            self.back_off(&peer, now);
-        }
+            .filter(|home| home.connected.is_none())
+            .count();
+        home.put_off(self.turn(waiting, now));
+        self.homes.push(home);
     }
 
-    fn renew_reservations(&mut self, now: Millis) {
-        for (peer, home) in &mut self.homes {
-            if home.reserve_at.is_some_and(|at| at <= now) {
-                home.reserve_at = None;
-                self.outputs
-                    .push_back(Output::Reserve { peer: peer.clone() });
-            }
-        }
+    /// Makes room: only a relay that failed and never was a home is forgotten.
+    fn forget_worst(&mut self) -> bool {
+        let forgettable = |home: &Home| home.last_connected.is_none() && home.failures > 0;
+        let worst = (0..self.homes.len())
+            .filter(|index| forgettable(&self.homes[*index]))
+            .max_by_key(|index| self.homes[*index].failures);
+        worst.map(|index| self.homes.remove(index)).is_some()
     }
 
-    /// Homes held or being tried.
-    fn engaged(&self) -> usize {
-        self.homes
-            .values()
-            .filter(|home| !matches!(home.phase, Phase::Idle { .. }))
-            .count()
-    }
-
-    /// While none is connected, several are tried at once.
-    fn enough(&self) -> usize {
-        match self
-            .homes
-            .values()
-            .any(|home| home.phase == Phase::Connected)
-        {
-            true => self.config.want,
-            false => self.config.want.max(HOMES_FIRST_DIALS),
-        }
-    }
-
-    /// The first attempt, and one right after a loss, dials; later ones ask the HTTP server first.
-    fn attempt(&mut self, peer: &str, now: Millis) {
-        let home = &self.homes[peer];
-        match &home.url {
-            Some(url) if home.backoff > 0 => {
-                let output = Output::Probe {
-                    peer: peer.to_owned(),
-                    url: url.clone(),
-                };
-                self.set_phase(
-                    peer,
-                    Phase::Probing {
-                        until: now + HOME_ATTEMPT_DEADLINE,
-                    },
-                );
-                self.outputs.push_back(output);
-            }
-            _ => {
-                self.dial(peer, true, now);
-            }
-        }
-    }
-
-    fn dial(&mut self, peer: &str, websocket: bool, now: Millis) {
-        self.set_phase(
-            peer,
-            Phase::Dialing {
-                until: now + HOME_ATTEMPT_DEADLINE,
-            },
-        );
-        self.outputs.push_back(Output::Dial {
-            peer: peer.to_owned(),
-            websocket,
+    /// A connection to a relay is open. It proves that there is a network.
+    pub fn connected(&mut self, peer: &str, _transport: &str, now: Millis) {
+        self.change(peer, now, |homes, index| {
+            homes.online = true;
+            homes.ever_joined = true;
+            homes.homes[index].connected(now);
         });
     }
 
-    /// A relay whose HTTP server is out of reach may still answer on UDP.
-    fn blind_dial(&mut self, peer: &str, now: Millis) {
-        let Some(home) = self.homes.get_mut(peer) else {
-            return;
-        };
-        if home.blind_at <= now && self.online {
-            home.blind_at = now + HOME_BLIND_DIAL;
-            self.outputs.push_back(Output::Dial {
-                peer: peer.to_owned(),
-                websocket: false,
-            });
-        }
+    /// The last connection to a relay is gone.
+    pub fn disconnected(&mut self, peer: &str, now: Millis) {
+        self.change(peer, now, |homes, index| {
+            homes.homes[index].disconnected(now, &mut homes.prng);
+            homes.reason = Some("the connection to the relay was lost".to_owned());
+        });
     }
 
-    fn back_off(&mut self, peer: &str, now: Millis) {
-        let longest = if self.visible {
-            HOME_RETRY_VISIBLE
+    /// A dial came to nothing.
+    pub fn dial_failed(&mut self, peer: &str, reason: &str, now: Millis) {
+        self.change(peer, now, |homes, index| {
+            let cap = homes.cap(index);
+            homes.homes[index].dial_failed(now, cap, &mut homes.prng);
+            homes.reason = Some(reason.to_owned());
+        });
+    }
+
+    /// A probe was answered, or not.
+    pub fn probe_result(&mut self, peer: &str, alive: bool, now: Millis) {
+        self.change(peer, now, |homes, index| {
+            let (cap, pursuing) = (homes.cap(index), homes.pursuing());
+            let home = &mut homes.homes[index];
+            home.probe_result(alive, now, cap, &mut homes.prng);
+            if alive && pursuing {
+                homes.outputs.extend(home.dial_justified(now));
+            }
+        });
+    }
+
+    /// A reservation was granted, refused or lost.
+    pub fn reserved(&mut self, peer: &str, ok: bool, now: Millis) {
+        self.change(peer, now, |homes, index| {
+            homes.homes[index].reserved(ok, now, &mut homes.prng);
+        });
+    }
+
+    /// The device went online or offline.
+    pub fn network(&mut self, online: bool, now: Millis) {
+        self.advance(now);
+        self.online = online;
+        if online {
+            self.refresh(now);
         } else {
-            HOME_RETRY_HIDDEN
-        };
-        let jitter = 80 + self.next_random() % 41;
-        let Some(home) = self.homes.get_mut(peer) else {
-            return;
-        };
-        // A blind dial that fails while a probe or a wait is under way changes nothing.
-        if matches!(home.phase, Phase::Idle { retry_at } if retry_at > now) {
-            return;
+            self.reason = Some("the device is offline".to_owned());
         }
-        home.backoff = match home.backoff {
-            0 => HOME_RETRY_FIRST,
-            before => (before * 8 / 5).min(longest),
-        };
-        home.phase = Phase::Idle {
-            retry_at: now + home.backoff * jitter / 100,
-        };
+        self.drive(now);
     }
 
-    fn set_phase(&mut self, peer: &str, phase: Phase) {
-        if let Some(home) = self.homes.get_mut(peer) {
-            home.phase = phase;
+    /// The tab was shown or hidden.
+    pub fn visible(&mut self, visible: bool, now: Millis) {
+        self.advance(now);
+        let shown = visible && !self.visible;
+        self.visible = visible;
+        if shown {
+            self.retry_absent(now);
         }
+        self.drive(now);
     }
 
-    fn settle(&mut self, reason: Option<&str>) {
-        let connected = self
-            .homes
-            .values()
-            .any(|home| home.phase == Phase::Connected);
-        let state = match (self.online, connected, self.state) {
-            (true, true, _) => State::Joined,
-            (false, _, _) => State::Offline,
-            (true, false, State::Joining) => State::Joining,
-            (true, false, _) => State::Lost,
-        };
-        if state != self.state {
-            self.state = state;
-            self.outputs.push_back(Output::State {
-                state,
-                reason: reason.map(str::to_owned),
-            });
-        }
+    /// The device slept: every connection is suspect.
+    pub fn woke(&mut self, now: Millis) {
+        self.advance(now);
+        self.refresh(now);
+        self.drive(now);
     }
 
-    fn next_random(&mut self) -> u64 {
-        // xorshift64: enough to spread retries, and replays from a seed
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random
+    /// It is time: call it at [`Self::next_wake`].
+    pub fn tick(&mut self, now: Millis) {
+        self.advance(now);
+        self.drive(now);
     }
 
-    /// The next thing to do.
+    /// What to do next.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    /// When to tick again.
+    /// When to call [`Self::tick`] again, if nothing else happens.
     pub fn next_wake(&self) -> Option<Millis> {
-        let room = self.online && self.engaged() < self.enough();
-        self.homes
-            .values()
-            .flat_map(|home| {
-                let phase = match home.phase {
-                    Phase::Idle { retry_at } if room => Some(retry_at),
-                    Phase::Dialing { until } | Phase::Probing { until } => Some(until),
-                    _ => None,
-                };
-                [phase, home.reserve_at]
-            })
-            .flatten()
-            .min()
+        let attempts = self.homes.iter().filter(|home| home.connected.is_none());
+        let attempts = attempts.filter(|_| self.pursuing()).map(Home::wake);
+        let wanted = self.missing_reservations() > 0;
+        let reservations = self
+            .homes
+            .iter()
+            .filter_map(|home| home.reservation.wake(self.now, wanted));
+        attempts.chain(reservations).min()
     }
 
-    /// Where the peer stands.
-    pub fn state(&self) -> State {
+    /// How the peer is attached.
+    pub fn state(&self) -> HomeState {
         self.state
     }
+
+    /// Changes the home of a relay, if it is known, and does what is due.
+    fn change(&mut self, peer: &str, now: Millis, change: impl FnOnce(&mut Self, usize)) {
+        self.advance(now);
+        if let Some(index) = self.find(peer) {
+            change(self, index);
+        }
+        self.drive(now);
+    }
+
+    fn find(&self, peer: &str) -> Option<usize> {
+        self.homes.iter().position(|home| home.hint.peer == peer)
+    }
+
+    fn count(&self) -> usize {
+        self.homes
+            .iter()
+            .filter(|home| home.connected.is_some())
+            .count()
+    }
+
+    fn pursuing(&self) -> bool {
+        self.online && self.count() < self.config.want
+    }
+
+    /// All times are kept relative to a clock that may be set back.
+    fn advance(&mut self, now: Millis) {
+        if let Some(back) = self.now.checked_sub(now).filter(|back| *back > 0) {
+            self.homes.iter_mut().for_each(|home| home.shift_back(back));
+        }
+        self.now = now;
+    }
+
+    fn refresh(&mut self, now: Millis) {
+        for home in self.homes.iter().filter(|home| home.connected.is_some()) {
+            self.outputs.push_back(Output::Ping {
+                peer: home.hint.peer.clone(),
+            });
+        }
+        self.retry_absent(now);
+    }
+
+    fn retry_absent(&mut self, now: Millis) {
+        for (rank, index) in self.ranked().into_iter().enumerate() {
+            let turn = self.turn(rank, now);
+            self.homes[index].try_at_once(now);
+            self.homes[index].put_off(turn);
+        }
+    }
+
+    /// When the relay of this rank may be tried first: the best at once, the others in turn.
+    fn turn(&self, rank: usize, now: Millis) -> Millis {
+        let behind = (rank + 1).saturating_sub(self.config.eager) as Millis;
+        now.saturating_add(HOME_RETRY_VISIBLE * behind)
+    }
+
+    /// Absent homes, the best first: those that were a home last, then as they were learned.
+    fn ranked(&self) -> Vec<usize> {
+        let absent = (0..self.homes.len()).filter(|index| self.homes[*index].connected.is_none());
+        let mut absent: Vec<usize> = absent.collect();
+        absent.sort_by_key(|index| std::cmp::Reverse(self.homes[*index].last_connected));
+        absent
+    }
+
+    fn urgent(&self, rank: usize) -> bool {
+        self.visible && rank < self.config.eager
+    }
+
+    fn cap(&self, index: usize) -> Millis {
+        let rank = self
+            .ranked()
+            .iter()
+            .position(|other| *other == index)
+            .unwrap_or(0);
+        self.homes[index].cap(self.urgent(rank), &self.config)
+    }
+
+    fn drive(&mut self, now: Millis) {
+        self.announce_state();
+        if self.pursuing() {
+            for (rank, index) in self.ranked().into_iter().enumerate() {
+                let urgent = self.urgent(rank);
+                let home = &mut self.homes[index];
+                let outputs = home.drive(now, urgent, &self.config, &mut self.prng);
+                self.outputs.extend(outputs.into_iter().flatten());
+            }
+        }
+        self.reserve(now);
+    }
+
+    /// Reservations are kept at as many homes as are wanted, not at surplus ones.
+    fn reserve(&mut self, now: Millis) {
+        let mut missing = self.missing_reservations();
+        for home in &mut self.homes {
+            if missing == 0 {
+                break;
+            }
+            let asked = home.reserve(now);
+            missing -= usize::from(asked.is_some());
+            self.outputs.extend(asked);
+        }
+    }
+
+    fn missing_reservations(&self) -> usize {
+        let wanted = if self.config.reserve {
+            self.config.want
+        } else {
+            0
+        };
+        wanted.saturating_sub(
+            self.homes
+                .iter()
+                .filter(|home| home.reservation.holds(self.now))
+                .count(),
+        )
+    }
+
+    fn announce_state(&mut self) {
+        let state = match (self.online, self.count()) {
+            (false, _) => HomeState::Offline,
+            (true, 1..) => HomeState::Joined,
+            (true, 0) if self.ever_joined => HomeState::Lost,
+            (true, 0) => HomeState::Joining,
+        };
+        if state == self.state {
+            return;
+        }
+        self.state = state;
+        let good = matches!(state, HomeState::Joined | HomeState::Joining);
+        let reason = self.reason.clone().filter(|_| !good);
+        self.outputs.push_back(Output::State { state, reason });
+    }
 }
+
+#[cfg(any(test, feature = "selftest"))]
+pub mod sim;
+#[cfg(test)]
+mod tests;

@@ -104,19 +104,23 @@ impl JoinDocument {
     pub fn to_json(&self, key: &SigningKey) -> Result<String> {
         let mut document = self.clone();
         while cbor::encode(&document).len() > MAX_PAYLOAD && document.relays.pop().is_some() {}
-        document.check(&key.public()).map_err(|why| {
+        let envelope = Base::Base64Url.encode(document.envelope(key)?.bytes());
+        serde_json::to_string_pretty(&Page {
+            document: &document,
+            envelope,
+        })
+        .map_err(|error| Error::new(Code::Internal, "cannot write JSON").caused_by(error))
+    }
+
+    /// The signed part.
+    pub fn envelope(&self, key: &SigningKey) -> Result<Envelope> {
+        self.check(&key.public()).map_err(|why| {
             Error::new(
                 Code::InvalidArgument,
                 format!("cannot sign this join document: {why}"),
             )
         })?;
-        let envelope = Envelope::sign(document.body(key.public()), key)?;
-        let page = Page {
-            document: &document,
-            envelope: Base::Base64Url.encode(envelope.bytes()),
-        };
-        serde_json::to_string_pretty(&page)
-            .map_err(|error| Error::new(Code::Internal, "cannot write JSON").caused_by(error))
+        Envelope::sign(self.body(key.public()), key)
     }
 
     /// Reads the signed part of a document and ignores everything around it.

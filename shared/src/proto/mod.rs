@@ -10,6 +10,7 @@ pub mod gather;
 pub mod homes;
 pub mod join;
 pub mod key;
+pub mod prng;
 pub mod record;
 
 pub use key::NetworkId;

@@ -170,6 +170,11 @@ impl AuthorProof {
         self.0.body().key
     }
 
+    /// The envelope as it travels.
+    pub fn bytes(&self) -> &[u8] {
+        self.0.bytes()
+    }
+
     /// When the proof ends; a peer record it is part of must end before.
     pub fn expires(&self) -> Millis {
         self.0.body().expires
