@@ -1,1 +1,13 @@
-//! native node
+//! The native Warren node as a library: the relay, its command-line peers, and what they stand on.
+//! The binary `warren` is a thin `main` around [`cli`], and tests run the same parts in-process.
+
+pub mod cli;
+pub mod config;
+pub mod fetch;
+pub mod http;
+pub mod identity;
+pub mod peer;
+pub mod relay;
+pub mod store;
+pub mod tls;
+pub mod transport;

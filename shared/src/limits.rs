@@ -2,6 +2,8 @@
 //!
 //! Knows numbers only. It does not know who enforces them: the code that parses, stores or sends does.
 
+use std::time::Duration;
+
 use crate::proto::Millis;
 
 /// One second in [`Millis`].
@@ -147,5 +149,77 @@ pub const HOME_STABLE: Millis = 10 * SECOND;
 /// A dial, probe or reservation without any answer counts as failed; the driver's own deadlines
 /// are shorter.
 pub const HOME_ATTEMPT_DEADLINE: Millis = 15 * SECOND;
+
+// ---- connections and protocols -----------------------------------------------------------------
+
+/// Connections of a tab or command-line peer: its homes, and the peers it talks to.
+pub const PEER_CONNECTIONS: u32 = 128;
+/// Connections of a relay: a few thousand tabs, below the usual limit of open files.
+pub const RELAY_CONNECTIONS: u32 = 8_192;
+/// Two transports raced, a circuit, and one to spare while a better path replaces a worse one.
+pub const CONNECTIONS_PER_PEER: u32 = 6;
+/// Handshakes under way: each costs a task and buffers before anybody has proven anything.
+pub const PENDING_CONNECTIONS: u32 = 512;
+/// A connection nobody uses is closed after this; homes are kept by their reservation.
+pub const IDLE_CONNECTION: Duration = Duration::from_secs(600);
+/// How long one address may take to be dialled and authenticated.
+pub const DIAL_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A store or a read at one node, disk included.
+pub const RECORD_DEADLINE: Duration = Duration::from_secs(8);
+/// Record requests under way on one connection.
+pub const RECORD_STREAMS: usize = 64;
+/// Record requests that a node works on at once, all peers together.
+pub const RECORD_TASKS: usize = 2_048;
+/// A command may do work at the other end before it answers.
+pub const RPC_DEADLINE: Duration = Duration::from_secs(30);
+/// Commands under way on one connection.
+pub const RPC_STREAMS: usize = 32;
+
+/// Nodes that hold each record.
+pub const REPLICATION: usize = 20;
+/// A walk to the closest nodes.
+pub const LOOKUP_DEADLINE: Duration = Duration::from_secs(10);
+/// How often the routing table looks for new neighbours by itself.
+pub const ROUTING_REFRESH: Duration = Duration::from_secs(300);
+/// Equal or newer answers that make a reader of a mutable record stop asking.
+pub const READ_QUORUM: usize = 5;
+/// Nodes asked at the same time for one record.
+pub const READ_PARALLEL: usize = 6;
+
+/// A chat message is at most 16 KiB; its envelope and encryption come on top.
+pub const MAX_GOSSIP: usize = 24 * 1024;
+
+// ---- circuit relay -----------------------------------------------------------------------------
+
+/// Peers that hold a place at one relay.
+pub const RELAY_RESERVATIONS: usize = 4_096;
+/// Tabs of one peer id while an old connection has not been noticed as dead.
+pub const RELAY_RESERVATIONS_PER_PEER: usize = 4;
+/// Renewed at half time by the client.
+pub const RESERVATION_LIFETIME: Duration = Duration::from_secs(3_600);
+/// Circuits open at once through one relay.
+pub const RELAY_CIRCUITS: usize = 4_096;
+/// Circuits that one peer opens at once.
+pub const RELAY_CIRCUITS_PER_PEER: usize = 128;
+/// A circuit lives this long: enough for signalling, chat and a patient fallback.
+pub const CIRCUIT_LIFETIME: Duration = Duration::from_secs(3_600);
+/// Bytes through one circuit.
+pub const CIRCUIT_BYTES: u64 = 64 * 1024 * 1024;
+/// New circuits and reservations of one peer.
+pub const CIRCUITS_PER_PEER_PER_MINUTE: u32 = 240;
+/// New circuits and reservations behind one address: a school or a company shares one.
+pub const CIRCUITS_PER_IP_PER_MINUTE: u32 = 6_000;
+
+// ---- the driver --------------------------------------------------------------------------------
+
+/// Commands waiting for the driver.
+pub const COMMAND_QUEUE: usize = 1_024;
+/// How long a home may take to show that it is alive after the machine slept.
+pub const SIGN_OF_LIFE: Duration = Duration::from_secs(3);
+/// Events waiting for one subscriber; the newest are dropped beyond, and the subscriber is told.
+pub const EVENT_QUEUE: usize = 1_024;
+/// At most five snapshots a second reach an application.
+pub const SNAPSHOT_EVERY: Duration = Duration::from_millis(200);
 /// First wait before a refused reservation is asked for again, doubling to the hidden wait.
 pub const HOME_RESERVE_RETRY: Millis = SECOND;

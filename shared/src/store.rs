@@ -75,6 +75,8 @@ pub enum StoreError {
     Full,
     /// The record's time is over.
     Expired,
+    /// More is waiting to be stored than the medium keeps up with.
+    Overloaded,
     /// The medium failed; the text says how.
     Failed(String),
 }
@@ -84,6 +86,7 @@ impl fmt::Display for StoreError {
         match self {
             StoreError::Full => f.write_str("the store has no room"),
             StoreError::Expired => f.write_str("the record has expired"),
+            StoreError::Overloaded => f.write_str("the store does not keep up"),
             StoreError::Failed(cause) => write!(f, "the store failed: {cause}"),
         }
     }
@@ -96,6 +99,7 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Full => Refusal::Full.into(),
             StoreError::Expired => Refusal::Expired.into(),
+            StoreError::Overloaded => Refusal::RateLimited.into(),
             StoreError::Failed(cause) => {
                 Error::new(Code::StorageFailed, "the store failed").caused_by(cause)
             }

@@ -1,0 +1,125 @@
+//! The command line: which commands there are, and how they fail.
+
+mod dht;
+mod greet;
+mod relay;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use serde_json::json;
+use warren_shared::error::{Code, Error, Result};
+
+use crate::config::{LogFormat, RelayArgs};
+use crate::peer::PeerArgs;
+
+/// A peer-to-peer network that web pages join.
+#[derive(Debug, Parser)]
+#[command(name = "warren", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a relay: bootstrap, page, WebSocket, WebRTC and record store in one process.
+    Relay(RelayArgs),
+    /// Wait in a namespace for other peers and answer their greetings.
+    Listen(greet::ListenArgs),
+    /// Find the members of a namespace, connect to each directly and greet them.
+    Dial(greet::DialArgs),
+    /// Store and read values.
+    #[command(subcommand)]
+    Dht(dht::DhtCommand),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let json = arguments.command.wants_json();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return fail(
+                &Error::new(Code::Internal, "the runtime cannot start").caused_by(error),
+                json,
+            );
+        }
+    };
+    let outcome = runtime.block_on(arguments.command.run());
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, json),
+    }
+}
+
+/// One line of cause and one of remedy on standard error; with `--json` the error as an object.
+fn fail(error: &Error, json: bool) -> ExitCode {
+    if json {
+        eprintln!("{}", json!({"event": "error", "error": error}));
+    } else {
+        match error.cause() {
+            Some(cause) => eprintln!("error: {error}: {cause}"),
+            None => eprintln!("error: {error}"),
+        }
+        eprintln!("remedy: {}", error.remedy());
+    }
+    ExitCode::from(error.code().exit_status())
+}
+
+impl Command {
+    fn wants_json(&self) -> bool {
+        match self {
+            Command::Relay(args) => args.json,
+            Command::Listen(args) => args.peer.json,
+            Command::Dial(args) => args.peer.json,
+            Command::Dht(command) => command.peer().json,
+        }
+    }
+
+    async fn run(self) -> Result<()> {
+        match self {
+            Command::Relay(args) => relay::run(args).await,
+            Command::Listen(args) => greet::listen(args).await,
+            Command::Dial(args) => greet::dial(args).await,
+            Command::Dht(command) => dht::run(command).await,
+        }
+    }
+}
+
+/// Logs to standard error, so that standard output carries results only. `WARREN_LOG` selects.
+fn start_log(format: LogFormat, default: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("WARREN_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let _ = match format {
+        LogFormat::Human => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}
+
+fn start_peer_log(_: &PeerArgs) {
+    start_log(LogFormat::Human, "warn");
+}
+
+/// Resolves when the process is asked to end.
+async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = terminate => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

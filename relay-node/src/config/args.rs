@@ -1,0 +1,68 @@
+//! The flags of `warren relay`. Only their names and help: every value is still text here, so that
+//! flags, environment and file are parsed, and complained about, in one way.
+
+use std::path::PathBuf;
+
+/// Run a relay: bootstrap, relay, page server and store of the network.
+///
+/// Each option can also be set by an environment variable (WARREN_HTTP for --http, and so on; lists
+/// separated by commas) and in the TOML file named by --config (http = "…"). Flags win over the
+/// environment, the environment over the file.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct RelayArgs {
+    /// Page, API and WebSocket [default: 0.0.0.0:8080]
+    #[arg(long, value_name = "IP:PORT|off")]
+    pub http: Option<String>,
+
+    /// libp2p over TCP [default: 0.0.0.0:4001]
+    #[arg(long, value_name = "IP:PORT|off")]
+    pub tcp: Option<String>,
+
+    /// WebRTC-direct, for browsers [default: 0.0.0.0:4002]
+    #[arg(long, value_name = "IP:PORT|off")]
+    pub udp: Option<String>,
+
+    /// libp2p over QUIC [default: 0.0.0.0:4001]
+    #[arg(long, value_name = "IP:PORT|off")]
+    pub quic: Option<String>,
+
+    /// Identity, certificate and database [default: ~/.local/share/warren]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Id of the network [default: the stored or joined one, or a new one]
+    #[arg(long, value_name = "ID")]
+    pub network: Option<String>,
+
+    /// Join through the relay at this URL (repeatable)
+    #[arg(long, value_name = "URL")]
+    pub join: Vec<String>,
+
+    /// Join through the peer at this address (repeatable)
+    #[arg(long, value_name = "MULTIADDR")]
+    pub bootstrap: Vec<String>,
+
+    /// Announce this address: behind NAT or in a container (repeatable)
+    #[arg(long, value_name = "IP")]
+    pub external_ip: Vec<String>,
+
+    /// Certificate chain (PEM) for the HTTP port, reloaded when it changes
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Key (PEM) of the certificate
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Read options from this TOML file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Log for people or for machines [default: human]
+    #[arg(long, value_name = "human|json")]
+    pub log: Option<String>,
+
+    /// Print events on stdout as JSON lines
+    #[arg(long)]
+    pub json: bool,
+}

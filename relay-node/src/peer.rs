@@ -1,0 +1,132 @@
+//! A command-line peer: joins a network through relays, stores nothing for others.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use libp2p::Multiaddr;
+use warren_shared::error::{Code, Error, Result};
+use warren_shared::net::address;
+use warren_shared::net::discover::Sources;
+use warren_shared::net::node::keypair;
+use warren_shared::net::outside::SharedOutside;
+use warren_shared::net::{Node, NodeConfig, Role};
+use warren_shared::platform;
+use warren_shared::proto::homes::HomesConfig;
+use warren_shared::proto::key::SigningKey;
+
+use crate::fetch::Fetcher;
+use crate::identity::DataDir;
+use crate::transport::{connections, dialable};
+
+const JOIN_PATIENCE: Duration = Duration::from_secs(20);
+const PING_EVERY: Duration = Duration::from_secs(5);
+
+/// Options of every command that joins a network.
+#[derive(Debug, Clone, Args)]
+pub struct PeerArgs {
+    /// HTTP URL of a relay to join through; may be given several times.
+    #[arg(long, value_name = "URL", env = "WARREN_JOIN", value_delimiter = ',')]
+    pub join: Vec<String>,
+    /// Multiaddress of a relay, ending in its peer id; may be given several times.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "WARREN_BOOTSTRAP",
+        value_delimiter = ','
+    )]
+    pub bootstrap: Vec<String>,
+    /// The network to join, when it is to be checked or cannot be asked for.
+    #[arg(long, value_name = "ID")]
+    pub network: Option<String>,
+    /// Where the identity is kept; without it the peer has a new one each time.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Results and errors as JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A running peer and the lock on its identity.
+pub struct Peer {
+    pub node: Node,
+    _data: Option<DataDir>,
+}
+
+impl PeerArgs {
+    /// Joins the network; returns when a relay is connected.
+    pub async fn start(&self, listen: Vec<Multiaddr>) -> Result<Peer> {
+        let data = self.data_dir.as_ref().map(DataDir::open).transpose()?;
+        let seed = |name: &str| match &data {
+            Some(data) => {
+                let bytes = data.load_or_create(name, || Ok(platform::entropy::<32>().to_vec()))?;
+                bytes.try_into().map_err(|_| {
+                    Error::new(Code::InvalidKey, format!("{name} does not have 32 bytes"))
+                })
+            }
+            None => Ok(platform::entropy()),
+        };
+        let transport_key = SigningKey::from_seed(seed("identity.key")?);
+        let author_key = SigningKey::from_seed(seed("author.key")?);
+        let sources = self.sources()?;
+        let outside: SharedOutside = Arc::new(Fetcher);
+        let ask = (
+            || connections(&transport_key, None, None),
+            keypair(&transport_key)?,
+        );
+        let found = sources.find(&outside, ask).await?;
+        let node = Node::start(NodeConfig {
+            network: found.network,
+            role: Role::Peer,
+            connections: connections(&transport_key, None, None)?,
+            transport_key,
+            author_key,
+            listen,
+            external: Vec::new(),
+            store: None,
+            homes: HomesConfig {
+                reserve: true,
+                ..HomesConfig::native()
+            },
+            outside,
+            dialable: Arc::new(dialable),
+            ping_every: PING_EVERY,
+            capabilities: vec!["native".into()],
+        })?;
+        for hint in found.hints {
+            node.learn(hint).await?;
+        }
+        match tokio::time::timeout(JOIN_PATIENCE, node.joined()).await {
+            Ok(joined) => joined?,
+            Err(_) => {
+                let reason = node
+                    .handle()
+                    .snapshot()
+                    .await?
+                    .relays
+                    .into_iter()
+                    .find_map(|relay| relay.reason);
+                let error = Error::new(Code::JoinFailed, "no relay could be reached");
+                return Err(reason.into_iter().fold(error, Error::caused_by));
+            }
+        }
+        Ok(Peer { node, _data: data })
+    }
+
+    fn sources(&self) -> Result<Sources> {
+        if self.join.is_empty() && self.bootstrap.is_empty() {
+            return Err(Error::new(Code::InvalidArgument, "no relay was named")
+                .with_remedy("add --join with the URL of a relay's page, for example --join http://127.0.0.1:8080"));
+        }
+        Ok(Sources {
+            join: self.join.clone(),
+            bootstrap: self
+                .bootstrap
+                .iter()
+                .map(|text| address::parse(text))
+                .collect::<Result<_>>()?,
+            network: self.network.as_deref().map(str::parse).transpose()?,
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! Records and providers on disk, in one redb file.
+//!
+//! Writes go through one thread, which commits whatever has queued up in a single transaction with
+//! fsync and only then answers: a put costs the caller the time of a commit, not one commit each,
+//! and the network loop never waits. Reads run beside them on snapshots. Knows how things are kept,
+//! not whether they are true: only validated records come in.
+
+mod batch;
+mod open;
+mod providers;
+mod schema;
+mod writer;
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use redb::{Database, ReadableDatabase};
+use tokio::sync::Semaphore;
+use warren_shared::{
+    error::Result,
+    proto::{
+        Millis,
+        key::Key,
+        record::{Prefix, ProviderEntry, ProviderSet, Record},
+    },
+    store::{AnnounceError, Outcome, RecordStore, StoreError, StoreLimits, StoreStats, Swept},
+};
+
+use self::{
+    schema::{Counters, Fault, META, PROVIDERS, RECORDS, decode},
+    writer::Writer,
+};
+
+/// Reads at one time. More would only queue for the same disk, on threads of the runtime.
+const CONCURRENT_READS: usize = 32;
+
+/// The store of a relay.
+#[derive(Debug)]
+pub struct RedbStore {
+    database: Arc<Database>,
+    writer: Writer,
+    reads: Semaphore,
+}
+
+impl RedbStore {
+    /// Opens or creates the file `warren.redb` in a directory. After a crash this returns what was
+    /// committed, without a scan of the file. Blocks.
+    pub fn open(directory: &Path, limits: StoreLimits) -> Result<Self> {
+        let database = Arc::new(open::open(directory)?);
+        let writer = Writer::start(database.clone(), limits)?;
+        Ok(Self {
+            database,
+            writer,
+            reads: Semaphore::new(CONCURRENT_READS),
+        })
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&redb::ReadTransaction) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let failed = |error: &dyn std::fmt::Display| StoreError::Failed(error.to_string());
+        let _permit = self.reads.acquire().await.map_err(|error| failed(&error))?;
+        let database = self.database.clone();
+        tokio::task::spawn_blocking(move || work(&database.begin_read()?))
+            .await
+            .map_err(|error| failed(&error))?
+            .map_err(|fault| failed(&fault))
+    }
+}
+
+#[async_trait]
+impl RecordStore for RedbStore {
+    async fn put(&self, record: Record, now: Millis) -> Result<Outcome, StoreError> {
+        self.writer.run(move |batch| batch.put(record, now)).await?
+    }
+
+    async fn get(&self, key: Key, now: Millis) -> Result<Option<Record>, StoreError> {
+        self.read(move |snapshot| {
+            let records = snapshot.open_table(RECORDS)?;
+            let row = records.get(&key.to_bytes())?;
+            Ok(row.and_then(|row| {
+                let (_, expires, _, bytes) = row.value();
+                (expires > now).then(|| decode(key, bytes)).flatten()
+            }))
+        })
+        .await
+    }
+
+    async fn announce(
+        &self,
+        key: Key,
+        entry: ProviderEntry,
+        prefix: Option<Prefix>,
+        now: Millis,
+    ) -> Result<(), AnnounceError> {
+        let announced = self
+            .writer
+            .run(move |batch| batch.announce(key, entry, prefix, now));
+        Ok(announced.await??)
+    }
+
+    async fn withdraw(&self, key: Key, peer: &[u8]) -> Result<(), StoreError> {
+        let peer = peer.to_vec();
+        self.writer
+            .run(move |batch| batch.withdraw(key, &peer))
+            .await
+    }
+
+    async fn providers(
+        &self,
+        key: Key,
+        after: Option<Vec<u8>>,
+        now: Millis,
+    ) -> Result<(Vec<ProviderEntry>, bool), StoreError> {
+        self.read(move |snapshot| {
+            let providers = snapshot.open_table(PROVIDERS)?;
+            let row = providers.get(&key.to_bytes())?;
+            let set = row.and_then(|row| ProviderSet::decode(row.value().1).ok());
+            Ok(set
+                .map(|set| set.page(after.as_deref(), now))
+                .unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn sweep(&self, now: Millis) -> Result<Swept, StoreError> {
+        let mut total = Swept::default();
+        // In pieces, so that puts get their turn in between.
+        loop {
+            let (swept, more) = self.writer.run(move |batch| batch.sweep(now)).await?;
+            total.records += swept.records;
+            total.providers += swept.providers;
+            if !more {
+                return Ok(total);
+            }
+        }
+    }
+
+    async fn stats(&self) -> Result<StoreStats, StoreError> {
+        self.read(|snapshot| {
+            let counters = Counters::load(&snapshot.open_table(META)?)?;
+            Ok(StoreStats {
+                records: counters.records,
+                bytes: counters.bytes,
+                providers: counters.providers,
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,7 @@
+//! The HTTP port over real sockets, spoken to in raw HTTP.
+
+mod connections;
+mod pages;
+mod support;
+mod tls;
+mod websockets;

@@ -1,0 +1,8 @@
+//! The boundary between an application and the engine of its peer: plain messages, so that the two
+//! may live in different threads, tabs or processes.
+
+mod messages;
+mod session;
+
+pub use messages::{Call, DhtEntry, Outgoing, Reply, StartParams, WireValue};
+pub use session::{Session, Surroundings};

@@ -1,0 +1,552 @@
+//! One application's engine: starts the node when the network is known, and serves calls on it.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::channel::{mpsc, oneshot};
+use futures::future::{BoxFuture, Either, Shared, select};
+use futures::{FutureExt, SinkExt, StreamExt};
+use libp2p::{Multiaddr, PeerId};
+
+use super::messages::{
+    Call, DhtEntry, Found, FullSnapshot, Outgoing, PeerView, Reply, StartParams, WireValue,
+};
+use crate::error::{Code, Error, Result};
+use crate::net::address;
+use crate::net::discover::Sources;
+use crate::net::node::{keypair, parse_peer};
+use crate::net::outside::SharedOutside;
+use crate::net::snapshot::{RoutingView, Snapshot};
+use crate::net::swarm::Connections;
+use crate::net::{Dialable, Event, HostHint, Node, NodeConfig, Role};
+use crate::platform;
+use crate::proto::homes::HomesConfig;
+use crate::proto::key::{Key, SigningKey};
+use crate::proto::record::{MutableValue, Record, Value};
+use crate::{limits, proto::NetworkId};
+
+/// How long a call waits for the network before it fails.
+const JOIN_PATIENCE: Duration = Duration::from_secs(15);
+/// A tab notices a dead relay within this and the answer's deadline.
+const PING_EVERY: Duration = Duration::from_millis(1_500);
+const RETRY_FIRST: Duration = Duration::from_millis(250);
+const RETRY_LONGEST: Duration = Duration::from_secs(2);
+const DAY_MS: f64 = 86_400_000.0;
+
+/// What the platform brings.
+pub struct Surroundings {
+    pub outside: SharedOutside,
+    /// Makes authenticated connections for a key and the transports that the application allows.
+    #[allow(clippy::type_complexity)]
+    pub connections: Box<dyn Fn(&SigningKey, &[String]) -> Result<Connections> + Send + Sync>,
+    /// Which addresses can be dialled, given the start parameters.
+    pub dialable: fn(&StartParams) -> Dialable,
+}
+
+type NodeSlot = Shared<BoxFuture<'static, Option<Node>>>;
+
+/// The engine of one application. Cheap to clone.
+#[derive(Clone)]
+pub struct Session {
+    shared: Arc<SessionState>,
+    outgoing: mpsc::Sender<Outgoing>,
+}
+
+struct SessionState {
+    surroundings: Surroundings,
+    started: Mutex<Option<Started>>,
+}
+
+#[derive(Clone)]
+struct Started {
+    node: NodeSlot,
+    id: PeerId,
+    author: String,
+    ephemeral: bool,
+    nudge: mpsc::Sender<bool>,
+    trouble: Arc<Mutex<Option<String>>>,
+}
+
+impl Session {
+    /// A session and everything it will say.
+    pub fn new(surroundings: Surroundings) -> (Session, mpsc::Receiver<Outgoing>) {
+        let (outgoing, receiver) = mpsc::channel(limits::EVENT_QUEUE);
+        let shared = Arc::new(SessionState {
+            surroundings,
+            started: Mutex::new(None),
+        });
+        (Session { shared, outgoing }, receiver)
+    }
+
+    /// Serves one call; items and the answer go out with its id. Dropping the future cancels it.
+    pub async fn serve(&self, id: f64, call: Call) {
+        let answer = match self.answer(id, call).await {
+            Ok(reply) => Outgoing::Ok { id, reply },
+            Err(error) => Outgoing::Error { id, error },
+        };
+        self.say(answer).await;
+    }
+
+    async fn say(&self, message: Outgoing) {
+        let _ = self.outgoing.clone().send(message).await;
+    }
+
+    async fn answer(&self, id: f64, call: Call) -> Result<Reply> {
+        match call {
+            Call::Start(params) => self.start(params),
+            Call::Snapshot {} => self
+                .snapshot()
+                .await
+                .map(|full| Reply::Snapshot(Box::new(full))),
+            Call::Hint { kind } => self.hint(kind.into()).await,
+            Call::Close {} => self.close().await,
+            other => self.on_network(id, other).await,
+        }
+    }
+
+    async fn on_network(&self, id: f64, call: Call) -> Result<Reply> {
+        let node = self.joined().await?;
+        match call {
+            Call::DhtPut { value } => {
+                let (key, report) = node.put(&value.into()).await?;
+                Ok(Reply::Put {
+                    key: key.to_string(),
+                    stored: report.stored,
+                })
+            }
+            Call::DhtSet {
+                label,
+                value,
+                ttl_ms,
+            } => {
+                let lifetime = lifetime(ttl_ms)?;
+                let (key, seq, report) = node.set(&label, &value.into(), lifetime).await?;
+                Ok(Reply::Set {
+                    key: key.to_string(),
+                    seq,
+                    stored: report.stored,
+                })
+            }
+            Call::DhtGet { key } => {
+                let key: Key = key.parse()?;
+                Ok(Reply::Entry(Box::new(entry(key, node.get(key).await?)?)))
+            }
+            Call::Provide { namespace } => Ok(Reply::Provided {
+                expires: node.provide(&namespace).await?,
+            }),
+            Call::Unprovide { namespace } => {
+                node.unprovide(&namespace).await.map(|()| Reply::Nothing {})
+            }
+            Call::Find { namespace, limit } => self.find(id, &node, &namespace, limit).await,
+            Call::FindPeer { id } => find_peer(&node, &id).await,
+            Call::Connect { target } => Ok(Reply::Connected {
+                id: node.connect(&target).await?.to_string(),
+            }),
+            Call::Disconnect { id } => {
+                node.handle().disconnect(parse_peer(&id)?).await?;
+                Ok(Reply::Nothing {})
+            }
+            Call::Ping { id } => {
+                let route = node.route_to(parse_peer(&id)?).await?;
+                let rtt = node.handle().ping(route).await?;
+                Ok(Reply::Ping {
+                    ms: rtt.as_millis() as u64,
+                })
+            }
+            Call::Call { id, method, params } => {
+                let route = node.route_to(parse_peer(&id)?).await?;
+                Ok(Reply::Json(
+                    node.handle().call(route, &method, params).await?,
+                ))
+            }
+            Call::Start(_) | Call::Snapshot {} | Call::Hint { .. } | Call::Close {} => {
+                Err(Error::new(Code::Internal, "this call needs no network"))
+            }
+        }
+    }
+
+    fn started(&self) -> Result<Started> {
+        let started = self
+            .shared
+            .started
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        started.clone().ok_or_else(|| {
+            Error::new(
+                Code::Closed,
+                "this peer has not been started, or has been closed",
+            )
+        })
+    }
+
+    fn start(&self, params: StartParams) -> Result<Reply> {
+        let transport = SigningKey::from_seed(seed(&params.transport_seed)?);
+        let author = SigningKey::from_seed(seed(&params.author_seed)?);
+        let sources = sources(&params)?;
+        let (ready, node) = oneshot::channel();
+        let (nudge, nudges) = mpsc::channel(8);
+        let started = Started {
+            node: node.map(|node| node.ok()).boxed().shared(),
+            id: keypair(&transport)?.public().to_peer_id(),
+            author: author.public().to_string(),
+            ephemeral: params.ephemeral,
+            nudge,
+            trouble: Arc::default(),
+        };
+        {
+            let mut slot = self
+                .shared
+                .started
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if slot.is_some() {
+                return Err(Error::new(
+                    Code::InvalidArgument,
+                    "this peer has been started already",
+                ));
+            }
+            *slot = Some(started.clone());
+        }
+        let reply = Reply::Started {
+            id: started.id.to_string(),
+            author: started.author.clone(),
+            network: sources.network.as_ref().map(ToString::to_string),
+        };
+        platform::spawn(
+            self.clone()
+                .boot(params, transport, author, sources, nudges, started, ready),
+        );
+        Ok(reply)
+    }
+
+    /// Finds the network, however long that takes, then starts the node and forwards its events.
+    #[allow(clippy::too_many_arguments)]
+    async fn boot(
+        self,
+        params: StartParams,
+        transport: SigningKey,
+        author: SigningKey,
+        sources: Sources,
+        mut nudges: mpsc::Receiver<bool>,
+        started: Started,
+        ready: oneshot::Sender<Node>,
+    ) {
+        let mut wait = RETRY_FIRST;
+        let found = loop {
+            let find = sources.find(
+                &self.shared.surroundings.outside,
+                (
+                    || (self.shared.surroundings.connections)(&transport, &params.transports),
+                    match keypair(&transport) {
+                        Ok(pair) => pair,
+                        Err(error) => return self.warn(&error).await,
+                    },
+                ),
+            );
+            match find.await {
+                Ok(found) => break found,
+                Err(error) => {
+                    *started
+                        .trouble
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                    self.warn(&error).await;
+                }
+            }
+            match select(platform::sleep(wait), nudges.next()).await {
+                Either::Right((None, _)) => return,
+                Either::Right((Some(_), _)) => wait = RETRY_FIRST,
+                Either::Left(_) => wait = (wait * 8 / 5).min(RETRY_LONGEST),
+            }
+            let closed = self
+                .shared
+                .started
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_none();
+            if closed {
+                return;
+            }
+        };
+        match self.build(&params, transport, author, found.network) {
+            Ok(node) => {
+                for hint in found.hints {
+                    let _ = node.learn(hint).await;
+                }
+                let _ = ready.send(node.clone());
+                self.forward(node, started).await;
+            }
+            Err(error) => self.warn(&error).await,
+        }
+    }
+
+    fn build(
+        &self,
+        params: &StartParams,
+        transport: SigningKey,
+        author: SigningKey,
+        network: NetworkId,
+    ) -> Result<Node> {
+        let surroundings = &self.shared.surroundings;
+        Node::start(NodeConfig {
+            network,
+            role: Role::Peer,
+            connections: (surroundings.connections)(&transport, &params.transports)?,
+            transport_key: transport,
+            author_key: author,
+            listen: Vec::new(),
+            external: Vec::new(),
+            store: None,
+            homes: HomesConfig::browser(),
+            outside: surroundings.outside.clone(),
+            dialable: (surroundings.dialable)(params),
+            ping_every: PING_EVERY,
+            capabilities: vec!["browser".into()],
+        })
+    }
+
+    async fn forward(&self, node: Node, started: Started) {
+        let Ok(mut events) = node.handle().events().await else {
+            return;
+        };
+        while let Some(event) = events.next().await {
+            let message = match event {
+                Event::Snapshot(snapshot) => Outgoing::Snapshot(Box::new(started.full(*snapshot))),
+                other => Outgoing::Event(other),
+            };
+            self.say(message).await;
+        }
+    }
+
+    async fn warn(&self, error: &Error) {
+        self.say(Outgoing::Event(Event::Warning {
+            code: error.code().as_str().to_owned(),
+            message: error.to_string(),
+            remedy: error.remedy().to_owned(),
+        }))
+        .await;
+    }
+
+    /// The node once it is connected to a relay; waits for that, but not for ever.
+    async fn joined(&self) -> Result<Node> {
+        let started = self.started()?;
+        let wait = async {
+            let node = started.node.clone().await?;
+            node.joined().await.ok()?;
+            Some(node)
+        };
+        match within(JOIN_PATIENCE, wait).await {
+            Some(Some(node)) => Ok(node),
+            _ => {
+                let trouble = started
+                    .trouble
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone();
+                let error = Error::new(
+                    Code::NotConnected,
+                    "this peer is not connected to any relay",
+                );
+                Err(match trouble {
+                    Some(cause) => error.caused_by(cause),
+                    None => error,
+                })
+            }
+        }
+    }
+
+    async fn snapshot(&self) -> Result<FullSnapshot> {
+        let started = self.started()?;
+        let snapshot = match started.node.clone().now_or_never().flatten() {
+            Some(node) => *node.handle().snapshot().await?,
+            None => started.before_network(),
+        };
+        Ok(started.full(snapshot))
+    }
+
+    async fn hint(&self, hint: HostHint) -> Result<Reply> {
+        let started = self.started()?;
+        match started.node.clone().now_or_never().flatten() {
+            Some(node) => node.handle().hint(hint).await?,
+            None if hint != HostHint::Offline && hint != HostHint::Hidden => {
+                let _ = started.nudge.clone().try_send(true);
+            }
+            None => {}
+        }
+        Ok(Reply::Nothing {})
+    }
+
+    async fn close(&self) -> Result<Reply> {
+        let started = self
+            .shared
+            .started
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(started) = started {
+            let _ = started.nudge.clone().try_send(true);
+            if let Some(node) = started.node.clone().now_or_never().flatten() {
+                node.close().await;
+            }
+        }
+        Ok(Reply::Nothing {})
+    }
+
+    async fn find(
+        &self,
+        id: f64,
+        node: &Node,
+        namespace: &str,
+        limit: Option<f64>,
+    ) -> Result<Reply> {
+        let most = limit.map_or(usize::MAX, |limit| limit.max(0.0) as usize);
+        for entry in node.find(namespace).await?.into_iter().take(most) {
+            let Ok(peer) = PeerId::from_bytes(&entry.peer) else {
+                continue;
+            };
+            let item = Found {
+                id: peer.to_string(),
+                addresses: texts(entry.addresses),
+            };
+            self.say(Outgoing::Item { id, item }).await;
+        }
+        Ok(Reply::Nothing {})
+    }
+}
+
+impl Started {
+    fn full(&self, snapshot: Snapshot) -> FullSnapshot {
+        FullSnapshot {
+            snapshot,
+            author: self.author.clone(),
+            ephemeral: self.ephemeral,
+        }
+    }
+
+    fn before_network(&self) -> Snapshot {
+        Snapshot {
+            state: "joining",
+            reason: self
+                .trouble
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+            id: self.id.to_string(),
+            network: String::new(),
+            addresses: Vec::new(),
+            clock_offset_ms: 0,
+            relays: Vec::new(),
+            connections: Vec::new(),
+            routing: RoutingView::default(),
+            namespaces: Vec::new(),
+            refusals: Default::default(),
+        }
+    }
+}
+
+async fn find_peer(node: &Node, id: &str) -> Result<Reply> {
+    let (record, expires) = node.find_peer(parse_peer(id)?).await?;
+    let relays = record
+        .relays
+        .iter()
+        .filter_map(|bytes| PeerId::from_bytes(bytes).ok());
+    Ok(Reply::Peer(Box::new(PeerView {
+        id: id.to_owned(),
+        addresses: texts(record.addresses),
+        relays: relays.map(|peer| peer.to_string()).collect(),
+        capabilities: record.capabilities,
+        author: record.author.map(|proof| proof.author().to_string()),
+        expires,
+    })))
+}
+
+async fn within<T>(patience: Duration, work: impl Future<Output = T>) -> Option<T> {
+    match select(platform::sleep(patience), Box::pin(work)).await {
+        Either::Left(_) => None,
+        Either::Right((result, _)) => Some(result),
+    }
+}
+
+fn entry(key: Key, record: Record) -> Result<DhtEntry> {
+    let mut entry = DhtEntry {
+        key: key.to_string(),
+        kind: "value",
+        value: WireValue::Bytes(Vec::new()),
+        author: None,
+        label: None,
+        seq: None,
+        issued: None,
+        expires: None,
+    };
+    match record {
+        Record::Value(block) => entry.value = block.value().clone().into(),
+        Record::Signed(envelope) => {
+            let body = envelope.body();
+            entry.kind = "record";
+            entry.value = MutableValue::open(&envelope)?.value().clone().into();
+            entry.author = Some(body.key.to_string());
+            entry.label = Some(body.label.clone());
+            entry.seq = Some(body.seq);
+            entry.issued = Some(body.issued);
+            entry.expires = Some(body.expires);
+        }
+    }
+    Ok(entry)
+}
+
+fn texts(addresses: Vec<Vec<u8>>) -> Vec<String> {
+    addresses
+        .into_iter()
+        .filter_map(|bytes| Multiaddr::try_from(bytes).ok())
+        .map(|address| address.to_string())
+        .collect()
+}
+
+fn sources(params: &StartParams) -> Result<Sources> {
+    let network = params.network.as_deref().map(str::parse).transpose()?;
+    let bootstrap = params
+        .bootstrap
+        .iter()
+        .map(|text| address::parse(text))
+        .collect::<Result<_>>()?;
+    Ok(Sources {
+        join: params.join.clone(),
+        bootstrap,
+        network,
+    })
+}
+
+fn seed(bytes: &[u8]) -> Result<[u8; 32]> {
+    bytes
+        .try_into()
+        .map_err(|_| Error::new(Code::InvalidKey, "a seed has 32 bytes"))
+}
+
+fn lifetime(ttl_ms: Option<f64>) -> Result<u64> {
+    match ttl_ms.unwrap_or(DAY_MS) {
+        ttl if ttl >= 1_000.0 && ttl <= limits::MAX_LIFETIME as f64 => Ok(ttl as u64),
+        _ => Err(Error::new(
+            Code::InvalidArgument,
+            "a lifetime is between one second and 400 days",
+        )),
+    }
+}
+
+impl From<WireValue> for Value {
+    fn from(value: WireValue) -> Self {
+        match value {
+            WireValue::Json(text) => Value::Json(text),
+            WireValue::Bytes(bytes) => Value::Bytes(bytes),
+        }
+    }
+}
+
+impl From<Value> for WireValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Json(text) => WireValue::Json(text),
+            Value::Bytes(bytes) => WireValue::Bytes(bytes),
+        }
+    }
+}

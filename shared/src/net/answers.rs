@@ -1,0 +1,177 @@
+//! What this peer answers to others: record requests out of its store, and JSON-RPC methods.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use futures::future::BoxFuture;
+use libp2p::PeerId;
+use serde_json::{Value, json};
+
+use super::rpc::{RpcReply, RpcRequest};
+use crate::limits;
+use crate::platform;
+use crate::proto::record::provider::{Prefix, ProviderEntry};
+use crate::proto::record::wire::{Answer, Request, Response};
+use crate::proto::record::{Record, Refusal};
+use crate::proto::{Millis, NetworkId};
+use crate::store::{AnnounceError, Outcome, RecordStore, StoreError};
+
+/// A store that several tasks use.
+pub type SharedStore = Arc<dyn RecordStore>;
+
+/// Does the work of one method: who calls, with which parameters.
+pub type Method =
+    Arc<dyn Fn(PeerId, Value) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
+
+/// Answers requests of other peers; shared by all request tasks.
+pub struct Answers {
+    network: NetworkId,
+    store: Option<SharedStore>,
+    methods: RwLock<HashMap<String, Method>>,
+    refusals: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Answers {
+    /// Answers record requests only when there is a store.
+    pub fn new(network: NetworkId, store: Option<SharedStore>) -> Self {
+        Answers {
+            network,
+            store,
+            methods: RwLock::default(),
+            refusals: Mutex::default(),
+        }
+    }
+
+    /// Offers a method to every peer.
+    pub fn serve(&self, name: &str, method: Method) {
+        let mut methods = self.methods.write().unwrap_or_else(PoisonError::into_inner);
+        methods.insert(name.to_owned(), method);
+    }
+
+    /// How many requests were refused, by reason.
+    pub fn refusals(&self) -> BTreeMap<&'static str, u64> {
+        self.refusals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) async fn rpc(&self, peer: PeerId, request: RpcRequest) -> RpcReply {
+        let (name, params) = match request.parse() {
+            Ok(call) => call,
+            Err(reply) => return reply,
+        };
+        if name == "warren.ping" {
+            return RpcReply::result(json!("pong"));
+        }
+        let method = self
+            .methods
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&name)
+            .cloned();
+        let Some(method) = method else {
+            return RpcReply::unknown_method(&name);
+        };
+        match method(peer, params).await {
+            Ok(value) => RpcReply::result(value),
+            Err(message) => RpcReply::error(json!(1), -32000, &message),
+        }
+    }
+
+    pub(super) async fn record(
+        &self,
+        peer: PeerId,
+        seen_at: Option<Prefix>,
+        request: Request,
+        busy: bool,
+    ) -> Answer {
+        let now = platform::now();
+        let response = match &self.store {
+            None => refuse(Refusal::Unsupported),
+            Some(_) if busy => refuse(Refusal::RateLimited),
+            Some(store) => self.answer(store, peer, seen_at, request, now).await,
+        };
+        if let Response::Refused { why, .. } = &response {
+            let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+            *refusals.entry(why.as_str()).or_default() += 1;
+        }
+        Answer { now, response }
+    }
+
+    async fn answer(
+        &self,
+        store: &SharedStore,
+        peer: PeerId,
+        seen_at: Option<Prefix>,
+        request: Request,
+        now: Millis,
+    ) -> Response {
+        match request {
+            Request::Put { key, record } => {
+                match Record::validate(key, &record, &self.network, now) {
+                    Ok(record) => stored(store.put(record, now).await),
+                    Err(why) => refuse(why),
+                }
+            }
+            Request::Get { key } => match store.get(key, now).await {
+                Ok(Some(record)) => Response::Found {
+                    record: record.bytes().to_vec(),
+                },
+                Ok(None) => Response::Missing,
+                Err(error) => failed(error),
+            },
+            Request::Announce {
+                key,
+                addresses,
+                ttl_ms,
+            } => {
+                let expires = now + ttl_ms.min(limits::PROVIDER_LIFETIME);
+                let entry = ProviderEntry {
+                    peer: peer.to_bytes(),
+                    addresses,
+                    expires,
+                };
+                match store.announce(key, entry, seen_at, now).await {
+                    Ok(()) => Response::Announced { expires },
+                    Err(AnnounceError::Refused(why)) => refuse(why),
+                    Err(AnnounceError::Store(error)) => failed(error),
+                }
+            }
+            Request::Withdraw { key } => match store.withdraw(key, &peer.to_bytes()).await {
+                Ok(()) => Response::Stored,
+                Err(error) => failed(error),
+            },
+            Request::Providers { key, after } => match store.providers(key, after, now).await {
+                Ok((entries, more)) => Response::Providers { entries, more },
+                Err(error) => failed(error),
+            },
+        }
+    }
+}
+
+fn refuse(why: Refusal) -> Response {
+    Response::Refused { why, newer: None }
+}
+
+fn stored(outcome: Result<Outcome, StoreError>) -> Response {
+    match outcome {
+        Ok(Outcome::Stored | Outcome::Same) => Response::Stored,
+        Ok(Outcome::Older(newer)) => Response::Refused {
+            why: Refusal::Older,
+            newer: Some(newer),
+        },
+        Err(error) => failed(error),
+    }
+}
+
+fn failed(error: StoreError) -> Response {
+    match error {
+        StoreError::Full => refuse(Refusal::Full),
+        StoreError::Overloaded => refuse(Refusal::RateLimited),
+        other => {
+            tracing::error!(error = %other, "the record store failed");
+            refuse(Refusal::RateLimited)
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Which libp2p protocols a Warren peer speaks, composed once for every kind of peer.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use libp2p::identity::Keypair;
+use libp2p::kad::{self, Mode};
+use libp2p::request_response::{self, ProtocolSupport};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::{connection_limits, gossipsub, identify, ping, relay};
+
+use super::codec::Framed;
+use super::protocols;
+use super::rpc::{RpcReply, RpcRequest};
+use crate::limits;
+use crate::proto::NetworkId;
+use crate::proto::record::wire::{Answer, Request};
+
+/// What a peer is to the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Asks, and is found through its relays: a tab or a command-line peer.
+    Peer,
+    /// Also routes, stores and relays for others.
+    Relay,
+}
+
+/// All protocols of one peer.
+#[derive(NetworkBehaviour)]
+pub struct Behaviour {
+    pub limits: connection_limits::Behaviour,
+    pub identify: identify::Behaviour,
+    pub ping: ping::Behaviour,
+    pub kad: kad::Behaviour<kad::store::MemoryStore>,
+    pub record: request_response::Behaviour<Framed<Request, Answer>>,
+    pub rpc: request_response::Behaviour<Framed<RpcRequest, RpcReply>>,
+    pub gossip: gossipsub::Behaviour,
+    pub relay_client: relay::client::Behaviour,
+    #[cfg(feature = "server")]
+    pub relay_server: libp2p::swarm::behaviour::toggle::Toggle<relay::Behaviour>,
+    #[cfg(feature = "server")]
+    pub autonat: libp2p::swarm::behaviour::toggle::Toggle<libp2p::autonat::v2::server::Behaviour>,
+}
+
+impl Behaviour {
+    pub(super) fn new(
+        key: &Keypair,
+        network: &NetworkId,
+        role: Role,
+        ping_every: Duration,
+        relay_client: relay::client::Behaviour,
+    ) -> Self {
+        let id = key.public().to_peer_id();
+        Behaviour {
+            limits: connection_limits::Behaviour::new(connection_limits(role)),
+            identify: identify::Behaviour::new(
+                identify::Config::new(protocols::FAMILY.into(), key.public())
+                    .with_agent_version(concat!("warren/", env!("CARGO_PKG_VERSION")).into())
+                    .with_push_listen_addr_updates(true),
+            ),
+            ping: ping::Behaviour::new(
+                ping::Config::new()
+                    .with_interval(ping_every)
+                    .with_timeout(ping_timeout(ping_every)),
+            ),
+            kad: kademlia(id, network, role),
+            record: request_response::Behaviour::new(
+                [(protocols::record(network), support(role))],
+                request_config(limits::RECORD_DEADLINE, limits::RECORD_STREAMS),
+            ),
+            rpc: request_response::Behaviour::new(
+                [(protocols::rpc(network), ProtocolSupport::Full)],
+                request_config(limits::RPC_DEADLINE, limits::RPC_STREAMS),
+            ),
+            gossip: gossip(),
+            relay_client,
+            #[cfg(feature = "server")]
+            relay_server: relay_server(id, role).into(),
+            #[cfg(feature = "server")]
+            autonat: (role == Role::Relay)
+                .then(libp2p::autonat::v2::server::Behaviour::default)
+                .into(),
+        }
+    }
+}
+
+/// A lost peer must be noticed well within the five seconds that a reconnection may take.
+fn ping_timeout(every: Duration) -> Duration {
+    every.clamp(Duration::from_secs(2), Duration::from_secs(10))
+}
+
+fn support(role: Role) -> ProtocolSupport {
+    match role {
+        Role::Peer => ProtocolSupport::Outbound,
+        Role::Relay => ProtocolSupport::Full,
+    }
+}
+
+fn request_config(deadline: Duration, streams: usize) -> request_response::Config {
+    request_response::Config::default()
+        .with_request_timeout(deadline)
+        .with_max_concurrent_streams(streams)
+}
+
+fn connection_limits(role: Role) -> connection_limits::ConnectionLimits {
+    let total = match role {
+        Role::Peer => limits::PEER_CONNECTIONS,
+        Role::Relay => limits::RELAY_CONNECTIONS,
+    };
+    connection_limits::ConnectionLimits::default()
+        .with_max_established(Some(total))
+        .with_max_established_per_peer(Some(limits::CONNECTIONS_PER_PEER))
+        .with_max_pending_incoming(Some(limits::PENDING_CONNECTIONS))
+}
+
+/// Kademlia routes and nothing else: it keeps no records and no providers of its own.
+fn kademlia(
+    id: libp2p::PeerId,
+    network: &NetworkId,
+    role: Role,
+) -> kad::Behaviour<kad::store::MemoryStore> {
+    let mut config = kad::Config::new(protocols::kad(network));
+    config
+        .set_query_timeout(limits::LOOKUP_DEADLINE)
+        .set_replication_factor(
+            NonZeroUsize::new(limits::REPLICATION).expect("replication is not zero"),
+        )
+        .set_record_filtering(kad::StoreInserts::FilterBoth)
+        .set_replication_interval(None)
+        .set_publication_interval(None)
+        .set_provider_publication_interval(None)
+        .set_caching(kad::Caching::Disabled)
+        .disjoint_query_paths(true)
+        .set_periodic_bootstrap_interval(Some(limits::ROUTING_REFRESH));
+    let nothing = kad::store::MemoryStoreConfig {
+        max_records: 0,
+        max_provided_keys: 0,
+        ..Default::default()
+    };
+    let store = kad::store::MemoryStore::with_config(id, nothing);
+    let mut kad = kad::Behaviour::with_config(id, store, config);
+    kad.set_mode(Some(match role {
+        Role::Peer => Mode::Client,
+        Role::Relay => Mode::Server,
+    }));
+    kad
+}
+
+fn gossip() -> gossipsub::Behaviour {
+    let config = gossipsub::ConfigBuilder::default()
+        .validation_mode(gossipsub::ValidationMode::Anonymous)
+        .validate_messages()
+        .max_transmit_size(limits::MAX_GOSSIP)
+        .message_id_fn(|message| blake3::hash(&message.data).as_bytes()[..20].to_vec().into())
+        .build()
+        .expect("the gossipsub configuration is consistent");
+    gossipsub::Behaviour::new(gossipsub::MessageAuthenticity::Anonymous, config)
+        .expect("anonymous messages need no signing key")
+}
+
+/// Stock defaults (16 circuits, 128 KiB, two minutes) are too small for browsers, and stock rate
+/// limiters lock out many users behind one address.
+#[cfg(feature = "server")]
+fn relay_server(id: libp2p::PeerId, role: Role) -> Option<relay::Behaviour> {
+    let per_ip = NonZeroU32::new(limits::CIRCUITS_PER_IP_PER_MINUTE).expect("not zero");
+    let per_peer = NonZeroU32::new(limits::CIRCUITS_PER_PEER_PER_MINUTE).expect("not zero");
+    let minute = Duration::from_secs(60);
+    let config = relay::Config {
+        max_reservations: limits::RELAY_RESERVATIONS,
+        max_reservations_per_peer: limits::RELAY_RESERVATIONS_PER_PEER,
+        reservation_duration: limits::RESERVATION_LIFETIME,
+        reservation_rate_limiters: Vec::new(),
+        max_circuits: limits::RELAY_CIRCUITS,
+        max_circuits_per_peer: limits::RELAY_CIRCUITS_PER_PEER,
+        max_circuit_duration: limits::CIRCUIT_LIFETIME,
+        max_circuit_bytes: limits::CIRCUIT_BYTES,
+        circuit_src_rate_limiters: Vec::new(),
+    }
+    .reservation_rate_per_peer(per_peer, minute)
+    .reservation_rate_per_ip(per_ip, minute)
+    .circuit_src_per_peer(per_peer, minute)
+    .circuit_src_per_ip(per_ip, minute);
+    (role == Role::Relay).then(|| relay::Behaviour::new(id, config))
+}
+
+#[cfg(not(feature = "server"))]
+const _: fn() = || {
+    let _ = NonZeroU32::MIN;
+};

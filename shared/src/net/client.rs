@@ -1,0 +1,341 @@
+//! Stores records at given nodes and reads them back: asks in parallel, believes only what
+//! verifies, repairs nodes that had an older record or none.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::StreamExt;
+use futures::stream::{self, FuturesUnordered};
+
+use super::answers::SharedStore;
+use super::handle::{Handle, Route};
+use crate::error::{Code, Error, Result};
+use crate::proto::clock::ClockOffset;
+use crate::proto::gather::Gather;
+use crate::proto::key::Key;
+use crate::proto::record::provider::ProviderEntry;
+use crate::proto::record::wire::{Answer, Request, Response};
+use crate::proto::record::{Record, Refusal};
+use crate::proto::{Millis, NetworkId};
+use crate::store::Outcome;
+use crate::{limits, platform};
+
+/// Where a record ended up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoreReport {
+    /// Nodes that have it durably.
+    pub stored: usize,
+    /// Nodes that refused it, by reason.
+    pub refused: BTreeMap<&'static str, usize>,
+}
+
+/// Asks nodes for records, and counts this node's own store as one of them when it has one.
+#[derive(Clone)]
+pub struct RecordClient {
+    handle: Handle,
+    network: NetworkId,
+    own: Option<SharedStore>,
+    clock: Arc<Mutex<ClockOffset>>,
+}
+
+impl RecordClient {
+    pub fn new(handle: Handle, network: NetworkId, own: Option<SharedStore>) -> Self {
+        RecordClient {
+            handle,
+            network,
+            own,
+            clock: Arc::default(),
+        }
+    }
+
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// The time that the relays agree on.
+    pub fn now(&self) -> Millis {
+        self.clock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .correct(platform::now())
+    }
+
+    async fn ask(&self, route: Route, request: Request) -> Result<Answer> {
+        let peer = route.peer;
+        let sent = platform::now();
+        let answer = self.handle.ask(route, request).await?;
+        let offset = {
+            let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+            clock.observe(peer.to_bytes(), answer.now, sent, platform::now());
+            clock.offset()
+        };
+        self.handle.set_clock_offset(offset).await;
+        Ok(answer)
+    }
+
+    /// Stores at all routes at once.
+    pub async fn write(&self, routes: Vec<Route>, record: Record) -> Result<StoreReport> {
+        let key = record.key();
+        let bytes = record.bytes().to_vec();
+        let mut report = StoreReport::default();
+        let mut newer = None;
+        let mut last = None;
+        if let Some(own) = &self.own {
+            match own.put(record, self.now()).await {
+                Ok(Outcome::Stored | Outcome::Same) => report.stored += 1,
+                Ok(Outcome::Older(bytes)) => newer = Some(bytes),
+                Err(error) => {
+                    last = Some(
+                        Error::new(Code::StorageFailed, "this node's own store failed")
+                            .caused_by(error),
+                    )
+                }
+            }
+        }
+        let mut answers: FuturesUnordered<_> = routes
+            .into_iter()
+            .take(limits::REPLICATION)
+            .map(|route| {
+                self.ask(
+                    route,
+                    Request::Put {
+                        key,
+                        record: bytes.clone(),
+                    },
+                )
+            })
+            .collect();
+        while let Some(answer) = answers.next().await {
+            match answer.map(|answer| answer.response) {
+                Ok(Response::Stored) => report.stored += 1,
+                Ok(Response::Refused { why, newer: found }) => {
+                    *report.refused.entry(why.as_str()).or_default() += 1;
+                    newer = newer.or(found.filter(|_| why == Refusal::Older));
+                    last = Some(why.into());
+                }
+                Ok(_) => {
+                    last = Some(Error::new(
+                        Code::ProtocolViolation,
+                        "a node answered a store with something else",
+                    ))
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        if let Some(newer) = newer.filter(|bytes| self.is_newer(key, bytes)) {
+            return Err(Error::new(
+                Code::Older,
+                "the network holds a newer version of this record",
+            )
+            .caused_by(format!("{} bytes", newer.len())));
+        }
+        match (report.stored, last) {
+            (0, Some(error)) => Err(error),
+            (0, None) => Err(no_node()),
+            _ => Ok(report),
+        }
+    }
+
+    /// A node may claim "older" to censor; the claim counts only with a valid record.
+    fn is_newer(&self, key: Key, bytes: &[u8]) -> bool {
+        Record::validate(key, bytes, &self.network, self.now()).is_ok()
+    }
+
+    /// The best record that any of the routes has.
+    pub async fn read(&self, routes: Vec<Route>, key: Key) -> Result<Option<Record>> {
+        let mut gather = Gather::new(key, self.network.clone());
+        let own = match &self.own {
+            Some(store) => store.get(key, self.now()).await.ok().flatten(),
+            None => None,
+        };
+        if let Some(record) = own {
+            gather.add_own(record);
+        } else if routes.is_empty() && self.own.is_none() {
+            return Err(no_node());
+        }
+        let mut reached = self.own.is_some();
+        let mut failure = None;
+        let mut answers = stream::iter(routes.into_iter().take(limits::REPLICATION))
+            .map(|route| async move {
+                let answer = self.ask(route.clone(), Request::Get { key }).await;
+                (route, answer)
+            })
+            .buffer_unordered(limits::READ_PARALLEL);
+        while !gather.done(limits::READ_QUORUM) {
+            let Some((route, answer)) = answers.next().await else {
+                break;
+            };
+            match answer {
+                Ok(answer) => {
+                    reached = true;
+                    gather.add(route, answer.response, self.now());
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        drop(answers);
+        self.repair(&gather);
+        match (gather.into_best(), failure) {
+            (None, Some(error)) if !reached => Err(error),
+            (best, _) => Ok(best),
+        }
+    }
+
+    /// Gives the winning record to nodes that should have it; nobody waits for that.
+    fn repair(&self, gather: &Gather<Route>) {
+        let Some(best) = gather.best() else { return };
+        let (key, bytes) = (best.key(), best.bytes().to_vec());
+        for route in gather.stale().iter().cloned() {
+            let client = self.clone();
+            let request = Request::Put {
+                key,
+                record: bytes.clone(),
+            };
+            platform::spawn(async move {
+                if let Err(error) = client.ask(route, request).await {
+                    tracing::debug!(%error, "a stale node could not be repaired");
+                }
+            });
+        }
+    }
+
+    /// Every provider that any of the routes lists, each once.
+    pub async fn providers(&self, routes: Vec<Route>, key: Key) -> Result<Vec<ProviderEntry>> {
+        if routes.is_empty() && self.own.is_none() {
+            return Err(no_node());
+        }
+        let mut found: BTreeMap<Vec<u8>, ProviderEntry> = BTreeMap::new();
+        let mut reached = self.own.is_some();
+        let mut failure = None;
+        if let Some(own) = &self.own {
+            let mut after = None;
+            while let Ok((entries, more)) = own.providers(key, after.take(), self.now()).await {
+                after = entries.last().map(|entry| entry.peer.clone());
+                found.extend(entries.into_iter().map(|entry| (entry.peer.clone(), entry)));
+                if !more || after.is_none() {
+                    break;
+                }
+            }
+        }
+        let mut lists = stream::iter(routes.into_iter().take(limits::REPLICATION))
+            .map(|route| self.provider_list(route, key))
+            .buffer_unordered(limits::READ_PARALLEL);
+        while let Some(list) = lists.next().await {
+            match list {
+                Ok(entries) => {
+                    reached = true;
+                    for entry in entries {
+                        keep_freshest(&mut found, entry);
+                    }
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            Some(error) if !reached => Err(error),
+            _ => Ok(found.into_values().collect()),
+        }
+    }
+
+    async fn provider_list(&self, route: Route, key: Key) -> Result<Vec<ProviderEntry>> {
+        let mut all: Vec<ProviderEntry> = Vec::new();
+        loop {
+            let after = all.last().map(|entry| entry.peer.clone());
+            let before = all.len();
+            match self
+                .ask(route.clone(), Request::Providers { key, after })
+                .await?
+                .response
+            {
+                Response::Providers { entries, more } => {
+                    all.extend(entries);
+                    if !more || all.len() == before || all.len() >= limits::MAX_PROVIDERS_PER_KEY {
+                        return Ok(all);
+                    }
+                }
+                Response::Refused { why, .. } => return Err(why.into()),
+                _ => {
+                    return Err(Error::new(
+                        Code::ProtocolViolation,
+                        "a node answered a provider question with something else",
+                    ));
+                }
+            }
+        }
+    }
+
+    pub async fn announce(
+        &self,
+        routes: Vec<Route>,
+        key: Key,
+        addresses: Vec<Vec<u8>>,
+    ) -> Result<Millis> {
+        let ttl_ms = limits::PROVIDER_LIFETIME;
+        let mut announced = None;
+        let mut last = None;
+        if let Some(own) = &self.own {
+            let expires = self.now() + ttl_ms;
+            let entry = ProviderEntry {
+                peer: self.handle.id().to_bytes(),
+                addresses: addresses.clone(),
+                expires,
+            };
+            if own.announce(key, entry, None, self.now()).await.is_ok() {
+                announced = Some(expires);
+            }
+        }
+        let mut answers: FuturesUnordered<_> = routes
+            .into_iter()
+            .take(limits::REPLICATION)
+            .map(|route| {
+                self.ask(
+                    route,
+                    Request::Announce {
+                        key,
+                        addresses: addresses.clone(),
+                        ttl_ms,
+                    },
+                )
+            })
+            .collect();
+        while let Some(answer) = answers.next().await {
+            match answer.map(|answer| answer.response) {
+                Ok(Response::Announced { expires }) => announced = announced.max(Some(expires)),
+                Ok(Response::Refused { why, .. }) => last = Some(why.into()),
+                Ok(_) => {
+                    last = Some(Error::new(
+                        Code::ProtocolViolation,
+                        "a node answered an announcement with something else",
+                    ))
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        announced.ok_or_else(|| last.unwrap_or_else(no_node))
+    }
+
+    pub async fn withdraw(&self, routes: Vec<Route>, key: Key) -> Result<()> {
+        if let Some(own) = &self.own {
+            let _ = own.withdraw(key, &self.handle.id().to_bytes()).await;
+        }
+        let mut answers: FuturesUnordered<_> = routes
+            .into_iter()
+            .map(|route| self.ask(route, Request::Withdraw { key }))
+            .collect();
+        while answers.next().await.is_some() {}
+        Ok(())
+    }
+}
+
+fn keep_freshest(found: &mut BTreeMap<Vec<u8>, ProviderEntry>, entry: ProviderEntry) {
+    match found.get(&entry.peer) {
+        Some(known) if known.expires >= entry.expires => {}
+        _ => {
+            found.insert(entry.peer.clone(), entry);
+        }
+    }
+}
+
+fn no_node() -> Error {
+    Error::new(Code::NotConnected, "no node of the network is within reach")
+}

@@ -1,0 +1,301 @@
+//! Carries messages between the pure home-keeping state machine and the driver: peer ids and
+//! addresses are text there and libp2p types here.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use libp2p::core::transport::ListenerId;
+use libp2p::{Multiaddr, PeerId};
+
+use super::address::{self, Via};
+use super::handle::Handle;
+use super::outside::SharedOutside;
+use super::snapshot::RelayView;
+use super::table::Table;
+use crate::limits::MAX_KNOWN_HOMES;
+use crate::platform;
+use crate::proto::Millis;
+use crate::proto::homes::{Homes, HomesConfig, Output};
+use crate::proto::join::RelayHint;
+
+/// Which addresses a platform can dial.
+pub type Dialable = std::sync::Arc<dyn Fn(&Multiaddr) -> bool + Send + Sync>;
+
+/// What the driver is to do next for the sake of a home.
+pub(super) enum Step {
+    Dial {
+        peer: PeerId,
+        addresses: Vec<Multiaddr>,
+    },
+    Reserve {
+        peer: PeerId,
+    },
+    Check {
+        peer: PeerId,
+        route: Handle,
+    },
+    State {
+        state: &'static str,
+        reason: Option<String>,
+    },
+}
+
+/// Keeps this peer attached to relays.
+pub(super) struct Keeper {
+    homes: Homes,
+    known: BTreeMap<PeerId, Known>,
+    listeners: HashMap<ListenerId, PeerId>,
+    outside: SharedOutside,
+    handle: Handle,
+    /// Which addresses this platform can dial.
+    dialable: Dialable,
+}
+
+#[derive(Default)]
+struct Known {
+    addresses: Vec<Multiaddr>,
+    url: Option<String>,
+    connected: Option<Via>,
+    reserved: bool,
+    reason: Option<String>,
+}
+
+impl Keeper {
+    pub fn new(
+        config: HomesConfig,
+        outside: SharedOutside,
+        handle: Handle,
+        dialable: Dialable,
+    ) -> Self {
+        let seed = u64::from_be_bytes(platform::entropy());
+        Keeper {
+            homes: Homes::new(config, seed),
+            known: BTreeMap::new(),
+            listeners: HashMap::new(),
+            outside,
+            handle,
+            dialable,
+        }
+    }
+
+    /// Takes a hint; returns what routing should know of it.
+    pub fn learn(&mut self, hint: RelayHint) -> Option<(PeerId, Vec<Multiaddr>)> {
+        let peer: PeerId = hint.peer.parse().ok()?;
+        if peer == self.handle.id() {
+            return None;
+        }
+        let page = hint.http.as_deref().and_then(address::websocket_of);
+        let addresses: Vec<Multiaddr> = hint
+            .addresses
+            .iter()
+            .filter_map(|text| text.parse().ok())
+            .chain(page)
+            .map(address::without_peer)
+            .filter(|address| (self.dialable)(address))
+            .collect();
+        if self.known.len() >= MAX_KNOWN_HOMES && !self.known.contains_key(&peer) {
+            return None;
+        }
+        let known = self.known.entry(peer).or_default();
+        known.url = hint
+            .http
+            .clone()
+            .or(known.url.take())
+            .or_else(|| addresses.iter().find_map(address::page_of));
+        for address in &addresses {
+            if !known.addresses.contains(address) {
+                known.addresses.push(address.clone());
+            }
+        }
+        let routes = known.addresses.clone();
+        let texts = routes.iter().map(ToString::to_string).collect();
+        self.homes.learn(
+            RelayHint {
+                peer: peer.to_string(),
+                addresses: texts,
+                http: known.url.clone(),
+            },
+            platform::now(),
+        );
+        Some((peer, routes))
+    }
+
+    pub fn wait(&self, now: Millis) -> Duration {
+        let wake = self.homes.next_wake().unwrap_or(now + 60_000);
+        Duration::from_millis(wake.saturating_sub(now))
+    }
+
+    pub fn tick(&mut self, now: Millis) {
+        self.homes.tick(now);
+    }
+
+    pub fn next_step(&mut self) -> Option<Step> {
+        loop {
+            match self.homes.poll()? {
+                Output::Dial {
+                    peer, websocket, ..
+                } => {
+                    let Some((peer, known)) = self.find(&peer) else {
+                        continue;
+                    };
+                    let addresses = known
+                        .addresses
+                        .iter()
+                        .filter(|address| websocket || Via::of(address) != Via::Websocket)
+                        .cloned()
+                        .collect();
+                    return Some(Step::Dial { peer, addresses });
+                }
+                Output::Probe { peer, url } => self.probe(peer, &url),
+                Output::Reserve { peer } => {
+                    if let Some((peer, _)) = self.find(&peer) {
+                        return Some(Step::Reserve { peer });
+                    }
+                }
+                Output::Ping { peer } => {
+                    if let Some((peer, _)) = self.find(&peer) {
+                        return Some(Step::Check {
+                            peer,
+                            route: self.handle.clone(),
+                        });
+                    }
+                }
+                Output::State { state, reason } => {
+                    return Some(Step::State {
+                        state: state.as_str(),
+                        reason,
+                    });
+                }
+            }
+        }
+    }
+
+    fn find(&self, peer: &str) -> Option<(PeerId, &Known)> {
+        let peer: PeerId = peer.parse().ok()?;
+        self.known.get(&peer).map(|known| (peer, known))
+    }
+
+    fn probe(&self, peer: String, url: &str) {
+        let fetch = self.outside.fetch(
+            format!("{}/health", url.trim_end_matches('/')),
+            Duration::from_secs(2),
+        );
+        let handle = self.handle.clone();
+        platform::spawn(async move {
+            let alive = fetch.await.is_ok();
+            handle.probed(peer, alive).await;
+        });
+    }
+
+    pub fn probed(&mut self, peer: &str, alive: bool, now: Millis) {
+        self.homes.probe_result(peer, alive, now);
+    }
+
+    /// Whether the peer is one of the relays we know.
+    pub fn connected(&mut self, peer: &PeerId, via: Via, now: Millis) -> bool {
+        let Some(known) = self.known.get_mut(peer) else {
+            return false;
+        };
+        known.connected = Some(via);
+        known.reason = None;
+        self.homes.connected(&peer.to_string(), via.as_str(), now);
+        true
+    }
+
+    pub fn disconnected(&mut self, peer: &PeerId, now: Millis) -> bool {
+        let Some(known) = self.known.get_mut(peer) else {
+            return false;
+        };
+        known.connected = None;
+        known.reserved = false;
+        self.homes.disconnected(&peer.to_string(), now);
+        true
+    }
+
+    pub fn dial_failed(&mut self, peer: &PeerId, reason: &str, now: Millis) -> bool {
+        let Some(known) = self.known.get_mut(peer) else {
+            return false;
+        };
+        known.reason = Some(reason.to_owned());
+        self.homes.dial_failed(&peer.to_string(), reason, now);
+        true
+    }
+
+    pub fn reserving(&mut self, peer: PeerId, listener: ListenerId) {
+        self.listeners.insert(listener, peer);
+    }
+
+    pub fn reserved(&mut self, peer: &PeerId, ok: bool, now: Millis) {
+        if let Some(known) = self.known.get_mut(peer) {
+            known.reserved = ok;
+            self.homes.reserved(&peer.to_string(), ok, now);
+        }
+    }
+
+    pub fn listener_closed(&mut self, listener: ListenerId, now: Millis) {
+        if let Some(peer) = self.listeners.remove(&listener) {
+            self.reserved(&peer, false, now);
+        }
+    }
+
+    pub fn network(&mut self, online: bool, now: Millis) {
+        self.homes.network(online, now);
+    }
+
+    pub fn visible(&mut self, visible: bool, now: Millis) {
+        self.homes.visible(visible, now);
+    }
+
+    pub fn woke(&mut self, now: Millis) {
+        self.homes.woke(now);
+    }
+
+    pub fn views(&self, table: &Table) -> Vec<RelayView> {
+        self.known
+            .iter()
+            .map(|(peer, known)| self.view(peer, known, table))
+            .collect()
+    }
+
+    fn view(&self, peer: &PeerId, known: &Known, table: &Table) -> RelayView {
+        let attempts = table.attempts(peer);
+        let state = if known.connected.is_some() {
+            "connected"
+        } else if attempts.iter().any(|attempt| attempt.state == "dialing") {
+            "dialing"
+        } else if known.reason.is_some() {
+            "failed"
+        } else {
+            "waiting"
+        };
+        RelayView {
+            id: peer.to_string(),
+            url: known.url.clone(),
+            state,
+            transport: known.connected,
+            reserved: known.reserved,
+            rtt_ms: table.best(peer).and_then(|connection| connection.rtt_ms),
+            retry_at: known
+                .connected
+                .is_none()
+                .then(|| self.homes.next_wake())
+                .flatten(),
+            reason: known.reason.clone().filter(|_| known.connected.is_none()),
+            attempts,
+        }
+    }
+
+    /// Relays this peer knows, the connected first: what it may pass on as hints.
+    pub fn hints(&self) -> Vec<RelayHint> {
+        let mut hints: Vec<_> = self.known.iter().collect();
+        hints.sort_by_key(|(_, known)| known.connected.is_none());
+        hints
+            .into_iter()
+            .map(|(peer, known)| RelayHint {
+                peer: peer.to_string(),
+                addresses: known.addresses.iter().map(ToString::to_string).collect(),
+                http: known.url.clone(),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,33 @@
+//! The peer on the network: one composed behaviour, one function that builds a swarm, one loop that
+//! drives it, and the overlay above.
+//!
+//! `proto` never imports this, and this never imports a platform: transports come in ready-made.
+
+pub mod address;
+mod answers;
+mod behaviour;
+pub mod chunked;
+mod client;
+mod codec;
+pub mod discover;
+mod driver;
+mod handle;
+mod keeper;
+pub mod node;
+pub mod outside;
+pub mod overlay;
+pub mod protocols;
+mod publisher;
+mod records;
+pub mod rpc;
+pub mod snapshot;
+mod subscribers;
+pub mod swarm;
+mod table;
+
+pub use answers::{Method, SharedStore};
+pub use behaviour::Role;
+pub use client::{RecordClient, StoreReport};
+pub use handle::{Event, Handle, HostHint, Route};
+pub use keeper::Dialable;
+pub use node::{Node, NodeConfig};

@@ -1,0 +1,89 @@
+//! The seam below every feature: *closest to*, *records at*, *providers of*.
+//!
+//! An overlay decides which nodes are responsible for a key; storing at them and reading from them
+//! is the same for all. [`Kademlia`] asks the network, [`Directory`] knows one relay and asks that.
+
+use async_trait::async_trait;
+use libp2p::PeerId;
+
+use super::client::{RecordClient, StoreReport};
+use super::handle::Route;
+use crate::error::Result;
+use crate::proto::Millis;
+use crate::proto::key::Key;
+use crate::proto::record::Record;
+use crate::proto::record::provider::ProviderEntry;
+
+/// Where things are in the network.
+#[async_trait]
+pub trait Overlay: Send + Sync + 'static {
+    /// How nodes are asked once it is known which.
+    fn client(&self) -> &RecordClient;
+
+    /// The nodes responsible for a key, the best first.
+    async fn closest_to(&self, key: Key) -> Result<Vec<Route>>;
+
+    /// The winning record at a key, verified, or nothing.
+    async fn record_at(&self, key: Key) -> Result<Option<Record>> {
+        let routes = self.closest_to(key).await?;
+        self.client().read(routes, key).await
+    }
+
+    /// Stores a record at the responsible nodes; fails unless at least one has it durably.
+    async fn store(&self, record: Record) -> Result<StoreReport> {
+        let routes = self.closest_to(record.key()).await?;
+        self.client().write(routes, record).await
+    }
+
+    /// Who provides a key: hints, until the named peer is authenticated.
+    async fn providers_of(&self, key: Key) -> Result<Vec<ProviderEntry>> {
+        let routes = self.closest_to(key).await?;
+        self.client().providers(routes, key).await
+    }
+
+    /// Lists this peer as a provider; returns until when.
+    async fn announce(&self, key: Key, addresses: Vec<Vec<u8>>) -> Result<Millis> {
+        let routes = self.closest_to(key).await?;
+        self.client().announce(routes, key, addresses).await
+    }
+
+    /// Takes this peer off the list.
+    async fn withdraw(&self, key: Key) -> Result<()> {
+        let routes = self.closest_to(key).await?;
+        self.client().withdraw(routes, key).await
+    }
+}
+
+/// The network's own routing.
+pub struct Kademlia(pub RecordClient);
+
+#[async_trait]
+impl Overlay for Kademlia {
+    fn client(&self) -> &RecordClient {
+        &self.0
+    }
+
+    async fn closest_to(&self, key: Key) -> Result<Vec<Route>> {
+        self.0.handle().closest(key.to_bytes().to_vec()).await
+    }
+}
+
+/// A directory kept by one relay: the smallest overlay there is.
+pub struct Directory {
+    pub client: RecordClient,
+    pub relay: PeerId,
+}
+
+#[async_trait]
+impl Overlay for Directory {
+    fn client(&self) -> &RecordClient {
+        &self.client
+    }
+
+    async fn closest_to(&self, _: Key) -> Result<Vec<Route>> {
+        Ok(vec![Route {
+            peer: self.relay,
+            addresses: Vec::new(),
+        }])
+    }
+}

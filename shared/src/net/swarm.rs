@@ -1,0 +1,66 @@
+//! The one function that builds a swarm.
+//!
+//! The platform brings an authenticated, multiplexed transport; circuits are put in front of it
+//! here, because they are carried by it and the WebSocket transport ignores what follows `/ws`.
+
+use std::time::Duration;
+
+use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::{Boxed, OrTransport};
+use libp2p::core::upgrade::Version;
+use libp2p::identity::Keypair;
+use libp2p::swarm::{Config, Swarm};
+use libp2p::{PeerId, Transport, noise, relay, yamux};
+
+use super::behaviour::{Behaviour, Role};
+use crate::error::{Code, Error, Result};
+use crate::proto::NetworkId;
+use crate::{limits, platform};
+
+/// What a platform offers: connections whose remote is authenticated and that carry many streams.
+pub type Connections = Boxed<(PeerId, StreamMuxerBox)>;
+
+/// Builds the swarm of one peer.
+pub(super) fn build(
+    key: &Keypair,
+    network: &NetworkId,
+    role: Role,
+    ping_every: Duration,
+    base: Connections,
+) -> Result<Swarm<Behaviour>> {
+    let id = key.public().to_peer_id();
+    let (circuits, relay_client) = relay::client::new(id);
+    let circuits = authenticated(circuits, key)?;
+    let transport = OrTransport::new(circuits, base)
+        .map(|either, _| either.into_inner())
+        .boxed();
+    let behaviour = Behaviour::new(key, network, role, ping_every, relay_client);
+    Ok(Swarm::new(transport, behaviour, id, swarm_config()))
+}
+
+/// Settings that every swarm of ours shares.
+pub(super) fn swarm_config() -> Config {
+    Config::with_executor(platform::executor())
+        .with_idle_connection_timeout(limits::IDLE_CONNECTION)
+        .with_dial_concurrency_factor(std::num::NonZeroU8::new(8).expect("eight is not zero"))
+}
+
+/// Puts noise and yamux on a transport of plain byte streams.
+pub fn authenticated<T, S>(transport: T, key: &Keypair) -> Result<Connections>
+where
+    T: Transport<Output = S> + Send + Unpin + 'static,
+    T::Error: Send + Sync + 'static,
+    T::Dial: Send + 'static,
+    T::ListenerUpgrade: Send + 'static,
+    S: futures::AsyncRead + futures::AsyncWrite + Unpin + Send + 'static,
+{
+    let noise = noise::Config::new(key).map_err(|error| {
+        Error::new(Code::Internal, "the identity cannot sign a handshake").caused_by(error)
+    })?;
+    Ok(transport
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise)
+        .multiplex(yamux::Config::default())
+        .timeout(limits::DIAL_DEADLINE)
+        .boxed())
+}

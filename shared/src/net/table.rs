@@ -1,0 +1,181 @@
+//! Who is connected how, and how the attempts to reach each relay went. Plain bookkeeping, no swarm.
+
+use std::collections::{BTreeMap, HashMap};
+
+use libp2p::swarm::ConnectionId;
+use libp2p::{Multiaddr, PeerId};
+
+use super::address::{Via, is_relayed};
+use super::snapshot::{AttemptView, ConnectionView};
+use crate::proto::Millis;
+
+/// One open connection.
+pub(super) struct Connection {
+    pub peer: PeerId,
+    pub address: Multiaddr,
+    pub dialled: bool,
+    pub since: Millis,
+    pub rtt_ms: Option<u64>,
+}
+
+/// All open connections and what is known of the peers behind them.
+#[derive(Default)]
+pub(super) struct Table {
+    connections: HashMap<ConnectionId, Connection>,
+    agents: HashMap<PeerId, String>,
+    attempts: BTreeMap<PeerId, Vec<Attempt>>,
+}
+
+struct Attempt {
+    address: Multiaddr,
+    started: Millis,
+    state: &'static str,
+    reason: Option<String>,
+    ms: Option<u64>,
+}
+
+impl Table {
+    pub fn open(&mut self, id: ConnectionId, connection: Connection) {
+        self.connections.insert(id, connection);
+    }
+
+    pub fn close(&mut self, id: ConnectionId) -> Option<Connection> {
+        let closed = self.connections.remove(&id)?;
+        if !self.is_connected(&closed.peer) {
+            self.agents.remove(&closed.peer);
+        }
+        Some(closed)
+    }
+
+    pub fn is_connected(&self, peer: &PeerId) -> bool {
+        self.connections
+            .values()
+            .any(|connection| connection.peer == *peer)
+    }
+
+    /// The best way to a peer: a direct connection before a circuit.
+    pub fn best(&self, peer: &PeerId) -> Option<&Connection> {
+        self.connections
+            .values()
+            .filter(|connection| connection.peer == *peer)
+            .min_by_key(|connection| (is_relayed(&connection.address), connection.since))
+    }
+
+    pub fn set_rtt(&mut self, id: ConnectionId, ms: u64) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.rtt_ms = Some(ms);
+        }
+    }
+
+    pub fn address(&self, id: ConnectionId) -> Option<&Multiaddr> {
+        self.connections
+            .get(&id)
+            .map(|connection| &connection.address)
+    }
+
+    pub fn set_agent(&mut self, peer: PeerId, agent: String) {
+        self.agents.insert(peer, agent);
+    }
+
+    /// Remembers that these addresses of a relay are being dialled.
+    pub fn attempt(&mut self, peer: PeerId, addresses: &[Multiaddr], now: Millis) {
+        let attempts = self.attempts.entry(peer).or_default();
+        attempts.retain(|attempt| !addresses.contains(&attempt.address));
+        attempts.extend(addresses.iter().map(|address| Attempt {
+            address: address.clone(),
+            started: now,
+            state: "dialing",
+            reason: None,
+            ms: None,
+        }));
+    }
+
+    /// The first address that answered wins; the others stay as the fallback.
+    pub fn attempt_won(&mut self, peer: &PeerId, winner: &Multiaddr, now: Millis) {
+        for attempt in self.attempts.get_mut(peer).into_iter().flatten() {
+            if same_place(&attempt.address, winner) {
+                attempt.state = "connected";
+                attempt.reason = None;
+                attempt.ms = Some(now.saturating_sub(attempt.started));
+            } else if matches!(attempt.state, "dialing" | "connected") {
+                attempt.state = "fallback";
+            }
+        }
+    }
+
+    pub fn attempt_failed(
+        &mut self,
+        peer: &PeerId,
+        address: &Multiaddr,
+        reason: String,
+        now: Millis,
+    ) {
+        for attempt in self.attempts.get_mut(peer).into_iter().flatten() {
+            if same_place(&attempt.address, address) {
+                attempt.state = "failed";
+                attempt.reason = Some(reason.clone());
+                attempt.ms = Some(now.saturating_sub(attempt.started));
+            }
+        }
+    }
+
+    /// Whatever still counts as under way or connected has ended.
+    pub fn attempts_ended(&mut self, peer: &PeerId, reason: &str) {
+        for attempt in self.attempts.get_mut(peer).into_iter().flatten() {
+            if matches!(attempt.state, "dialing" | "connected") {
+                attempt.state = "failed";
+                attempt.reason = Some(reason.to_owned());
+            }
+        }
+    }
+
+    pub fn attempts(&self, peer: &PeerId) -> Vec<AttemptView> {
+        self.attempts
+            .get(peer)
+            .into_iter()
+            .flatten()
+            .map(Attempt::view)
+            .collect()
+    }
+
+    pub fn views(&self) -> Vec<ConnectionView> {
+        let mut views: Vec<_> = self
+            .connections
+            .values()
+            .map(|connection| ConnectionView {
+                peer: connection.peer.to_string(),
+                address: connection.address.to_string(),
+                transport: Via::of(&connection.address),
+                direction: if connection.dialled {
+                    "outbound"
+                } else {
+                    "inbound"
+                },
+                relayed: is_relayed(&connection.address),
+                since: connection.since,
+                rtt_ms: connection.rtt_ms,
+                agent: self.agents.get(&connection.peer).cloned(),
+            })
+            .collect();
+        views.sort_by(|a, b| (a.since, &a.peer).cmp(&(b.since, &b.peer)));
+        views
+    }
+}
+
+impl Attempt {
+    fn view(&self) -> AttemptView {
+        AttemptView {
+            transport: Via::of(&self.address),
+            address: self.address.to_string(),
+            state: self.state,
+            reason: self.reason.clone(),
+            ms: self.ms,
+        }
+    }
+}
+
+/// Whether two addresses differ in nothing but a trailing peer id.
+fn same_place(a: &Multiaddr, b: &Multiaddr) -> bool {
+    use super::address::without_peer;
+    without_peer(a.clone()) == without_peer(b.clone())
+}

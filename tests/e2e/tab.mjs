@@ -1,0 +1,114 @@
+// A browser tab with the page in it, spoken to through `window.warren`.
+// Knows the public API of the peer; every wait is for an event or a condition, with a last moment.
+
+import { Complaints } from './browser.mjs';
+
+const WAIT_MS = 30_000;
+
+export class Tab {
+  constructor(page) {
+    this.page = page;
+    this.complaints = new Complaints(page);
+  }
+
+  /** `query` is what follows the `?`: transports=websocket, identity=memory. */
+  static async open(context, url, query = {}) {
+    const tab = new Tab(await context.newPage());
+    await tab.goto(url, query);
+    return tab;
+  }
+
+  async goto(url, query = {}) {
+    const search = new URLSearchParams(query).toString();
+    await this.page.goto(`${url}/${search ? `?${search}` : ''}`);
+    await this.started();
+  }
+
+  /** The engine runs; joining may still go on. */
+  async started() {
+    await this.page.evaluate(async () => void (await window.warren.ready));
+  }
+
+  /** Resolves once the peer is in `state`. */
+  async state(state, timeout = WAIT_MS) {
+    await this.page.waitForFunction((wanted) => window.warren.peer?.state === wanted, state, { timeout });
+    return this;
+  }
+
+  joined(timeout) {
+    return this.state('joined', timeout);
+  }
+
+  /** Joined, and reachable through a relay. */
+  async reserved(timeout = WAIT_MS) {
+    await this.page.waitForFunction(
+      () => {
+        const peer = window.warren.peer;
+        return peer?.state === 'joined' && peer.relays.some((relay) => relay.reserved);
+      },
+      undefined,
+      { timeout },
+    );
+    return this;
+  }
+
+  /** Waits until `condition(snapshot)` holds; it runs in the page. */
+  async until(condition, argument, timeout = WAIT_MS) {
+    const source = `(${condition})(await window.warren.peer.snapshot(), ${JSON.stringify(argument ?? null)})`;
+    await this.page.waitForFunction(`(async () => ${source})()`, undefined, { timeout, polling: 100 });
+  }
+
+  /** Runs in the page with the peer as first argument. Errors come back with `code` and `remedy`. */
+  async peer(work, argument) {
+    const outcome = await this.page.evaluate(
+      async ({ source, argument }) => {
+        const work = (0, eval)(`(${source})`);
+        try {
+          return { value: await work(window.warren.peer, argument) };
+        } catch (error) {
+          const { name, code, message, remedy, retryable } = error;
+          return { error: { name, code, message, remedy, retryable } };
+        }
+      },
+      { source: String(work), argument },
+    );
+    if (outcome.error) throw Object.assign(new Error(outcome.error.message), outcome.error);
+    return outcome.value;
+  }
+
+  snapshot() {
+    return this.peer((peer) => peer.snapshot());
+  }
+
+  id() {
+    return this.peer((peer) => peer.id);
+  }
+
+  /** Starts to write down the events of these names; `events()` tells them. */
+  async record(...names) {
+    await this.page.evaluate((names) => {
+      window.recorded = [];
+      for (const name of names) {
+        window.warren.peer.on(name, (detail) => window.recorded.push({ name, detail, at: Date.now() }));
+      }
+    }, names);
+  }
+
+  events(name) {
+    return this.page.evaluate((name) => window.recorded.filter((event) => event.name === name), name);
+  }
+
+  async nextEvent(name, timeout = WAIT_MS) {
+    await this.page.waitForFunction((name) => window.recorded.some((event) => event.name === name), name, { timeout });
+    return (await this.events(name))[0];
+  }
+
+  /** What is worth knowing after a failure. */
+  async report() {
+    const state = await this.snapshot().then(
+      (snapshot) => JSON.stringify({ ...snapshot, routing: snapshot.routing.size }, null, 1),
+      (error) => `no snapshot: ${error.message}`,
+    );
+    return [`page ${this.page.url()}`, state, ...this.complaints.all].join('\n');
+  }
+}

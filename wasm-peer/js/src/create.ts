@@ -1,0 +1,130 @@
+// From options to a running peer: everything slow is started at once, then put together.
+// It does not know what joining means; `createPeer` resolves before the peer has joined.
+
+import { abortable, type AbortOptions } from './abort.ts';
+import { loadEngine, serveEngine } from './engine.ts';
+import { invalidArgument } from './errors.ts';
+import { createHost, features, prefetchJoin } from './host.ts';
+import { openIdentity, type Identity } from './identity.ts';
+import { watchPage } from './lifecycle.ts';
+import { Peer } from './peer.ts';
+import type { RelayTransport } from './types.ts';
+
+const ALL_TRANSPORTS: readonly RelayTransport[] = ['webrtc-direct', 'websocket'];
+const PREFETCH_TIMEOUT_MS = 10_000;
+
+/** All optional: without any, the peer joins through the server that the page came from. */
+export interface PeerOptions extends AbortOptions {
+  /** HTTP addresses of relays. Default: the page's own origin, unless `bootstrap` is given. `[]` joins nothing. */
+  join?: string | readonly string[];
+  /** Multiaddrs of relays, for when their HTTP address cannot be reached. */
+  bootstrap?: readonly string[];
+  /** Refuse relays of any other network. Default: the network of the first relay that answers. */
+  network?: string;
+  /** How relays may be dialled. Default: all, in parallel; the first that works is used. */
+  transports?: readonly RelayTransport[];
+  /** `memory` forgets who this peer was when the page goes away. Default: `persistent`. */
+  identity?: 'persistent' | 'memory';
+  /** Where the build put `warren_wasm_bg.wasm`. Default: beside the package's own script. */
+  wasmUrl?: string | URL;
+}
+
+/**
+ * Starts a peer in this page. Resolves when it runs, rejects with `ENGINE_LOAD_FAILED` or `INVALID_ARGUMENT`.
+ * It is not yet joined then: `await peer.joined()` or watch `state`; calls made earlier wait for that, a while.
+ * Costs one download of the engine per page (cached); a second peer in the page shares it and gets an
+ * identity in memory. Aborting `signal` before it resolves undoes everything; afterwards it has no effect.
+ */
+export async function createPeer(options: PeerOptions = {}): Promise<Peer> {
+  options.signal?.throwIfAborted();
+  const join = joinUrls(options);
+  const transports = checkedTransports(options.transports ?? ALL_TRANSPORTS);
+  const prefetched = prefetchJoin(join, PREFETCH_TIMEOUT_MS);
+  const engine = loadEngine(options.wasmUrl);
+  const opening = openIdentity(options.identity ?? 'persistent');
+  try {
+    const [module, identity] = await abortable(Promise.all([engine, opening]), options.signal);
+    const { port, unwatch } = serveEngine(module, createHost(identity.store, prefetched));
+    const peer = openPeer(port, identity, unwatch);
+    return await startPeer(peer, startParams(identity, join, transports, options), options.signal);
+  } catch (error) {
+    void opening.then((identity) => identity.release());
+    throw error;
+  }
+}
+
+function openPeer(port: MessagePort, identity: Identity, unwatch: () => void): Peer {
+  const cleanUps = [unwatch, identity.release];
+  const peer = new Peer(port, identity.info, () => cleanUps.forEach((run) => run()));
+  cleanUps.push(watchPage((kind) => peer.hint(kind)));
+  return peer;
+}
+
+/** @internal Starts a peer on a port behind which an engine listens. */
+export async function startPeer(peer: Peer, params: object, signal: AbortSignal | undefined): Promise<Peer> {
+  try {
+    await peer.start(params, signal);
+  } catch (error) {
+    await peer.close();
+    throw error;
+  }
+  // A task later the application has the peer and could add its listeners.
+  setTimeout(() => peer.releaseEvents());
+  return peer;
+}
+
+function startParams(
+  identity: Identity,
+  join: readonly string[],
+  transports: readonly RelayTransport[],
+  options: PeerOptions,
+): object {
+  return {
+    join,
+    bootstrap: [...(options.bootstrap ?? [])],
+    ...(options.network === undefined ? {} : { network: options.network }),
+    transportSeed: identity.transportSeed,
+    authorSeed: identity.authorSeed,
+    ephemeral: identity.info.ephemeral,
+    transports,
+    ...(typeof location === 'undefined' ? {} : { pageOrigin: location.origin }),
+  };
+}
+
+/** Without a trailing slash, so that the engine and the prefetch build the same addresses. */
+function joinUrls(options: PeerOptions): string[] {
+  const given = options.join ?? (options.bootstrap?.length ? [] : defaultJoin());
+  return (typeof given === 'string' ? [given] : [...given]).map(checkedUrl);
+}
+
+function defaultJoin(): string {
+  if (typeof location !== 'undefined' && location.protocol.startsWith('http')) return location.origin;
+  throw invalidArgument(
+    'There is no page whose server could be joined.',
+    "Pass the HTTP address of a relay: createPeer({ join: 'https://relay.example' }).",
+  );
+}
+
+function checkedUrl(text: string): string {
+  try {
+    const url = new URL(text);
+    if (!url.protocol.startsWith('http')) throw new Error(`${url.protocol} is not http: or https:`);
+    return (url.origin + url.pathname).replace(/\/+$/, '');
+  } catch (cause) {
+    throw invalidArgument(`"${text}" is not the HTTP address of a relay.`, 'Write it like https://relay.example.', cause);
+  }
+}
+
+function checkedTransports(wanted: readonly RelayTransport[]): RelayTransport[] {
+  const unknown = wanted.find((name) => !ALL_TRANSPORTS.includes(name));
+  if (unknown === undefined && wanted.length > 0) return [...wanted];
+  throw invalidArgument(
+    unknown === undefined ? 'No transport is allowed.' : `There is no transport "${unknown}".`,
+    `Choose from ${ALL_TRANSPORTS.join(', ')}.`,
+  );
+}
+
+/** What this environment offers to a peer; for saying beforehand what will not work. */
+export function environment(): { webrtc: boolean; websocket: boolean; secureContext: boolean } {
+  return features();
+}

@@ -1,0 +1,25 @@
+// The public face of warren-p2p. A name exported here is permanent.
+
+export { createPeer, environment, type PeerOptions } from './create.ts';
+export { WarrenError, isWarrenError, type ErrorCode, type WarrenErrorOptions, type WireError } from './errors.ts';
+export type { AbortOptions } from './abort.ts';
+export type { Dht, DhtEntry, DhtValue, JsonValue } from './dht.ts';
+export type { JoinedOptions } from './joined.ts';
+export type { Provision } from './namespaces.ts';
+export type { Peer } from './peer.ts';
+export type {
+  Attempt,
+  Bucket,
+  Connection,
+  EphemeralReason,
+  FoundPeer,
+  IdentityInfo,
+  PeerEvents,
+  PeerInfo,
+  PeerState,
+  Relay,
+  RelayTransport,
+  Routing,
+  Snapshot,
+  Transport,
+} from './types.ts';

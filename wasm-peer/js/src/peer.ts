@@ -1,0 +1,229 @@
+// The peer as an application sees it: properties from the last snapshot, calls that cross to the engine.
+// Knows the method names of the engine boundary; it does not know where the engine runs.
+
+import { abortable, type AbortOptions } from './abort.ts';
+import { Dht } from './dht.ts';
+import { WarrenError, closedError, type WireError } from './errors.ts';
+import { TypedEvents } from './events.ts';
+import { waitForJoin, type JoinedOptions } from './joined.ts';
+import { Namespaces, type Provision } from './namespaces.ts';
+import { RpcPort } from './rpc-port.ts';
+import { changedAttempts, emptySnapshot, toSnapshot, withoutNulls } from './snapshots.ts';
+import type {
+  Connection,
+  FoundPeer,
+  IdentityInfo,
+  PeerEvents,
+  PeerInfo,
+  PeerState,
+  Relay,
+  Routing,
+  Snapshot,
+} from './types.ts';
+
+/** The engine gets this long to say goodbye to its neighbours. */
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/** @internal What the engine says once it runs. */
+export interface Started {
+  id: string;
+  author: string;
+  network?: string | null;
+}
+
+/**
+ * A running peer. Made by `createPeer`, ended by `close()`.
+ *
+ * Every call that can wait takes a `signal`: aborting rejects it with `signal.reason` and stops the work in
+ * the engine. Everything else that fails rejects with a {@link WarrenError}; after `close()` its code is `CLOSED`.
+ */
+export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
+  /** Values in the DHT. */
+  readonly dht: Dht;
+  /** Whether this peer is the same one next time, and why not. */
+  readonly identity: IdentityInfo;
+  readonly #rpc: RpcPort;
+  readonly #namespaces: Namespaces;
+  readonly #cleanUp: () => void;
+  #snapshot: Snapshot;
+  #held: [name: string, detail: unknown][] | undefined = [];
+  #closing: Promise<void> | undefined;
+  #finished = false;
+
+  /** @internal Applications call `createPeer`. */
+  constructor(port: MessagePort, identity: IdentityInfo, cleanUp: () => void) {
+    super();
+    this.#rpc = new RpcPort(port, (name, detail) => this.#receive(name, detail));
+    this.dht = new Dht(this.#rpc);
+    this.#namespaces = new Namespaces(this.#rpc);
+    this.identity = identity;
+    this.#cleanUp = cleanUp;
+    this.#snapshot = emptySnapshot(identity.ephemeral);
+  }
+
+  /** Its peer id: proves on every connection that it is the same peer. */
+  get id(): string {
+    return this.#snapshot.id;
+  }
+
+  /** The public key that signs what this profile says. */
+  get author(): string {
+    return this.#snapshot.author;
+  }
+
+  /** Which network it is in; `null` until the first relay said so. */
+  get network(): string | null {
+    return this.#snapshot.network;
+  }
+
+  get state(): PeerState {
+    return this.#snapshot.state;
+  }
+
+  /** Where others reach it (through its relays, since a page cannot listen). */
+  get addresses(): readonly string[] {
+    return this.#snapshot.addresses;
+  }
+
+  get connections(): readonly Connection[] {
+    return this.#snapshot.connections;
+  }
+
+  get relays(): readonly Relay[] {
+    return this.#snapshot.relays;
+  }
+
+  get routing(): Routing {
+    return this.#snapshot.routing;
+  }
+
+  /**
+   * Resolves when the state is `joined`, at once if it already is. Without `signal` or `timeoutMs` it waits
+   * as long as it takes: the peer keeps trying by itself. The error of `timeoutMs` says what was tried and why it failed.
+   */
+  joined(options: JoinedOptions = {}): Promise<void> {
+    return waitForJoin(this, () => this.#snapshot, options);
+  }
+
+  /**
+   * Announces this peer in a namespace until the handle's `stop()`; the engine renews the announcement.
+   * Resolves when the closest nodes confirmed the first one. Providing one namespace twice gives two handles;
+   * it is withdrawn when both have stopped. `signal` ends the waiting, not a confirmed announcement.
+   */
+  provide(namespace: string, options: AbortOptions = {}): Promise<Provision> {
+    return this.#namespaces.provide(namespace, options.signal);
+  }
+
+  /**
+   * Finds the peers of a namespace, each once, in the order in which nodes name them. Every `for await` is a
+   * search of its own; leaving the loop ends it. `limit` ends it after that many peers.
+   */
+  find(namespace: string, options: AbortOptions & { limit?: number } = {}): AsyncIterable<FoundPeer> {
+    const params = { namespace, ...(options.limit === undefined ? {} : { limit: options.limit }) };
+    return { [Symbol.asyncIterator]: () => this.#rpc.stream<FoundPeer>('find', params, options.signal) };
+  }
+
+  /** Finds what a peer published about itself. Rejects with `NOT_FOUND` when it is away for more than half an hour. */
+  async findPeer(id: string, options: AbortOptions = {}): Promise<PeerInfo> {
+    const found = withoutNulls(await this.#rpc.request('findPeer', { id }, options.signal)) as PeerInfo;
+    return { ...found, expires: new Date(Number(found.expires)) };
+  }
+
+  /** Opens a connection to a peer id or a multiaddr. Does nothing new when there already is one. */
+  connect(target: string, options: AbortOptions = {}): Promise<{ id: string }> {
+    return this.#rpc.request('connect', { target }, options.signal);
+  }
+
+  /** Closes every connection to a peer. */
+  async disconnect(id: string, options: AbortOptions = {}): Promise<void> {
+    await this.#rpc.request('disconnect', { id }, options.signal);
+  }
+
+  /** Round-trip time to a peer; connects first if necessary. */
+  ping(id: string, options: AbortOptions = {}): Promise<{ ms: number }> {
+    return this.#rpc.request('ping', { id }, options.signal);
+  }
+
+  /** Calls a JSON-RPC 2.0 method of another peer, such as `warren.ping` or `warren.hello`. Sent once, never repeated. */
+  call<T = unknown>(id: string, method: string, params: unknown = {}, options: AbortOptions = {}): Promise<T> {
+    return this.#rpc.request('call', { id, method, params }, options.signal);
+  }
+
+  /** Asks the engine for everything it knows now; the properties are at most a fifth of a second older. */
+  async snapshot(options: AbortOptions = {}): Promise<Snapshot> {
+    return toSnapshot(await this.#rpc.request('snapshot', {}, options.signal));
+  }
+
+  /** Leaves the network and frees the identity for another tab. Calls under way reject with `CLOSED`. Twice is once. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  /** `await using peer = await createPeer()` closes it at the end of the block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @internal */
+  async start(params: object, signal: AbortSignal | undefined): Promise<void> {
+    const { id, author, network } = await this.#rpc.request<Started>('start', params, signal);
+    if (this.#snapshot.id === '') this.#snapshot = { ...this.#snapshot, id, author, network: network ?? null };
+  }
+
+  /** @internal Hints need no answer; a peer that is closing no longer wants them. */
+  hint(kind: string): void {
+    this.#rpc.request('hint', { kind }).catch(() => {});
+  }
+
+  /** @internal Events of the start were kept until the application could listen. */
+  releaseEvents(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    if (this.identity.ephemeral) this.emit('identity', this.identity);
+    for (const [name, detail] of held) this.emit(name, detail);
+  }
+
+  #receive(name: string, wire: unknown): void {
+    if (name === 'crash') return this.#finish(WarrenError.fromWire(wire as WireError));
+    if (name === 'snapshot') return this.#replace(toSnapshot(wire));
+    const detail = withoutNulls(wire);
+    if (name === 'state') this.#snapshot = { ...this.#snapshot, state: (detail as PeerEvents['state']).state };
+    if (name === 'warning') this.#noteTrouble(detail as PeerEvents['warning']);
+    this.#tell(name, detail);
+  }
+
+  /** Before the first relay answers there are no snapshots, only warnings. */
+  #noteTrouble(warning: PeerEvents['warning']): void {
+    if (this.#snapshot.network === null) this.#snapshot = { ...this.#snapshot, reason: warning.message };
+  }
+
+  #replace(snapshot: Snapshot): void {
+    const attempts = changedAttempts(this.#snapshot, snapshot);
+    this.#snapshot = snapshot;
+    for (const attempt of attempts) this.#tell('attempt', attempt);
+    this.#tell('snapshot', snapshot);
+  }
+
+  #tell(name: string, detail: unknown): void {
+    if (this.#held) this.#held.push([name, detail]);
+    else this.emit(name, detail);
+  }
+
+  async #close(): Promise<void> {
+    const patience = AbortSignal.timeout(CLOSE_TIMEOUT_MS);
+    await abortable(this.#rpc.request('close'), patience).catch(() => {});
+    this.#finish(closedError());
+  }
+
+  #finish(reason: WarrenError): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#closing ??= Promise.resolve();
+    const previous = this.#snapshot.state;
+    this.#snapshot = { ...this.#snapshot, state: 'closed', addresses: [], relays: [], connections: [] };
+    this.#rpc.close(reason);
+    this.#cleanUp();
+    if (previous !== 'closed') this.emit('state', { state: 'closed', previous, reason: reason.message });
+    this.endReaders();
+  }
+}

@@ -1,0 +1,60 @@
+// Builds the page into dist/: index.html beside assets/ with hashed names.
+// Needs the engine in ../wasm-peer/js/wasm. `cargo xtask build-web` makes that first, runs this, and then
+// writes the compressed siblings. It does not know how the page is served; the relay embeds dist/ as it is.
+
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const WASM = here('../wasm-peer/js/wasm/warren_wasm_bg.wasm');
+const ASSETS = here('dist/assets');
+
+for (const file of [WASM, here('../wasm-peer/js/wasm/warren_wasm.js')]) {
+  if (existsSync(file)) continue;
+  console.error(`cause: the engine ${file} does not exist\nremedy: run "cargo xtask build-web", which builds it first`);
+  process.exit(1);
+}
+
+rmSync(here('dist'), { recursive: true, force: true });
+mkdirSync(ASSETS, { recursive: true });
+const wasm = writeAsset('warren.wasm', readFileSync(WASM));
+const icon = writeAsset('icon.svg', readFileSync(here('src/icon.svg')));
+const script = writeAsset('main.js', await bundle('src/main.ts', { WASM_URL: JSON.stringify(wasm) }));
+const style = writeAsset('main.css', await bundle('src/styles/main.css'));
+
+writeFileSync(here('dist/index.html'), fillTemplate({ wasm, icon, script, style }));
+
+/** One file, no chunks: the page needs all of it before it can do anything. */
+async function bundle(entry, define = {}) {
+  const result = await build({
+    entryPoints: [here(entry)],
+    bundle: true,
+    write: false,
+    minify: true,
+    format: 'esm',
+    target: ['es2022', 'chrome111', 'firefox115', 'safari16.4'],
+    alias: { 'warren-p2p': here('../wasm-peer/js/src/index.ts') },
+    define,
+    logLevel: 'warning',
+  });
+  return result.outputFiles[0].contents;
+}
+
+/** Writes `name` with its content's hash in it, so that browsers may keep it for ever. Returns its address. */
+function writeAsset(name, bytes) {
+  const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
+  const hashed = `${basename(name, extname(name))}.${hash}${extname(name)}`;
+  writeFileSync(`${ASSETS}/${hashed}`, bytes);
+  return `/assets/${hashed}`;
+}
+
+function fillTemplate(names) {
+  const template = readFileSync(here('src/index.html'), 'utf8');
+  return template.replaceAll(/\{\{(\w+)\}\}/g, (_, name) => {
+    if (!(name in names)) throw new Error(`src/index.html asks for {{${name}}}, which the build does not make`);
+    return names[name];
+  });
+}

@@ -1,0 +1,89 @@
+// The page. Starts the peer first and builds itself around it while the engine loads.
+// For the console and for tests: `window.warren` = { peer, ready, createPeer, WarrenError }.
+// `?transports=websocket` (or webrtc-direct) limits how relays are dialled, `?identity=memory` forgets the identity.
+
+import { WarrenError, createPeer, type Peer, type PeerOptions, type RelayTransport, type Snapshot } from 'warren-p2p';
+import { wireCopyButtons } from './copy.ts';
+import { renderConnection } from './views/connection.ts';
+import { log, wireLog } from './views/log.ts';
+import { wirePeers } from './views/peers.ts';
+import { renderRouting } from './views/routing.ts';
+import { renderFailure, renderNotices, renderStatus } from './views/status.ts';
+import { wireValues } from './views/values.ts';
+
+/** Replaced by the build with the hashed address of the engine. */
+declare const WASM_URL: string;
+
+/** Countdowns and ages move once a second, everything else with the events. */
+const TICK_MS = 1000;
+
+interface Console {
+  /** The running peer; undefined until it has started. */
+  peer: Peer | undefined;
+  /** Resolves with the peer, rejects when it cannot start. */
+  ready: Promise<Peer>;
+  createPeer: typeof createPeer;
+  WarrenError: typeof WarrenError;
+}
+
+declare global {
+  interface Window {
+    warren: Console;
+  }
+}
+
+const ready = createPeer(optionsFromAddress());
+window.warren = { peer: undefined, ready, createPeer, WarrenError };
+
+renderNotices(undefined);
+wireCopyButtons();
+wireValues(joinedPeer);
+wirePeers(joinedPeer);
+ready.then(attach, fail);
+
+function optionsFromAddress(): PeerOptions {
+  const query = new URLSearchParams(location.search);
+  const transports = query.get('transports')?.split(',') as RelayTransport[] | undefined;
+  return {
+    wasmUrl: new URL(WASM_URL, document.baseURI),
+    ...(transports ? { transports } : {}),
+    ...(query.get('identity') === 'memory' ? { identity: 'memory' as const } : {}),
+  };
+}
+
+/** Forms may be used before the tab has joined; they wait here, and can be stopped. */
+async function joinedPeer(signal: AbortSignal): Promise<Peer> {
+  const peer = await ready;
+  await peer.joined({ signal });
+  return peer;
+}
+
+function attach(peer: Peer): void {
+  window.warren.peer = peer;
+  performance.mark('warren:started');
+  wireLog(peer);
+  renderNotices(peer.identity.ephemeral ? peer.identity.reason : undefined);
+  void peer.joined().then(() => performance.mark('warren:joined'), () => {});
+  let last: Snapshot | undefined;
+  const show = (snapshot: Snapshot) => {
+    last = { ...snapshot, state: peer.state };
+    render(last);
+  };
+  peer.on('snapshot', show);
+  peer.on('state', () => last && show(last));
+  // Before the first relay answers there are no snapshots, only warnings.
+  peer.on('warning', ({ message }) => last?.network === null && show({ ...last, reason: message }));
+  void peer.snapshot().then(show, () => {});
+  setInterval(() => last && !document.hidden && renderConnection(last, Date.now()), TICK_MS);
+}
+
+function render(snapshot: Snapshot): void {
+  renderStatus(snapshot);
+  renderConnection(snapshot, Date.now());
+  renderRouting(snapshot.routing);
+}
+
+function fail(error: unknown): void {
+  renderFailure(error);
+  log(error instanceof Error ? error.message : String(error), 'bad');
+}

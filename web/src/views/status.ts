@@ -1,0 +1,38 @@
+// Who this tab is and in which state: the header of the page.
+
+import { environment, type EphemeralReason, type Snapshot } from 'warren-p2p';
+import { byId, h, setText } from '../dom.ts';
+import { errorCard } from '../result.ts';
+import { environmentWords, identityWords, stateWords } from '../words.ts';
+
+export function renderStatus(snapshot: Snapshot): void {
+  const { title, detail } = stateWords(snapshot);
+  document.documentElement.dataset['state'] = snapshot.state;
+  setText(byId('state'), title);
+  setText(byId('state-detail'), detail);
+  showId('peer-id', snapshot.id);
+  showId('author', snapshot.author);
+  const network = byId('network');
+  network.hidden = snapshot.network === null;
+  setText(network, `network ${snapshot.network ?? ''}`);
+}
+
+/** The engine never started: nothing else on the page will move. */
+export function renderFailure(error: unknown): void {
+  document.documentElement.dataset['state'] = 'failed';
+  setText(byId('state'), 'Did not start');
+  byId('state-detail').replaceChildren(errorCard(error));
+}
+
+export function renderNotices(reason: EphemeralReason | undefined): void {
+  const words = environmentWords(environment());
+  if (reason) words.push(identityWords(reason));
+  byId('notices').replaceChildren(...words.map((text) => h('li', {}, text)));
+}
+
+function showId(element: string, id: string): void {
+  if (id === '') return;
+  setText(byId(element), id);
+  const button = document.querySelector<HTMLButtonElement>(`button[data-copy="${element}"]`);
+  if (button) button.hidden = false;
+}

@@ -1,0 +1,63 @@
+//! What xtask asks of the machine it runs on: programs, distribution, permissions.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The standard output of a command that succeeds, if it does.
+pub fn output_of(command: &mut Command) -> Option<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The first of these programs that PATH has.
+pub fn find_program(names: &[&str]) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    let folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    names.iter().find_map(|name| {
+        let file = format!("{name}{}", env::consts::EXE_SUFFIX);
+        folders
+            .iter()
+            .map(|folder| folder.join(&file))
+            .find(|candidate| candidate.is_file())
+    })
+}
+
+/// True on Debian and on what is built on it, where `apt-get` installs things.
+pub fn is_debian() -> bool {
+    fs::read_to_string("/etc/os-release").is_ok_and(|text| names_debian(&text))
+}
+
+fn names_debian(os_release: &str) -> bool {
+    os_release
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("ID=")
+                .or_else(|| line.strip_prefix("ID_LIKE="))
+        })
+        .any(|ids| ids.trim_matches('"').split(' ').any(|id| id == "debian"))
+}
+
+pub fn is_root() -> bool {
+    output_of(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recognises_debian_and_its_children() {
+        assert!(names_debian("NAME=x\nID=debian\n"));
+        assert!(names_debian("ID=ubuntu\nID_LIKE=\"debian\"\n"));
+        assert!(!names_debian("ID=fedora\nHOME_URL=debian\n"));
+    }
+}

@@ -1,0 +1,190 @@
+//! Compiles the browser peer and generates its JavaScript bindings.
+//!
+//! It knows three builds: the one users get, a quick one for developers, and one that carries self-tests.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::failure::{CHECK_DISK, OrFail, Result};
+use crate::fingerprint::{Fingerprint, Stamp};
+use crate::imports;
+use crate::logged::run_logged;
+use crate::step::Step;
+use crate::toolchain::{TARGET, WasmToolchain};
+use crate::workspace::Workspace;
+
+const OUTPUT: &str = "warren_wasm";
+
+/// Everything a compilation of the browser peer can depend on.
+const INPUTS: [&str; 6] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    ".cargo/config.toml",
+    "shared",
+    "wasm-peer/Cargo.toml",
+    "wasm-peer/src",
+];
+
+/// What is built, for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WasmBuild {
+    /// Small and fast to run; takes minutes.
+    Release,
+    /// For a developer who waits.
+    Dev,
+    /// With the cases that `tests/wasm` runs in Node.
+    SelfTest,
+}
+
+impl WasmBuild {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dev => "dev",
+            Self::SelfTest => "self-test",
+        }
+    }
+
+    /// The folder of the generated JavaScript and WebAssembly. Release and dev share the place that the npm package imports.
+    pub fn output(self, workspace: &Workspace) -> PathBuf {
+        match self {
+            Self::Release | Self::Dev => workspace.path("wasm-peer/js/wasm"),
+            Self::SelfTest => workspace.state().join("selftest"),
+        }
+    }
+
+    fn profile_folder(self) -> &'static str {
+        if self == Self::Release {
+            "wasm"
+        } else {
+            "debug"
+        }
+    }
+
+    /// Two builds with one output share one stamp, or each would believe the other's files.
+    fn stamp_name(self) -> &'static str {
+        if self == Self::SelfTest {
+            "wasm-selftest"
+        } else {
+            "wasm"
+        }
+    }
+
+    fn cargo(self, workspace: &Workspace, toolchain: WasmToolchain) -> Command {
+        let mut cargo = toolchain.command(workspace, "cargo");
+        cargo.args([
+            "build",
+            "--locked",
+            "--package",
+            "warren-wasm",
+            "--target",
+            TARGET,
+        ]);
+        match self {
+            Self::Release => {
+                cargo.args(["--profile", "wasm"]);
+            }
+            Self::SelfTest => {
+                cargo.args(["--features", "selftest"]);
+            }
+            Self::Dev => {}
+        }
+        if self != Self::Release {
+            // Without any optimisation the browser spends seconds on one handshake.
+            cargo
+                .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
+                .env("CARGO_PROFILE_DEV_DEBUG", "0");
+        }
+        cargo
+    }
+}
+
+/// Brings the generated files of a build up to date.
+pub fn build(workspace: &Workspace, toolchain: WasmToolchain, what: WasmBuild) -> Result {
+    let inputs = inputs(workspace, toolchain, what)?;
+    let output = what.output(workspace);
+    let stamp = Stamp::new(workspace, what.stamp_name(), &inputs, vec![output.clone()]);
+    let name = format!("wasm: compile the browser peer ({})", what.name());
+    if stamp.is_current() {
+        Step::up_to_date(&name);
+        return Ok(());
+    }
+    run_logged(
+        workspace,
+        &name,
+        &mut what.cargo(workspace, toolchain),
+        "fix the compiler errors above, then run the command again",
+    )?;
+    let compiled = workspace
+        .target()
+        .join(TARGET)
+        .join(what.profile_folder())
+        .join(format!("{OUTPUT}.wasm"));
+    Step::run("wasm: generate the JavaScript bindings", || {
+        bind(&compiled, &output, what)
+    })?;
+    stamp.save()
+}
+
+fn inputs(workspace: &Workspace, toolchain: WasmToolchain, what: WasmBuild) -> Result<Fingerprint> {
+    let flags = env::var("RUSTFLAGS").unwrap_or_default();
+    let mut inputs = Fingerprint::new(workspace)
+        .text(what.name())
+        .text(&toolchain.version(workspace))
+        .text(&flags);
+    for input in INPUTS {
+        inputs = inputs.path(&workspace.path(input))?;
+    }
+    Ok(inputs)
+}
+
+fn bind(compiled: &Path, output: &Path, what: WasmBuild) -> Result {
+    const REMEDY: &str = "run `cargo update --precise` so that wasm-bindgen and wasm-bindgen-cli-support have one version, then build again";
+    if output.exists() {
+        fs::remove_dir_all(output)
+            .or_fail(format!("cannot empty {}", output.display()), CHECK_DISK)?;
+    }
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_path(compiled)
+        .out_name(OUTPUT)
+        .typescript(false);
+    if what == WasmBuild::SelfTest {
+        // Names are kept: they make the stack of a failed case readable.
+        bindgen.nodejs(true)
+    } else {
+        bindgen
+            .remove_name_section(what == WasmBuild::Release)
+            .remove_producers_section(true)
+            .omit_default_module_path(true)
+            .web(true)
+    }
+    .and_then(|bindgen| bindgen.generate(output))
+    .or_fail("wasm-bindgen failed", REMEDY)?;
+    let file = output.join(format!("{OUTPUT}_bg.wasm"));
+    let wasm = fs::read(&file).or_fail(format!("cannot read {}", file.display()), CHECK_DISK)?;
+    imports::check(&wasm, &file.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    /// The version of a package in Cargo.lock.
+    fn locked(package: &str) -> Option<String> {
+        let lock =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock")).unwrap();
+        let mut lines = lock
+            .lines()
+            .skip_while(|line| *line != format!("name = \"{package}\""));
+        lines.nth(1).map(str::to_owned)
+    }
+
+    #[test]
+    fn library_and_generator_have_one_version() {
+        assert!(locked("wasm-bindgen").is_some());
+        assert_eq!(locked("wasm-bindgen"), locked("wasm-bindgen-cli-support"));
+    }
+}
