@@ -73,7 +73,7 @@ export class Relay {
     if (!existsSync(BINARY)) throw new Error(`there is no binary ${BINARY}: build it, or set WARREN_BIN`);
     const child = spawn(BINARY, this.#commandLine(), {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NO_COLOR: '1', RUST_BACKTRACE: process.env.RUST_BACKTRACE ?? '0' },
+      env: { ...process.env, NO_COLOR: '1', RUST_BACKTRACE: '0' },
     });
     this.#child = child;
     this.#exited = once(child, 'exit').then(([code, signal]) => {
