@@ -28,8 +28,8 @@ use crate::{limits, proto::NetworkId};
 
 /// How long a call waits for the network before it fails.
 const JOIN_PATIENCE: Duration = Duration::from_secs(15);
-/// A tab notices a dead relay within this and the answer's deadline.
-const PING_EVERY: Duration = Duration::from_millis(1_500);
+/// Homes have a heartbeat of their own; this is for all other connections.
+const PING_EVERY: Duration = Duration::from_secs(15);
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_LONGEST: Duration = Duration::from_secs(2);
 const DAY_MS: f64 = 86_400_000.0;
