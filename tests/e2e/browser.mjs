@@ -32,24 +32,29 @@ export async function launch(args = []) {
 
 /** Everything a page complained about: console errors and warnings, uncaught errors, CSP violations. */
 export class Complaints {
-  #entries = [];
+  /** Each complaint once, with how often it came. */
+  #entries = new Map();
 
   constructor(page) {
     page.on('console', (message) => {
       if (message.type() !== 'error' && message.type() !== 'warning') return;
       const { url } = message.location();
-      this.#entries.push(`${message.type()}: ${message.text()}${url ? ` (${url})` : ''}`);
+      this.#add(`${message.type()}: ${message.text()}${url ? ` (${url})` : ''}`);
     });
-    page.on('pageerror', (error) => this.#entries.push(`uncaught: ${error.stack ?? error.message}`));
-    page.on('crash', () => this.#entries.push('the page crashed'));
+    page.on('pageerror', (error) => this.#add(`uncaught: ${firstLines(error.stack ?? error.message)}`));
+    page.on('crash', () => this.#add('the page crashed'));
   }
 
   get all() {
-    return [...this.#entries];
+    return [...this.#entries].map(([text, times]) => (times === 1 ? text : `${text} (${times} times)`));
   }
 
-  /** Without warnings, which say what may become wrong one day. */
-  get errors() {
-    return this.#entries.filter((entry) => !entry.startsWith('warning:'));
+  #add(text) {
+    this.#entries.set(text, (this.#entries.get(text) ?? 0) + 1);
   }
+}
+
+/** Where it happened; who called that is in the minified script anyway. */
+function firstLines(stack) {
+  return stack.split('\n').slice(0, 2).join(' ');
 }

@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const BINARY =
-  process.env.WARREN_BIN ?? fileURLToPath(new URL('../../target/debug/warren', import.meta.url));
+const TARGET = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL('../../target', import.meta.url));
+const BINARY = process.env.WARREN_BIN ?? join(TARGET, 'debug', 'warren');
 const READY_MS = 20_000;
 const ANY_PORT = '127.0.0.1:0';
 const KEPT_LOG_LINES = 60;
@@ -71,7 +71,10 @@ export class Relay {
   async start() {
     if (this.running) throw new Error('this relay already runs');
     if (!existsSync(BINARY)) throw new Error(`there is no binary ${BINARY}: build it, or set WARREN_BIN`);
-    const child = spawn(BINARY, this.#commandLine(), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(BINARY, this.#commandLine(), {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1', RUST_BACKTRACE: '0' },
+    });
     this.#child = child;
     this.#exited = once(child, 'exit').then(([code, signal]) => {
       this.#child = undefined;
