@@ -35,11 +35,17 @@ declare global {
 const ready = createPeer(optionsFromAddress());
 window.warren = { peer: undefined, ready, createPeer, WarrenError };
 
-renderNotices(undefined);
-wireCopyButtons();
-wireValues(joinedPeer);
-wirePeers(joinedPeer);
-ready.then(attach, fail);
+// The script does not wait for the stylesheet, nor for the end of the page: the peer starts before both.
+if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', buildPage);
+else buildPage();
+
+function buildPage(): void {
+  renderNotices(undefined);
+  wireCopyButtons();
+  wireValues(joinedPeer);
+  wirePeers(joinedPeer);
+  ready.then(attach, fail);
+}
 
 function optionsFromAddress(): PeerOptions {
   const query = new URLSearchParams(location.search);

@@ -14,7 +14,7 @@ export function stateWords(snapshot: Snapshot): StateWords {
     case 'joined':
       return { title: 'Joined', detail: joinedDetail(snapshot) };
     case 'lost':
-      return { title: 'Relay lost', detail: 'No relay can be reached. This tab keeps trying and comes back by itself.' };
+      return { title: 'Relay lost', detail: lostDetail(snapshot) };
     case 'offline':
       return { title: 'Offline', detail: 'The browser says that there is no network. This tab rejoins when it is back.' };
     case 'closed':
@@ -26,9 +26,19 @@ function because(sentence: string, { reason }: Snapshot): string {
   return reason === undefined ? sentence : `${sentence} The last try failed: ${reason}.`;
 }
 
+function lostDetail({ reason }: Snapshot): string {
+  const why = reason === undefined ? 'No relay can be reached' : capital(reason);
+  return `${why}. This tab keeps trying and comes back by itself.`;
+}
+
 function joinedDetail(snapshot: Snapshot): string {
   const relays = snapshot.relays.filter((relay) => relay.state === 'connected').length;
   return `Connected to ${count(relays, 'relay')}, ${count(snapshot.routing.size, 'peer')} known. Values can be stored and read.`;
+}
+
+/** The engine writes reasons as parts of sentences. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 export function count(number: number, noun: string): string {

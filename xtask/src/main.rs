@@ -3,7 +3,6 @@
 mod arguments;
 mod chromium;
 mod commands;
-mod compress;
 mod counts;
 mod failure;
 mod fingerprint;

@@ -44,9 +44,15 @@ impl Workspace {
         &self.target
     }
 
-    /// Where xtask keeps fingerprints, logs and intermediate files.
+    /// Where xtask keeps fingerprints, logs and intermediate files. Checkouts that share a target folder
+    /// do not share these.
     pub fn state(&self) -> PathBuf {
-        self.target.join("xtask")
+        let state = self.target.join("xtask");
+        if self.target.starts_with(&self.root) {
+            return state;
+        }
+        let checkout = blake3::hash(self.root.as_os_str().as_encoded_bytes()).to_hex();
+        state.join(&checkout[..12])
     }
 
     /// The native binary `warren` of a profile's output folder.
@@ -84,6 +90,20 @@ fn is_cargo_run_variable(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn checkouts_with_a_common_target_folder_keep_apart() {
+        let state = |root: &str| {
+            Workspace {
+                root: root.into(),
+                target: "/a/target".into(),
+            }
+            .state()
+        };
+        assert_eq!(state("/a"), Path::new("/a/target/xtask"));
+        assert_ne!(state("/b"), state("/c"));
+        assert!(state("/b").starts_with("/a/target/xtask"));
+    }
 
     #[test]
     fn clears_what_cargo_set_and_keeps_what_a_person_sets() {

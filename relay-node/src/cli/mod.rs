@@ -92,9 +92,9 @@ impl Command {
     }
 }
 
-/// Logs to standard error, so that standard output carries results only. `WARREN_LOG` selects.
+/// Logs to standard error, so that standard output carries results only. `WARREN_LOG_FILTER` selects.
 fn start_log(format: LogFormat, default: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("WARREN_LOG")
+    let filter = tracing_subscriber::EnvFilter::try_from_env("WARREN_LOG_FILTER")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -8,7 +8,7 @@ use crate::net::{Event, HostHint};
 use crate::proto::Millis;
 
 /// A method and its parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "method", content = "params", rename_all = "camelCase")]
 pub enum Call {
     Start(StartParams),
@@ -62,7 +62,7 @@ pub enum Call {
 }
 
 /// How a peer is to be started.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StartParams {
     #[serde(default)]

@@ -105,8 +105,21 @@ impl Session {
         }
     }
 
+    /// A call that met the moment in which a relay was lost is tried again once there is one.
     async fn on_network(&self, id: f64, call: Call) -> Result<Reply> {
-        let node = self.joined().await?;
+        let deadline = platform::now() + JOIN_PATIENCE.as_millis() as u64;
+        loop {
+            let node = self.joined().await?;
+            match self.on_node(id, &node, call.clone()).await {
+                Err(error) if error.code() == Code::NotConnected && platform::now() < deadline => {
+                    platform::sleep(RETRY_FIRST).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn on_node(&self, id: f64, node: &Node, call: Call) -> Result<Reply> {
         match call {
             Call::DhtPut { value } => {
                 let (key, report) = node.put(&value.into()).await?;
@@ -138,8 +151,8 @@ impl Session {
             Call::Unprovide { namespace } => {
                 node.unprovide(&namespace).await.map(|()| Reply::Nothing {})
             }
-            Call::Find { namespace, limit } => self.find(id, &node, &namespace, limit).await,
-            Call::FindPeer { id } => find_peer(&node, &id).await,
+            Call::Find { namespace, limit } => self.find(id, node, &namespace, limit).await,
+            Call::FindPeer { id } => find_peer(node, &id).await,
             Call::Connect { target } => Ok(Reply::Connected {
                 id: node.connect(&target).await?.to_string(),
             }),
@@ -250,7 +263,7 @@ impl Session {
                     *started
                         .trouble
                         .lock()
-                        .unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                        .unwrap_or_else(PoisonError::into_inner) = Some(told(&error));
                     self.warn(&error).await;
                 }
             }
@@ -322,7 +335,7 @@ impl Session {
     async fn warn(&self, error: &Error) {
         self.say(Outgoing::Event(Event::Warning {
             code: error.code().as_str().to_owned(),
-            message: error.to_string(),
+            message: told(error),
             remedy: error.remedy().to_owned(),
         }))
         .await;
@@ -442,6 +455,14 @@ impl Started {
             namespaces: Vec::new(),
             refusals: Default::default(),
         }
+    }
+}
+
+/// What went wrong and why, in one line.
+fn told(error: &Error) -> String {
+    match error.cause() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
     }
 }
 

@@ -19,18 +19,27 @@ export async function claim(name: string): Promise<Release | undefined> {
   return claimByAsking(name);
 }
 
+/** Whether the lock is free has a definite answer, however slow the browser is today; only then patience is limited. */
 async function claimLock(locks: LockManager, name: string): Promise<Release | undefined> {
+  return (await requestLock(locks, name, { ifAvailable: true })) ?? (await waitForLock(locks, name));
+}
+
+async function waitForLock(locks: LockManager, name: string): Promise<Release | undefined> {
+  const signal = AbortSignal.timeout(RELOAD_GRACE_MS);
+  return requestLock(locks, name, { signal }).catch((error: unknown) => {
+    if (signal.aborted) return undefined;
+    throw error;
+  });
+}
+
+/** The lock is held from when this resolves until the release is called. */
+function requestLock(locks: LockManager, name: string, options: LockOptions): Promise<Release | undefined> {
   return new Promise((resolve, reject) => {
-    const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(), RELOAD_GRACE_MS);
-    const hold = () => {
-      clearTimeout(timer);
+    const granted = (lock: Lock | null) => {
+      if (!lock) return resolve(undefined);
       return new Promise<void>((release) => resolve(release));
     };
-    locks.request(name, { signal: patience.signal }, hold).catch((error: unknown) => {
-      if (patience.signal.aborted) resolve(undefined);
-      else reject(error);
-    });
+    locks.request(name, options, granted).catch(reject);
   });
 }
 

@@ -2,7 +2,7 @@
 
 import type { Attempt, Connection, Relay, Snapshot } from 'warren-p2p';
 import { byId, h, keyed, setText } from '../dom.ts';
-import { TRANSPORT_NAMES, attemptWords, duration, relayWords, shortId } from '../words.ts';
+import { TRANSPORT_NAMES, attemptWords, capital, duration, relayWords, shortId } from '../words.ts';
 
 export function renderConnection(snapshot: Snapshot, now: number): void {
   renderRelays(snapshot.relays, now);
@@ -52,7 +52,7 @@ function renderRelays(relays: readonly Relay[], now: number): void {
       lamp: RELAY_LAMPS[relay.state],
       title: relayName(relay),
       what: relayWords(relay, now),
-      why: relay.state === 'connected' ? undefined : relay.reason,
+      why: relay.state === 'connected' ? undefined : relay.reason && capital(relay.reason),
       side: milliseconds(relay.rttMs),
       tip: relay.id,
     });
@@ -79,7 +79,7 @@ function renderAttempts(relays: readonly Relay[]): void {
       lamp: ATTEMPT_LAMPS[attempt.state],
       title: TRANSPORT_NAMES[attempt.transport] + (several ? ` to ${relayName(relay)}` : ''),
       what: attemptWords(attempt),
-      why: attempt.reason,
+      why: attempt.reason && capital(attempt.reason),
       tip: attempt.address,
     });
   });
@@ -92,7 +92,7 @@ function renderConnections(connections: readonly Connection[], now: number): voi
     fill(element, {
       lamp: 'good',
       title: shortId(connection.peer),
-      what: describe(connection),
+      what: capital(describe(connection)),
       why: connection.agent,
       side: milliseconds(connection.rttMs) || duration(now - connection.since),
       tip: `${connection.peer}\n${connection.address}`,

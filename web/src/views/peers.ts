@@ -37,13 +37,32 @@ async function showMembers(
   for await (const member of peer.find(namespace, { signal })) {
     members += 1;
     list.append(memberRow(member, member.id === peer.id));
-    title.textContent = `${count(members, 'member')} so far`;
+    title.textContent = `${count(members, 'peer')} so far`;
   }
-  title.textContent = members === 0 ? `Nobody is in "${namespace}" yet.` : `${count(members, 'member')} in "${namespace}"`;
+  title.textContent = members === 0 ? `Nobody else is in "${namespace}" yet.` : `${count(members, 'peer')} in "${namespace}"`;
 }
 
 function memberRow(member: FoundPeer, self: boolean): HTMLLIElement {
-  return h('li', {}, copyable(member.id, 'peer id'), h('small', {}, self ? 'this tab' : member.addresses.join(' ')));
+  const row = h('li', {}, copyable(member.id, 'peer id'), h('small', {}, self ? 'This tab' : reach(member)));
+  if (!self) row.firstElementChild?.append(lookUpButton(member.id));
+  return row;
+}
+
+/** Peer ids are no fun to type, least of all on a phone. */
+function lookUpButton(id: string): HTMLButtonElement {
+  const button = h('button', { type: 'button', class: 'copy', 'aria-label': `Look up ${id}` }, 'Look up');
+  button.addEventListener('click', () => {
+    const form = byId<HTMLFormElement>('find-form');
+    byId<HTMLInputElement>('find-id').value = id;
+    form.scrollIntoView({ block: 'nearest' });
+    if (!form.hasAttribute('aria-busy')) form.requestSubmit();
+  });
+  return button;
+}
+
+function reach({ addresses }: FoundPeer): string {
+  if (addresses.length === 0) return 'Told no address';
+  return addresses.every((address) => address.includes('/p2p-circuit')) ? 'Reached through a relay' : 'Reached directly';
 }
 
 function showAnnounced(announced: Map<string, Provision>): void {

@@ -1,11 +1,10 @@
 //! `build-web`: from Rust and TypeScript sources to the compressed files that the relay serves.
 //!
-//! Bundling and hashed names are the business of the `build.mjs` scripts; compression is done here.
+//! Bundling and hashed names are the business of the `build.mjs` scripts.
 
 use std::path::Path;
 
 use crate::arguments::Arguments;
-use crate::compress::{self, Effort};
 use crate::failure::{Failure, Result};
 use crate::fingerprint::{Fingerprint, Stamp};
 use crate::logged::run_logged;
@@ -15,6 +14,7 @@ use crate::toolchain::WasmToolchain;
 use crate::wasm::{self, WasmBuild};
 use crate::workspace::Workspace;
 
+const COMPRESS: &str = "xtask/scripts/compress.mjs";
 const FIX: &str = "fix the errors above, then run the command again";
 
 pub fn run(workspace: &Workspace, mut arguments: Arguments) -> Result {
@@ -57,19 +57,25 @@ fn package(workspace: &Workspace, node: &Node) -> Result {
 
 fn page(workspace: &Workspace, node: &Node, what: WasmBuild) -> Result {
     let effort = if what == WasmBuild::Release {
-        Effort::Best
+        None
     } else {
-        Effort::Quick
+        Some("--quick")
     };
-    let inputs =
-        sources(workspace, node, &[node::PACKAGE, node::PAGE])?.text(&format!("{effort:?}"));
+    let inputs = sources(workspace, node, &[node::PACKAGE, node::PAGE])?;
+    let inputs = inputs
+        .path(&workspace.path(COMPRESS))?
+        .text(effort.unwrap_or_default());
     bundle(
         workspace,
         node,
         "page: bundle",
         node::PAGE,
         &inputs,
-        |dist| Step::run("page: compress", || compress::siblings(dist, effort)),
+        |dist| {
+            let mut compress = node.script(workspace, COMPRESS);
+            compress.arg(dist).args(effort);
+            run_logged(workspace, "page: compress", &mut compress, FIX)
+        },
     )
 }
 
