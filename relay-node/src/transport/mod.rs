@@ -21,6 +21,8 @@ pub fn connections(
     certificate: Option<&Certificate>,
     websockets: Option<WsTransport>,
 ) -> Result<Connections> {
+    // Several TLS stacks are in the tree; without a choice the first handshake would panic.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let key = keypair(key)?;
     let tcp_config = || tcp::Config::new().nodelay(true);
     let dialled_ws = websocket::Config::new(resolving(tcp::tokio::Transport::new(tcp_config()))?);

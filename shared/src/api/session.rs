@@ -263,7 +263,7 @@ impl Session {
                     *started
                         .trouble
                         .lock()
-                        .unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                        .unwrap_or_else(PoisonError::into_inner) = Some(told(&error));
                     self.warn(&error).await;
                 }
             }
@@ -335,7 +335,7 @@ impl Session {
     async fn warn(&self, error: &Error) {
         self.say(Outgoing::Event(Event::Warning {
             code: error.code().as_str().to_owned(),
-            message: error.to_string(),
+            message: told(error),
             remedy: error.remedy().to_owned(),
         }))
         .await;
@@ -455,6 +455,14 @@ impl Started {
             namespaces: Vec::new(),
             refusals: Default::default(),
         }
+    }
+}
+
+/// What went wrong and why, in one line.
+fn told(error: &Error) -> String {
+    match error.cause() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
     }
 }
 

@@ -236,6 +236,10 @@ impl Driver {
         addresses: Vec<Multiaddr>,
         reply: Reply<Result<PeerId>>,
     ) {
+        if let Some(peer) = peer.filter(|peer| self.table.is_connected(peer)) {
+            let _ = reply.send(Ok(peer));
+            return;
+        }
         let options = match (peer, addresses.as_slice()) {
             (Some(peer), _) => DialOpts::peer_id(peer)
                 .addresses(addresses)
@@ -288,8 +292,14 @@ impl Driver {
     }
 
     fn dial_home(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, now: u64) {
-        if self.table.is_connected(&peer) || addresses.is_empty() {
+        if self.table.is_connected(&peer) {
             return;
+        }
+        if addresses.is_empty() {
+            return self.home_failed(
+                peer,
+                "none of its addresses can be dialled from here".into(),
+            );
         }
         self.table.attempt(peer, &addresses, now);
         self.subscribers.relay(&peer, "dialing", None, None);
