@@ -36,6 +36,7 @@ const DAY_MS: f64 = 86_400_000.0;
 
 /// What the platform brings.
 pub struct Surroundings {
+    /// How HTTP texts are fetched.
     pub outside: SharedOutside,
     /// Makes authenticated connections for a key and the transports that the application allows.
     #[allow(clippy::type_complexity)]

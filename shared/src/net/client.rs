@@ -39,6 +39,7 @@ pub struct RecordClient {
 }
 
 impl RecordClient {
+    /// Asks through `handle`, and asks `own` as one of the nodes.
     pub fn new(handle: Handle, network: NetworkId, own: Option<SharedStore>) -> Self {
         RecordClient {
             handle,
@@ -48,6 +49,7 @@ impl RecordClient {
         }
     }
 
+    /// The way to the driver.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
@@ -264,6 +266,7 @@ impl RecordClient {
         }
     }
 
+    /// Lists this peer at all routes at once; returns until when the last entry holds.
     pub async fn announce(
         &self,
         routes: Vec<Route>,
@@ -314,6 +317,7 @@ impl RecordClient {
         announced.ok_or_else(|| last.unwrap_or_else(no_node))
     }
 
+    /// Takes this peer off the lists; nodes that do not answer forget it in time.
     pub async fn withdraw(&self, routes: Vec<Route>, key: Key) -> Result<()> {
         if let Some(own) = &self.own {
             let _ = own.withdraw(key, &self.handle.id().to_bytes()).await;
