@@ -46,19 +46,24 @@ impl Program {
         .await
     }
 
+    /// How it ended by itself.
+    pub async fn ended(mut self) -> ExitStatus {
+        within("warren ends", self.child.wait())
+            .await
+            .expect("it was our child")
+    }
+
     /// SIGKILL: it gets no chance to tidy up.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("killed");
     }
 
     /// SIGTERM, and how it ended.
-    pub async fn terminate(mut self) -> ExitStatus {
+    pub async fn terminate(self) -> ExitStatus {
         let id = self.child.id().expect("it runs").to_string();
         let told = Command::new("kill").args(["-TERM", &id]).status().await;
         assert!(told.expect("kill starts").success());
-        within("warren ends when asked to", self.child.wait())
-            .await
-            .expect("it was our child")
+        self.ended().await
     }
 }
 

@@ -114,7 +114,8 @@ async fn one_dead_address_does_not_keep_anybody_out() {
         assert_eq!(relay.node().network(), first.node().network());
         let others: BTreeSet<PeerId> = ids(&everybody).filter(|id| *id != relay.id()).collect();
         until("the relays know each other", || async {
-            (known(relay).await == others).then_some(())
+            // The dead address is remembered too: it may come back.
+            known(relay).await.is_superset(&others).then_some(())
         })
         .await;
     }

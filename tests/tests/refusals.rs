@@ -257,23 +257,24 @@ async fn an_older_version_is_answered_with_the_newer_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_records_of_a_node_are_not_believed() {
+async fn a_record_that_was_not_asked_for_is_not_believed() {
     let network: NetworkId = "here".parse().expect("a network");
+    let elsewhere: NetworkId = "elsewhere".parse().expect("another network");
     let author = key();
-    let forged = signed(&network).swap_remove(0);
-    let (liar, route) = node_with_store(&network, Arc::new(Liar(forged.bytes))).await;
     let peer = stranger(&network);
     let client = RecordClient::new(peer.handle().clone(), network.clone(), None);
-    for at in [
-        forged.key,
-        body(&author, &network).location(),
-        Key::value(b"x"),
-    ] {
-        let read = within("a read", client.read(vec![route.clone()], at)).await;
+    let asked = MutableValue::key(&author.public(), LABEL);
+    for shown in [signed_by(&key(), &network), signed_by(&author, &elsewhere)] {
+        let liar = Liar {
+            shows: Some(Record::Signed(shown)),
+            claims: Vec::new(),
+        };
+        let (liar, route) = node_with_store(&network, Arc::new(liar)).await;
+        let read = within("a read", client.read(vec![route], asked)).await;
         assert_eq!(read.expect("an answer"), None);
+        liar.close().await;
     }
     peer.close().await;
-    liar.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -294,7 +295,7 @@ async fn crying_older_does_not_censor() {
     let peer = stranger(&network);
     let client = RecordClient::new(peer.handle().clone(), network.clone(), None);
     for (seq, claim) in [(5, junk), (6, somebody_elses), (7, really_older)] {
-        let (liar, lies) = node_with_store(&network, Arc::new(Liar(claim))).await;
+        let (liar, lies) = node_with_store(&network, crying_older(claim)).await;
         let routes = vec![lies, relay.route().await];
         let report = within("a write", client.write(routes.clone(), version(seq))).await;
         let report = report.unwrap_or_else(|error| panic!("version {seq}: {error}"));
@@ -306,7 +307,7 @@ async fn crying_older_does_not_censor() {
     }
 
     // The same claim with a version that is newer indeed counts, whoever lies beside it.
-    let (liar, lies) = node_with_store(&network, Arc::new(Liar(b"junk".to_vec()))).await;
+    let (liar, lies) = node_with_store(&network, crying_older(b"junk".to_vec())).await;
     let routes = vec![lies, relay.route().await];
     let error = within("a write", client.write(routes, version(6)))
         .await
@@ -317,17 +318,26 @@ async fn crying_older_does_not_censor() {
     relay.stop().await;
 }
 
-/// A store that calls every record older, and shows the same bytes for any key.
-struct Liar(Vec<u8>);
+/// A store that calls every record older than what it claims to have, and shows the same one for
+/// any key.
+struct Liar {
+    claims: Vec<u8>,
+    shows: Option<Record>,
+}
+
+fn crying_older(claims: Vec<u8>) -> Arc<Liar> {
+    let shows = None;
+    Arc::new(Liar { claims, shows })
+}
 
 #[async_trait]
 impl RecordStore for Liar {
     async fn put(&self, _: Record, _: Millis) -> Result<Outcome, StoreError> {
-        Ok(Outcome::Older(self.0.clone()))
+        Ok(Outcome::Older(self.claims.clone()))
     }
 
     async fn get(&self, _: Key, _: Millis) -> Result<Option<Record>, StoreError> {
-        Ok(None)
+        Ok(self.shows.clone())
     }
 
     async fn announce(
