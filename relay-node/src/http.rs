@@ -83,10 +83,12 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
+    /// Takes the port, with the usual bounds. Errors say which port and why.
     pub async fn bind(address: SocketAddr, tls: Option<TlsFiles>) -> Result<Self> {
         Self::bind_with(address, tls, HttpLimits::default()).await
     }
 
+    /// As [`HttpServer::bind`], with bounds of the caller's.
     pub async fn bind_with(
         address: SocketAddr,
         tls: Option<TlsFiles>,
@@ -109,6 +111,7 @@ impl HttpServer {
         self.local
     }
 
+    /// Whether the port speaks TLS.
     pub fn is_tls(&self) -> bool {
         self.tls.is_some()
     }

@@ -36,6 +36,7 @@ impl DataDir {
         Ok(Self { path, _lock: lock })
     }
 
+    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -50,6 +50,7 @@ pub struct PeerArgs {
 
 /// A running peer and the lock on its identity.
 pub struct Peer {
+    /// Joined, until it is closed.
     pub node: Node,
     _data: Option<DataDir>,
 }

@@ -128,6 +128,7 @@ impl Relay {
         Ok(relay)
     }
 
+    /// The peer that this relay is.
     pub fn node(&self) -> &Node {
         &self.node
     }

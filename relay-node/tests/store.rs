@@ -25,6 +25,7 @@ use warren_shared::{
 
 const NOW: Millis = 1_700_000_000_000;
 const CHILD_DIRECTORY: &str = "WARREN_TEST_STORE";
+const CHILD_FIRST: &str = "WARREN_TEST_FIRST";
 /// `cargo xtask test --long` raises it.
 const CRASHES: &str = "WARREN_TEST_CRASHES";
 
@@ -184,7 +185,7 @@ async fn child() {
         return;
     };
     let store = Arc::new(open(Path::new(&directory)));
-    let first = store.stats().await.unwrap().records;
+    let first: u64 = std::env::var(CHILD_FIRST).unwrap().parse().unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for lane in 0..8 {
         let store = store.clone();
@@ -198,11 +199,13 @@ async fn child() {
     tasks.join_next().await;
 }
 
-/// Lets a child store, kills it after `count` acknowledgements, and returns all that it gave.
-fn store_and_kill(directory: &TempDir, count: usize) -> Vec<u64> {
+/// Lets a child store values from `first` up, kills it after `count` acknowledgements, and returns
+/// all that it gave.
+fn store_and_kill(directory: &TempDir, first: u64, count: usize) -> Vec<u64> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture"])
         .env(CHILD_DIRECTORY, directory.path())
+        .env(CHILD_FIRST, first.to_string())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -228,13 +231,20 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     let directory = tempfile::tempdir().unwrap();
     let mut acknowledged = Vec::new();
     for crash in 0..crashes {
-        acknowledged.extend(store_and_kill(&directory, 1 + crash * 13 % 50));
+        let first = 1_000_000 * crash as u64;
+        let new = store_and_kill(&directory, first, 1 + crash * 13 % 50);
         let store = open(directory.path());
-        for &number in &acknowledged {
-            let stored = store.get(value(number).key(), NOW).await.unwrap();
-            assert!(stored.is_some(), "crash {crash}: value {number} is lost");
-        }
+        assert_stored(&store, &new).await;
+        acknowledged.extend(new);
         let records = store.stats().await.unwrap().records;
         assert!(records >= acknowledged.len() as u64, "the totals are wrong");
+    }
+    assert_stored(&open(directory.path()), &acknowledged).await;
+}
+
+async fn assert_stored(store: &RedbStore, numbers: &[u64]) {
+    for &number in numbers {
+        let stored = store.get(value(number).key(), NOW).await.unwrap();
+        assert!(stored.is_some(), "value {number} is lost");
     }
 }

@@ -215,8 +215,11 @@ pub const CIRCUITS_PER_IP_PER_MINUTE: u32 = 6_000;
 
 /// Commands waiting for the driver.
 pub const COMMAND_QUEUE: usize = 1_024;
-/// How long a home may take to show that it is alive after the machine slept.
-pub const SIGN_OF_LIFE: Duration = Duration::from_secs(3);
+/// A home relay is asked for a sign of life this often: with the patience below and a dial, a lost
+/// one is replaced within five seconds.
+pub const BEAT_EVERY: Millis = 1_500;
+/// How long a home may take to answer: slow radio links need a second, a dead relay never answers.
+pub const BEAT_PATIENCE: Millis = 2_500;
 /// Events waiting for one subscriber; the newest are dropped beyond, and the subscriber is told.
 pub const EVENT_QUEUE: usize = 1_024;
 /// At most five snapshots a second reach an application.

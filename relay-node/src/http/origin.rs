@@ -8,10 +8,13 @@ use axum::http::{Request, header, uri::Authority};
 /// client, for nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestOrigin {
+    /// Whether the connection to this server is encrypted.
     pub tls: bool,
     /// Host, and port unless it is the default one, as the client wrote them.
     pub host: Option<String>,
+    /// This server's end of the connection.
     pub local: SocketAddr,
+    /// The client's end, or that of the proxy before it.
     pub remote: SocketAddr,
 }
 

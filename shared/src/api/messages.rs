@@ -65,20 +65,28 @@ pub enum Call {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StartParams {
+    /// HTTP URLs of relays.
     #[serde(default)]
     pub join: Vec<String>,
+    /// Multiaddresses of relays, each ending in its peer id.
     #[serde(default)]
     pub bootstrap: Vec<String>,
+    /// Relays of any other network are refused.
     #[serde(default)]
     pub network: Option<String>,
+    /// 32 bytes: who this peer is.
     #[serde(with = "serde_bytes")]
     pub transport_seed: Vec<u8>,
+    /// 32 bytes: who signs its values.
     #[serde(with = "serde_bytes")]
     pub author_seed: Vec<u8>,
+    /// Whether the seeds are forgotten afterwards; only reported back.
     #[serde(default)]
     pub ephemeral: bool,
+    /// Names of the transports that may be used; all if empty.
     #[serde(default)]
     pub transports: Vec<String>,
+    /// Where the page came from: decides which addresses it may dial.
     #[serde(default)]
     pub page_origin: Option<String>,
 }
@@ -174,9 +182,12 @@ pub enum Reply {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FullSnapshot {
+    /// What the node knows.
     #[serde(flatten)]
     pub snapshot: Snapshot,
+    /// The author key, in hex.
     pub author: String,
+    /// As it was said at the start.
     pub ephemeral: bool,
 }
 
@@ -184,17 +195,25 @@ pub struct FullSnapshot {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DhtEntry {
+    /// Where it was read.
     pub key: String,
+    /// `value` if immutable, `record` if signed.
     pub kind: &'static str,
+    /// What was stored.
     pub value: WireValue,
+    /// Who signed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
+    /// The author's name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// Which version it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
+    /// When it was signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issued: Option<Millis>,
+    /// Until when the signature holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<Millis>,
 }
@@ -202,18 +221,26 @@ pub struct DhtEntry {
 /// A member of a namespace: a hint until the peer is authenticated.
 #[derive(Debug, Serialize)]
 pub struct Found {
+    /// Its peer id.
     pub id: String,
+    /// Where it says it can be reached: at most two.
     pub addresses: Vec<String>,
 }
 
 /// What a peer's own signed record says.
 #[derive(Debug, Serialize)]
 pub struct PeerView {
+    /// Its peer id.
     pub id: String,
+    /// Where it can be reached.
     pub addresses: Vec<String>,
+    /// Relays that forward connections to it.
     pub relays: Vec<String>,
+    /// What it can do, in short words.
     pub capabilities: Vec<String>,
+    /// The author that it proved to run for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
+    /// When the record is void, unless it is renewed.
     pub expires: Millis,
 }

@@ -28,14 +28,15 @@ use crate::{limits, proto::NetworkId};
 
 /// How long a call waits for the network before it fails.
 const JOIN_PATIENCE: Duration = Duration::from_secs(15);
-/// A tab notices a dead relay within this and the answer's deadline.
-const PING_EVERY: Duration = Duration::from_millis(1_500);
+/// Homes have a heartbeat of their own; this is for all other connections.
+const PING_EVERY: Duration = Duration::from_secs(15);
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_LONGEST: Duration = Duration::from_secs(2);
 const DAY_MS: f64 = 86_400_000.0;
 
 /// What the platform brings.
 pub struct Surroundings {
+    /// How HTTP texts are fetched.
     pub outside: SharedOutside,
     /// Makes authenticated connections for a key and the transports that the application allows.
     #[allow(clippy::type_complexity)]

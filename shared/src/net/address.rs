@@ -41,6 +41,7 @@ impl Via {
         }
     }
 
+    /// The name used in events, snapshots and JavaScript.
     pub fn as_str(self) -> &'static str {
         match self {
             Via::WebrtcDirect => "webrtc-direct",

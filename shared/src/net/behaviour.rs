@@ -28,16 +28,26 @@ pub enum Role {
 /// All protocols of one peer.
 #[derive(NetworkBehaviour)]
 pub struct Behaviour {
+    /// Refuses connections beyond [`limits`].
     pub limits: connection_limits::Behaviour,
+    /// Tells protocols and addresses, and learns those of others.
     pub identify: identify::Behaviour,
+    /// Notices connections that have died.
     pub ping: ping::Behaviour,
+    /// Finds the nodes closest to a key; stores nothing.
     pub kad: kad::Behaviour<kad::store::MemoryStore>,
+    /// Stores and reads records and provider entries.
     pub record: request_response::Behaviour<Framed<Request, Answer>>,
+    /// JSON-RPC commands.
     pub rpc: request_response::Behaviour<Framed<RpcRequest, RpcReply>>,
+    /// Routes topics; no feature of this version uses it.
     pub gossip: gossipsub::Behaviour,
+    /// Reserves places at relays, and dials through them.
     pub relay_client: relay::client::Behaviour,
+    /// Carries circuits; on relays only.
     #[cfg(feature = "server")]
     pub relay_server: libp2p::swarm::behaviour::toggle::Toggle<relay::Behaviour>,
+    /// Tells others whether they can be dialled; on relays only.
     #[cfg(feature = "server")]
     pub autonat: libp2p::swarm::behaviour::toggle::Toggle<libp2p::autonat::v2::server::Behaviour>,
 }

@@ -24,6 +24,7 @@ pub struct Chunked<M> {
 }
 
 impl<M> Chunked<M> {
+    /// Opens outbound streams at once.
     pub fn new(inner: M) -> Self {
         Chunked { inner, gate: None }
     }

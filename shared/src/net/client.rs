@@ -15,7 +15,7 @@ use crate::proto::gather::Gather;
 use crate::proto::key::Key;
 use crate::proto::record::provider::ProviderEntry;
 use crate::proto::record::wire::{Answer, Request, Response};
-use crate::proto::record::{Record, Refusal};
+use crate::proto::record::{Decision, Record, supersedes};
 use crate::proto::{Millis, NetworkId};
 use crate::store::Outcome;
 use crate::{limits, platform};
@@ -39,6 +39,7 @@ pub struct RecordClient {
 }
 
 impl RecordClient {
+    /// Asks through `handle`, and asks `own` as one of the nodes.
     pub fn new(handle: Handle, network: NetworkId, own: Option<SharedStore>) -> Self {
         RecordClient {
             handle,
@@ -48,6 +49,7 @@ impl RecordClient {
         }
     }
 
+    /// The way to the driver.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
@@ -78,12 +80,12 @@ impl RecordClient {
         let key = record.key();
         let bytes = record.bytes().to_vec();
         let mut report = StoreReport::default();
-        let mut newer = None;
+        let mut newer = false;
         let mut last = None;
         if let Some(own) = &self.own {
-            match own.put(record, self.now()).await {
+            match own.put(record.clone(), self.now()).await {
                 Ok(Outcome::Stored | Outcome::Same) => report.stored += 1,
-                Ok(Outcome::Older(bytes)) => newer = Some(bytes),
+                Ok(Outcome::Older(found)) => newer |= self.is_newer(&found, &record),
                 Err(error) => {
                     last = Some(
                         Error::new(Code::StorageFailed, "this node's own store failed")
@@ -110,7 +112,7 @@ impl RecordClient {
                 Ok(Response::Stored) => report.stored += 1,
                 Ok(Response::Refused { why, newer: found }) => {
                     *report.refused.entry(why.as_str()).or_default() += 1;
-                    newer = newer.or(found.filter(|_| why == Refusal::Older));
+                    newer |= found.is_some_and(|found| self.is_newer(&found, &record));
                     last = Some(why.into());
                 }
                 Ok(_) => {
@@ -122,12 +124,11 @@ impl RecordClient {
                 Err(error) => last = Some(error),
             }
         }
-        if let Some(newer) = newer.filter(|bytes| self.is_newer(key, bytes)) {
+        if newer {
             return Err(Error::new(
                 Code::Older,
                 "the network holds a newer version of this record",
-            )
-            .caused_by(format!("{} bytes", newer.len())));
+            ));
         }
         match (report.stored, last) {
             (0, Some(error)) => Err(error),
@@ -136,9 +137,10 @@ impl RecordClient {
         }
     }
 
-    /// A node may claim "older" to censor; the claim counts only with a valid record.
-    fn is_newer(&self, key: Key, bytes: &[u8]) -> bool {
-        Record::validate(key, bytes, &self.network, self.now()).is_ok()
+    /// A node may claim "older" to censor; the claim counts only with a valid record that wins.
+    fn is_newer(&self, found: &[u8], than: &Record) -> bool {
+        Record::validate(than.key(), found, &self.network, self.now())
+            .is_ok_and(|found| supersedes(&found, than) == Decision::Older)
     }
 
     /// The best record that any of the routes has.
@@ -264,6 +266,7 @@ impl RecordClient {
         }
     }
 
+    /// Lists this peer at all routes at once; returns until when the last entry holds.
     pub async fn announce(
         &self,
         routes: Vec<Route>,
@@ -314,6 +317,7 @@ impl RecordClient {
         announced.ok_or_else(|| last.unwrap_or_else(no_node))
     }
 
+    /// Takes this peer off the lists; nodes that do not answer forget it in time.
     pub async fn withdraw(&self, routes: Vec<Route>, key: Key) -> Result<()> {
         if let Some(own) = &self.own {
             let _ = own.withdraw(key, &self.handle.id().to_bytes()).await;

@@ -49,11 +49,14 @@ pub struct Sources {
 /// The network, and relays to join it through.
 #[derive(Clone, Debug)]
 pub struct Found {
+    /// The one that was given, or that of the first relay that answered.
     pub network: NetworkId,
+    /// The relays named by a person, and those that they know.
     pub hints: Vec<RelayHint>,
 }
 
 impl Sources {
+    /// Whether nobody said where the network can be found.
     pub fn is_empty(&self) -> bool {
         self.join.is_empty() && self.bootstrap.is_empty()
     }

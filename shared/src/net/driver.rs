@@ -19,15 +19,16 @@ use super::address::{self, Via};
 use super::answers::Answers;
 use super::behaviour::{Behaviour, BehaviourEvent, Role};
 use super::handle::{Command, Event, HostHint, Reply, Route};
+use super::heartbeat::{Due, Heartbeats};
 use super::keeper::{Keeper, Step};
 use super::rpc::{RpcReply, RpcRequest};
 use super::snapshot::{BucketView, RoutedView, RoutingView, Snapshot};
 use super::subscribers::Subscribers;
 use super::table::{Connection, Table};
 use crate::error::{Code, Error, Result};
-use crate::proto::NetworkId;
 use crate::proto::join::RelayHint;
 use crate::proto::record::wire::{Answer, Request};
+use crate::proto::{Millis, NetworkId};
 use crate::{limits, platform};
 
 /// Something the driver waits for beside the swarm.
@@ -44,6 +45,7 @@ pub(super) struct Driver {
     keeper: Keeper,
     answers: Arc<Answers>,
     table: Table,
+    beats: Heartbeats,
     subscribers: Subscribers,
     jobs: FuturesUnordered<BoxFuture<'static, Done>>,
     waiting: Waiting,
@@ -59,6 +61,7 @@ pub(super) struct Waiting {
     asks: HashMap<OutboundRequestId, Reply<Result<Answer>>>,
     calls: HashMap<OutboundRequestId, Reply<Result<RpcReply>>>,
     dials: HashMap<ConnectionId, Reply<Result<PeerId>>>,
+    beats: HashMap<OutboundRequestId, PeerId>,
 }
 
 impl Driver {
@@ -78,6 +81,7 @@ impl Driver {
             keeper,
             answers,
             table: Table::default(),
+            beats: Heartbeats::default(),
             subscribers: Subscribers::default(),
             jobs: FuturesUnordered::new(),
             waiting: Waiting::default(),
@@ -92,7 +96,8 @@ impl Driver {
         let mut snapshot_due = platform::sleep(Duration::ZERO).fuse();
         loop {
             self.keep_homes();
-            let mut timer = platform::sleep(self.keeper.wait(platform::now())).fuse();
+            self.keep_beating();
+            let mut timer = platform::sleep(self.until_next_duty()).fuse();
             select_biased! {
                 command = self.commands.next() => match command {
                     Some(Command::Close(reply)) => return self.close(Some(reply)).await,
@@ -285,7 +290,7 @@ impl Driver {
             match step {
                 Step::Dial { peer, addresses } => self.dial_home(peer, addresses, now),
                 Step::Reserve { peer } => self.reserve(peer),
-                Step::Check { peer, route } => self.check(peer, route),
+                Step::Check { peer } => self.beats.hurry(&peer, now),
                 Step::State { state, reason } => self.subscribers.state(state, reason),
             }
         }
@@ -335,21 +340,29 @@ impl Driver {
         }
     }
 
-    /// Asks a connected home for a sign of life; a silent one is disconnected, and so replaced.
-    fn check(&mut self, peer: PeerId, commands: super::handle::Handle) {
-        platform::spawn(async move {
-            let answer = commands.ping(Route {
-                peer,
-                addresses: Vec::new(),
-            });
-            let patience = platform::sleep(limits::SIGN_OF_LIFE);
-            if !matches!(
-                futures::future::select(Box::pin(answer), patience).await,
-                futures::future::Either::Left((Ok(_), _))
-            ) {
-                let _ = commands.disconnect(peer).await;
+    fn until_next_duty(&self) -> Duration {
+        let now = platform::now();
+        let beat = self.beats.next_wake().unwrap_or(Millis::MAX);
+        self.keeper
+            .wait(now)
+            .min(Duration::from_millis(beat.saturating_sub(now)))
+    }
+
+    /// Asks homes for a sign of life; a silent one is disconnected, and so replaced.
+    fn keep_beating(&mut self) {
+        while let Some(due) = self.beats.due(platform::now()) {
+            match due {
+                Due::Ask(peer) => {
+                    let ping = RpcRequest::new("warren.ping", serde_json::Value::Null);
+                    let id = self.swarm.behaviour_mut().rpc.send_request(&peer, ping);
+                    self.waiting.beats.insert(id, peer);
+                }
+                Due::Silent(peer) => {
+                    tracing::debug!(%peer, "a home relay is silent: disconnecting");
+                    let _ = self.swarm.disconnect_peer_id(peer);
+                }
             }
-        });
+        }
     }
 
     fn on_done(&mut self, done: Done) {
@@ -442,6 +455,9 @@ impl Driver {
             },
         );
         if self.keeper.connected(&peer, via, now) {
+            if self.role == Role::Peer {
+                self.beats.start(peer, now);
+            }
             self.subscribers.relay(&peer, "connected", Some(via), None);
         }
         if let Some(reply) = self.waiting.dials.remove(&id) {
@@ -459,6 +475,7 @@ impl Driver {
         self.subscribers
             .connection("close", &peer, &connection.address, via);
         if remaining == 0 {
+            self.beats.stop(&peer);
             let reason = cause.unwrap_or_else(|| "the connection was closed".into());
             self.table.attempts_ended(&peer, &reason);
             if self.keeper.disconnected(&peer, platform::now()) {
@@ -660,14 +677,19 @@ impl Driver {
                 );
             }
             Event::Message {
+                peer,
+                connection_id,
                 message:
                     Message::Response {
                         request_id,
                         response,
                     },
-                ..
             } => {
-                if let Some(reply) = self.waiting.calls.remove(&request_id) {
+                if self.waiting.beats.remove(&request_id).is_some() {
+                    if let Some(rtt) = self.beats.answered(&peer, platform::now()) {
+                        self.table.set_rtt(connection_id, rtt);
+                    }
+                } else if let Some(reply) = self.waiting.calls.remove(&request_id) {
                     let _ = reply.send(Ok(response));
                 }
             }
@@ -677,6 +699,7 @@ impl Driver {
                 error,
                 ..
             } => {
+                self.waiting.beats.remove(&request_id);
                 if let Some(reply) = self.waiting.calls.remove(&request_id) {
                     let _ = reply.send(Err(request_error(&peer, &error)));
                 }

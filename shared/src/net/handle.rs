@@ -70,7 +70,9 @@ pub enum Event {
 /// A peer on the way to a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
+    /// Who is expected to answer.
     pub peer: PeerId,
+    /// Where; may be empty when the peer is connected already.
     pub addresses: Vec<Multiaddr>,
 }
 

@@ -32,7 +32,6 @@ pub(super) enum Step {
     },
     Check {
         peer: PeerId,
-        route: Handle,
     },
     State {
         state: &'static str,
@@ -154,10 +153,7 @@ impl Keeper {
                 }
                 Output::Ping { peer } => {
                     if let Some((peer, _)) = self.find(&peer) {
-                        return Some(Step::Check {
-                            peer,
-                            route: self.handle.clone(),
-                        });
+                        return Some(Step::Check { peer });
                     }
                 }
                 Output::State { state, reason } => {

@@ -12,6 +12,7 @@ mod codec;
 pub mod discover;
 mod driver;
 mod handle;
+mod heartbeat;
 mod keeper;
 pub mod node;
 pub mod outside;

@@ -30,21 +30,31 @@ use crate::{limits, platform};
 
 /// What a peer is made of.
 pub struct NodeConfig {
+    /// Part of the names of our protocols: peers of other networks are not understood.
     pub network: NetworkId,
+    /// Whether it routes, stores and relays for others.
     pub role: Role,
+    /// The libp2p identity; signs the peer record.
     pub transport_key: SigningKey,
+    /// Signs values; the peer record proves that this peer runs for it.
     pub author_key: SigningKey,
     /// Authenticated connections of the platform.
     pub connections: Connections,
+    /// Where to accept connections, circuits aside.
     pub listen: Vec<Multiaddr>,
     /// Addresses that an operator vouches for.
     pub external: Vec<Multiaddr>,
     /// Where records of others are kept; peers that are no relays have none.
     pub store: Option<SharedStore>,
+    /// How many relays to stay connected to, and how to come back to them.
     pub homes: HomesConfig,
+    /// How HTTP texts are fetched: join documents and health.
     pub outside: SharedOutside,
+    /// Which addresses of relays are worth dialling from here.
     pub dialable: Dialable,
+    /// How often each connection is asked for a sign of life.
     pub ping_every: Duration,
+    /// Told in the peer record, as short words.
     pub capabilities: Vec<String>,
 }
 
@@ -133,22 +143,27 @@ impl Node {
         Ok(node)
     }
 
+    /// Direct access to the driver.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
+    /// Where things are in the network.
     pub fn overlay(&self) -> &Kademlia {
         &self.overlay
     }
 
+    /// Who this peer is.
     pub fn id(&self) -> PeerId {
         self.handle.id()
     }
 
+    /// Which network it belongs to.
     pub fn network(&self) -> &NetworkId {
         &self.keys.network
     }
 
+    /// Whose values [`Node::set`] writes.
     pub fn author(&self) -> PublicKey {
         self.keys.author.public()
     }
@@ -240,6 +255,7 @@ impl Node {
         Ok(expires)
     }
 
+    /// Takes this peer off the list of a namespace, and stops renewing it.
     pub async fn unprovide(&self, namespace: &str) -> Result<()> {
         self.change_namespaces(|all| all.retain(|known| known != namespace))
             .await;

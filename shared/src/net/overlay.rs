@@ -70,7 +70,9 @@ impl Overlay for Kademlia {
 
 /// A directory kept by one relay: the smallest overlay there is.
 pub struct Directory {
+    /// How the relay is asked.
     pub client: RecordClient,
+    /// The relay that keeps everything; it must be connected.
     pub relay: PeerId,
 }
 

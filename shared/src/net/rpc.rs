@@ -57,10 +57,12 @@ impl RpcRequest {
 }
 
 impl RpcReply {
+    /// What the method returned.
     pub fn result(value: Value) -> Self {
         RpcReply(json!({"jsonrpc": "2.0", "id": 1, "result": value}).to_string())
     }
 
+    /// Why there is no result, with a code of JSON-RPC 2.0.
     pub fn error(id: Value, code: i64, message: &str) -> Self {
         RpcReply(
             json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
@@ -68,6 +70,7 @@ impl RpcReply {
         )
     }
 
+    /// The answer to a call of a method that nobody serves here.
     pub fn unknown_method(method: &str) -> Self {
         Self::error(
             json!(1),

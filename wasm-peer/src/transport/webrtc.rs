@@ -5,6 +5,7 @@
 //! `RTCPeerConnection` open.
 
 use std::pin::Pin;
+use std::sync::Once;
 use std::task::{Context, Poll};
 
 use futures::FutureExt;
@@ -20,7 +21,8 @@ use warren_shared::limits::DIAL_DEADLINE;
 use warren_shared::net::chunked::Chunked;
 use warren_shared::net::swarm::Connections;
 use warren_shared::platform;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
+use web_sys::ErrorEvent;
 
 /// Whether this place has WebRTC: windows do, workers and Node do not.
 pub(super) fn available() -> bool {
@@ -30,10 +32,32 @@ pub(super) fn available() -> bool {
 }
 
 pub(super) fn transport(key: &Keypair) -> Connections {
+    silence_late_handlers();
     let stock = Finishing(stock::Transport::new(stock::Config::new(key)));
     TransportTimeout::new(stock, DIAL_DEADLINE)
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(Chunked::new(connection))))
         .boxed()
+}
+
+/// Data channels of the stock transport fire events at handlers that are gone. Nothing is lost, but
+/// each would show up as an uncaught error of the page.
+fn silence_late_handlers() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let handler = Closure::<dyn FnMut(ErrorEvent)>::new(|event: ErrorEvent| {
+            if event
+                .message()
+                .contains("closure invoked recursively or after being dropped")
+            {
+                event.prevent_default();
+            }
+        });
+        if let Some(window) = web_sys::window() {
+            let _ =
+                window.add_event_listener_with_callback("error", handler.as_ref().unchecked_ref());
+        }
+        handler.forget();
+    });
 }
 
 /// Finishes every dial in the background; what nobody waits for any more is then closed properly.

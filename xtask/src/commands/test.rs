@@ -105,13 +105,15 @@ impl Session<'_> {
             None
         };
         // The page is part of the native binary.
-        build_web::build(self.workspace, WasmBuild::Release)?;
+        if ["native", "package", "browser"]
+            .into_iter()
+            .any(|suite| self.options.wants(suite))
+        {
+            build_web::build(self.workspace, WasmBuild::Release)?;
+        }
         if self.options.wants("wasm") {
-            wasm::build(
-                self.workspace,
-                WasmToolchain::ensure(self.workspace)?,
-                WasmBuild::SelfTest,
-            )?;
+            let toolchain = WasmToolchain::ensure(self.workspace)?;
+            wasm::build(self.workspace, toolchain, WasmBuild::SelfTest)?;
         }
         if self.options.wants("native") || self.options.wants("browser") {
             self.compile_native()?;

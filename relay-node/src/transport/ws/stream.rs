@@ -42,6 +42,7 @@ struct Closing {
 }
 
 impl<S> WsStream<S> {
+    /// Wraps a socket whose upgrade is done.
     pub fn new(socket: S) -> Self {
         Self {
             socket,

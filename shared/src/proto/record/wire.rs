@@ -147,7 +147,6 @@ impl Request {
     pub fn decode(bytes: &[u8]) -> Result<Request, Refusal> {
         let request: Request = decode_frame_body(bytes)?;
         match &request {
-            Request::Put { record, .. } => check_record(record)?,
             Request::Announce {
                 addresses, ttl_ms, ..
             } => {
@@ -159,7 +158,12 @@ impl Request {
             } => {
                 bounded(std::slice::from_ref(peer), 1, MAX_PEER_ID)?;
             }
-            Request::Get { .. } | Request::Withdraw { .. } | Request::Providers { .. } => {}
+            // A record that is too large is refused with a reason, as every other bad record is; the
+            // frame has bounded it.
+            Request::Put { .. }
+            | Request::Get { .. }
+            | Request::Withdraw { .. }
+            | Request::Providers { .. } => {}
         }
         Ok(request)
     }

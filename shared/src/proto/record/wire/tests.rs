@@ -75,12 +75,17 @@ fn every_message_round_trips_within_a_frame() {
 }
 
 #[test]
+fn a_record_beyond_its_limit_still_arrives_to_be_refused() {
+    let request = Request::Put {
+        key: key(),
+        record: vec![1; MAX_ENVELOPE + 1],
+    };
+    assert_eq!(Request::decode(&request.encode()), Ok(request));
+}
+
+#[test]
 fn limits_hold() {
     for bad in [
-        Request::Put {
-            key: key(),
-            record: vec![1; MAX_ENVELOPE + 1],
-        },
         Request::Announce {
             key: key(),
             addresses: vec![vec![4]; 3],
@@ -93,6 +98,13 @@ fn limits_hold() {
     ] {
         assert_eq!(Request::decode(&bad.encode()), Err(Refusal::Oversized));
     }
+    let found = Answer {
+        now: 1,
+        response: Response::Found {
+            record: vec![1; MAX_ENVELOPE + 1],
+        },
+    };
+    assert_eq!(Answer::decode(&found.encode()), Err(Refusal::Oversized));
     let late = Answer {
         now: u64::MAX,
         response: Response::Stored,

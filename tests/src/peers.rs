@@ -1,0 +1,84 @@
+//! Peers in this process: whole ones, as the command line makes them, and bare ones that know
+//! nobody and say exactly what a test wants said.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use libp2p::Multiaddr;
+use warren_relay::fetch::Fetcher;
+use warren_relay::peer::{Peer, PeerArgs};
+use warren_relay::transport::{connections, dialable};
+use warren_shared::error::Result;
+use warren_shared::net::{Node, NodeConfig, Role, Route, SharedStore};
+use warren_shared::platform;
+use warren_shared::proto::NetworkId;
+use warren_shared::proto::homes::HomesConfig;
+use warren_shared::proto::key::SigningKey;
+
+const PING_EVERY: Duration = Duration::from_secs(5);
+
+/// Where to find relays, and nothing else said.
+pub fn arguments(join: &[String], bootstrap: &[String]) -> PeerArgs {
+    PeerArgs {
+        join: join.to_vec(),
+        bootstrap: bootstrap.to_vec(),
+        network: None,
+        data_dir: None,
+        json: false,
+    }
+}
+
+/// A peer that has joined through the relay at this URL and listens for direct connections.
+pub async fn member(url: &str) -> Result<Peer> {
+    let args = arguments(&[url.to_owned()], &[]);
+    args.start(vec![loopback()]).await
+}
+
+/// A peer that knows no relay; it dials what it is told to ask.
+pub fn stranger(network: &NetworkId) -> Node {
+    bare(network, Role::Peer, Vec::new(), None)
+}
+
+/// A node that answers record requests from a store of the test's.
+pub async fn node_with_store(network: &NetworkId, store: SharedStore) -> (Node, Route) {
+    let node = bare(network, Role::Relay, vec![loopback()], Some(store));
+    let address = crate::wait::until("the node listens", || async {
+        let snapshot = node.handle().snapshot().await.expect("the node runs");
+        snapshot.addresses.first().cloned()
+    })
+    .await;
+    let route = Route {
+        peer: node.id(),
+        addresses: vec![address.parse().expect("its own address")],
+    };
+    (node, route)
+}
+
+fn bare(
+    network: &NetworkId,
+    role: Role,
+    listen: Vec<Multiaddr>,
+    store: Option<SharedStore>,
+) -> Node {
+    let key = SigningKey::from_seed(platform::entropy());
+    let config = NodeConfig {
+        network: network.clone(),
+        role,
+        connections: connections(&key, None, None).expect("transports"),
+        transport_key: key.clone(),
+        author_key: key,
+        listen,
+        external: Vec::new(),
+        store,
+        homes: HomesConfig::default(),
+        outside: Arc::new(Fetcher),
+        dialable: Arc::new(dialable),
+        ping_every: PING_EVERY,
+        capabilities: Vec::new(),
+    };
+    Node::start(config).expect("the node starts")
+}
+
+fn loopback() -> Multiaddr {
+    "/ip4/127.0.0.1/tcp/0".parse().expect("an address")
+}

@@ -1,0 +1,118 @@
+//! The real program `warren`, started as people start it: flags in, lines of JSON out.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::wait::within;
+
+/// A running `warren`; killed when it is dropped.
+pub struct Program {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Program {
+    pub fn start<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Program {
+        let mut child = command()
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("warren starts");
+        let out = child.stdout.take().expect("piped");
+        Program {
+            child,
+            lines: BufReader::new(out).lines(),
+        }
+    }
+
+    /// The next event of this name on standard output.
+    pub async fn event(&mut self, name: &str) -> Value {
+        within(&format!("warren prints the event {name:?}"), async {
+            loop {
+                let line = self.lines.next_line().await.expect("readable output");
+                let line = line.unwrap_or_else(|| panic!("warren ended before the event {name:?}"));
+                let event: Value = serde_json::from_str(&line).expect("lines of JSON");
+                if event["event"] == name {
+                    return event;
+                }
+            }
+        })
+        .await
+    }
+
+    /// How it ended by itself.
+    pub async fn ended(mut self) -> ExitStatus {
+        within("warren ends", self.child.wait())
+            .await
+            .expect("it was our child")
+    }
+
+    /// SIGKILL: it gets no chance to tidy up.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("killed");
+    }
+
+    /// SIGTERM, and how it ended.
+    pub async fn terminate(self) -> ExitStatus {
+        let id = self.child.id().expect("it runs").to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(told.expect("kill starts").success());
+        self.ended().await
+    }
+}
+
+/// Runs `warren` to its end.
+pub async fn run<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Output {
+    let ending = command().args(args).stdin(Stdio::null()).output();
+    within("warren ends", ending).await.expect("warren starts")
+}
+
+fn command() -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(PROGRAM.get_or_init(find));
+    command.kill_on_drop(true);
+    // The developer's environment is not part of a test.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("WARREN_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// `WARREN_BIN`, or the program beside this test's executable; built when there is none.
+fn find() -> PathBuf {
+    if let Some(named) = std::env::var_os("WARREN_BIN") {
+        return named.into();
+    }
+    let test = std::env::current_exe().expect("this executable");
+    // target/debug/deps/test-1234 → target/debug/warren
+    let profile = test.ancestors().nth(2).expect("a target directory");
+    let program = profile.join("warren");
+    if !program.exists() {
+        build(profile);
+    }
+    program
+}
+
+fn build(profile: &Path) {
+    let mut cargo = std::process::Command::new(env!("CARGO"));
+    cargo.args(["build", "--package", "warren-relay", "--bin", "warren"]);
+    cargo
+        .arg("--target-dir")
+        .arg(profile.parent().expect("a target directory"));
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    assert!(
+        built.expect("cargo starts").success(),
+        "warren does not compile"
+    );
+}
