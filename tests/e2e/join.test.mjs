@@ -5,8 +5,9 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { scenario, tell, temporaryFolder } from './harness.mjs';
 
-const transportsOf = (snapshot) =>
-  snapshot.connections.filter((connection) => !connection.relayed).map((connection) => connection.transport);
+const transportsOf = (snapshot) => [
+  ...new Set(snapshot.connections.filter(({ relayed }) => !relayed).map(({ transport }) => transport)),
+];
 const attemptsOf = (snapshot) => snapshot.relays.flatMap((relay) => relay.attempts);
 
 async function storesAndReads(tab) {

@@ -1,0 +1,47 @@
+// From measured numbers to rows: median, spread, whether the goal is met. No measuring here.
+
+export function summary(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const at = (share) => {
+    const place = (sorted.length - 1) * share;
+    const below = Math.floor(place);
+    return sorted[below] + (sorted[Math.ceil(place)] - sorted[below]) * (place - below);
+  };
+  return { median: at(0.5), low: at(0.25), high: at(0.75), min: sorted[0], max: sorted.at(-1) };
+}
+
+/** `goal`: {ratio} is the largest ratio ours / rival, {ours} the largest number of ours. */
+export function row(name, ours, rival, unit, goal, more = {}) {
+  const ratio = ours / rival;
+  const met = goal.ratio === undefined ? ours <= goal.ours : ratio <= goal.ratio;
+  const words = goal.ratio === undefined ? `ours ≤ ${goal.ours} ${unit}` : `ratio ≤ ${goal.ratio}`;
+  return { name, ours: rounded(ours), rival: rounded(rival), unit, ratio: rounded(ratio, 3), goal: words, met, ...more };
+}
+
+export function rounded(number, digits = 1) {
+  return Number(number.toFixed(digits));
+}
+
+/** What a reader sees; machines get one JSON object per line. */
+export function print(rows, asJson) {
+  if (asJson) {
+    for (const line of rows) console.log(JSON.stringify(line));
+    return;
+  }
+  const cells = rows.map((line) => [
+    line.name,
+    withSpread(line.ours, line.unit, line.oursSpread),
+    withSpread(line.rival, line.unit, line.rivalSpread),
+    String(line.ratio),
+    line.goal,
+    line.met ? 'met' : 'not met',
+  ]);
+  const table = [['', 'ours', 'js-libp2p', 'ratio', 'goal', ''], ...cells];
+  const widths = table[0].map((_, column) => Math.max(...table.map((cell) => cell[column].length)));
+  for (const line of table) console.log(line.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd());
+}
+
+function withSpread(value, unit, spread) {
+  if (!spread) return `${value} ${unit}`;
+  return `${value} ${unit} (half within ${rounded(spread.low)}–${rounded(spread.high)}, all ${rounded(spread.min)}–${rounded(spread.max)})`;
+}
