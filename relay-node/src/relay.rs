@@ -10,7 +10,8 @@ use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use serde_json::json;
 use warren_shared::error::{Code, Error, Result};
-use warren_shared::net::address::{Via, ip_of};
+use warren_shared::limits::MAX_JOIN_ADDRESSES;
+use warren_shared::net::address::{Via, best_mix, ip_of, is_relayed};
 use warren_shared::net::discover::Sources;
 use warren_shared::net::node::keypair;
 use warren_shared::net::outside::SharedOutside;
@@ -49,6 +50,7 @@ pub struct Relay {
 impl Relay {
     /// Starts a relay; returns when everything listens.
     pub async fn start(config: RelayConfig) -> Result<Relay> {
+        check_free(&config)?;
         let data = DataDir::open(&config.data_dir)?;
         let key = SigningKey::from_seed(data.identity(platform::entropy)?);
         let certificate = match config.udp.address() {
@@ -273,6 +275,30 @@ fn listen_addresses(config: &RelayConfig, http: Option<SocketAddr>) -> Result<Ve
     Ok(all)
 }
 
+/// The transports share a port silently with another process that lets them; so ask first, in the
+/// one way that is refused when anybody else is there.
+fn check_free(config: &RelayConfig) -> Result<()> {
+    if let Some(address) = config.tcp.address() {
+        std::net::TcpListener::bind(address).map_err(|error| taken("TCP", address, &error))?;
+    }
+    for address in [config.quic.address(), config.udp.address()]
+        .into_iter()
+        .flatten()
+    {
+        std::net::UdpSocket::bind(address).map_err(|error| taken("UDP", address, &error))?;
+    }
+    Ok(())
+}
+
+fn taken(protocol: &str, address: SocketAddr, error: &std::io::Error) -> Error {
+    let code = match error.kind() {
+        std::io::ErrorKind::AddrInUse => Code::PortInUse,
+        std::io::ErrorKind::PermissionDenied => Code::PermissionDenied,
+        _ => Code::ConfigInvalid,
+    };
+    Error::new(code, format!("cannot listen on {protocol} {address}")).caused_by(error)
+}
+
 /// The concrete addresses behind "all interfaces".
 fn interfaces(address: IpAddr) -> Result<Vec<IpAddr>> {
     if !address.is_unspecified() {
@@ -405,10 +431,15 @@ async fn keep_join_state(node: Node, state: JoinState) {
             node.handle().snapshot().await,
             node.handle().relay_hints().await,
         ) {
-            let addresses = snapshot
+            let direct = snapshot
                 .addresses
-                .into_iter()
-                .filter(|text| !text.contains("/p2p-circuit"))
+                .iter()
+                .filter_map(|text| text.parse().ok())
+                .filter(|address| !is_relayed(address))
+                .collect();
+            let addresses = best_mix(direct, MAX_JOIN_ADDRESSES)
+                .iter()
+                .map(ToString::to_string)
                 .collect();
             *state.0.write().unwrap_or_else(PoisonError::into_inner) = (addresses, hints);
         }

@@ -215,6 +215,8 @@ pub const CIRCUITS_PER_IP_PER_MINUTE: u32 = 6_000;
 
 /// Commands waiting for the driver.
 pub const COMMAND_QUEUE: usize = 1_024;
+/// Addresses remembered of one relay: four transports on a handful of interfaces.
+pub const MAX_HOME_ADDRESSES: usize = 32;
 /// A home relay is asked for a sign of life this often: with the patience below and a dial, a lost
 /// one is replaced within five seconds.
 pub const BEAT_EVERY: Millis = 1_500;

@@ -1,6 +1,6 @@
 //! `warren dht put|get|set`: values under their hash, and values that their author may change.
 
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -117,7 +117,9 @@ async fn get(args: GetArgs) -> Result<()> {
             Value::Bytes(bytes) => bytes,
         };
         let mut out = std::io::stdout();
+        let end: &[u8] = if out.is_terminal() { b"\n" } else { b"" };
         out.write_all(bytes)
+            .and_then(|()| out.write_all(end))
             .and_then(|()| out.flush())
             .map_err(|error| {
                 Error::new(Code::StorageFailed, "the value cannot be written out").caused_by(error)

@@ -126,6 +126,10 @@ async fn greet_members(peer: &Peer, args: &DialArgs) -> Result<()> {
                     tell(peer, member, &reply, args.peer.json).await?;
                     greeted.push(member);
                 }
+                // Tabs are members too, and offer no greeting.
+                Err(error) if error.code() == Code::Unsupported => {
+                    tracing::debug!(%member, "a member offers no greeting");
+                }
                 Err(error) => tracing::warn!(%member, %error, "a member did not answer"),
             }
         }

@@ -4,6 +4,7 @@ mod dht;
 mod greet;
 mod relay;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -98,7 +99,8 @@ fn start_log(format: LogFormat, default: &str) {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let _ = match format {
         LogFormat::Human => log.try_init(),
         LogFormat::Json => log.json().try_init(),
@@ -106,7 +108,10 @@ fn start_log(format: LogFormat, default: &str) {
 }
 
 fn start_peer_log(_: &PeerArgs) {
-    start_log(LogFormat::Human, "warn");
+    start_log(
+        LogFormat::Human,
+        "error,warren_relay=warn,warren_shared=warn",
+    );
 }
 
 /// Resolves when the process is asked to end.

@@ -24,18 +24,16 @@ pub fn connections(
     // Several TLS stacks are in the tree; without a choice the first handshake would panic.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let key = keypair(key)?;
-    let tcp_config = || tcp::Config::new().nodelay(true);
-    let dialled_ws = websocket::Config::new(resolving(tcp::tokio::Transport::new(tcp_config()))?);
-    let streams = OrTransport::new(
-        authenticated(dialled_ws, &key)?,
-        authenticated(resolving(tcp::tokio::Transport::new(tcp_config()))?, &key)?,
-    )
-    .map(|either, _| either.into_inner())
-    .boxed();
-    let quic = boxed(quic::tokio::Transport::new(quic::Config::new(&key)));
-    let mut all = or(streams, quic);
+    let streams = || resolving(tcp::tokio::Transport::new(tcp::Config::new().nodelay(true)));
+    let dialled_ws = authenticated(websocket::Config::new(streams()?), &key)?;
+    // Name resolution accepts every address and fails late, so what it stands before comes last.
+    let mut all = or(dialled_ws, authenticated(streams()?, &key)?);
+    all = or(
+        boxed(quic::tokio::Transport::new(quic::Config::new(&key))),
+        all,
+    );
     if let Some(certificate) = certificate {
-        all = or(all, webrtc::transport(&key, certificate));
+        all = or(webrtc::transport(&key, certificate), all);
     }
     if let Some(websockets) = websockets {
         all = or(authenticated(websockets, &key)?, all);

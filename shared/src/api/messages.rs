@@ -61,6 +61,14 @@ pub enum Call {
     Close {},
 }
 
+impl Call {
+    /// Whether doing it twice is the same as doing it once. Items of a search are given out as they
+    /// come, and what a method of another peer does is not ours to know.
+    pub fn may_be_repeated(&self) -> bool {
+        !matches!(self, Call::Call { .. } | Call::Find { .. })
+    }
+}
+
 /// How a peer is to be started.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -112,7 +112,11 @@ impl Session {
         loop {
             let node = self.joined().await?;
             match self.on_node(id, &node, call.clone()).await {
-                Err(error) if error.code() == Code::NotConnected && platform::now() < deadline => {
+                Err(error)
+                    if error.code() == Code::NotConnected
+                        && call.may_be_repeated()
+                        && platform::now() < deadline =>
+                {
                     platform::sleep(RETRY_FIRST).await;
                 }
                 answer => return answer,

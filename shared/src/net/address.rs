@@ -1,6 +1,7 @@
 //! What a multiaddress tells: its transport, its peer, whether a circuit carries it, and which
 //! address prefix a quota counts it under.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use libp2p::multiaddr::Protocol;
@@ -106,6 +107,32 @@ pub fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
 /// Whether the address is this machine's own.
 pub fn is_loopback(address: &Multiaddr) -> bool {
     ip_of(address).is_some_and(|ip| ip.is_loopback())
+}
+
+/// The most useful of many addresses: every transport gets its turn, what is reachable from
+/// elsewhere comes before loopback.
+pub fn best_mix(mut addresses: Vec<Multiaddr>, most: usize) -> Vec<Multiaddr> {
+    addresses.sort_by_key(|address| {
+        (
+            is_loopback(address),
+            ip_of(address).is_some_and(|ip| ip.is_ipv6()),
+        )
+    });
+    let mut turns: BTreeMap<Via, usize> = BTreeMap::new();
+    let mut ranked: Vec<(usize, Multiaddr)> = addresses
+        .into_iter()
+        .map(|address| {
+            let turn = turns.entry(Via::of(&address)).or_default();
+            *turn += 1;
+            (*turn, address)
+        })
+        .collect();
+    ranked.sort_by_key(|(turn, _)| *turn);
+    ranked
+        .into_iter()
+        .take(most)
+        .map(|(_, address)| address)
+        .collect()
 }
 
 /// What a quota counts a connection under; loopback is exempt.
@@ -233,5 +260,19 @@ mod tests {
             assert_eq!(websocket_of(&page_of(&address).unwrap()), Some(address));
         }
         assert_eq!(websocket_of("nonsense"), None);
+    }
+
+    #[test]
+    fn a_short_list_has_every_transport_and_prefers_what_others_can_reach() {
+        let all = ["127.0.0.1", "10.0.0.1", "203.0.113.7"]
+            .iter()
+            .flat_map(|ip| {
+                ["tcp/1", "udp/1/quic-v1", "tcp/2/ws"]
+                    .map(|rest| parse(&format!("/ip4/{ip}/{rest}")).unwrap())
+            });
+        let best = best_mix(all.collect(), 3);
+        let vias: std::collections::BTreeSet<Via> = best.iter().map(Via::of).collect();
+        assert_eq!(vias.len(), 3);
+        assert!(best.iter().all(|address| !is_loopback(address)));
     }
 }

@@ -31,7 +31,8 @@ pub async fn join_document(outside: &SharedOutside, url: &str) -> Result<JoinDoc
         .fetch(format!("{base}{WELL_KNOWN}"), FETCH_PATIENCE)
         .await?;
     let mut document = JoinDocument::from_json(&text)?;
-    document.http.get_or_insert_with(|| base.to_owned());
+    // Where it was fetched is where it can be fetched: a relay behind a proxy does not know that.
+    document.http = Some(base.to_owned());
     Ok(document)
 }
 

@@ -358,7 +358,7 @@ impl Driver {
                     self.waiting.beats.insert(id, peer);
                 }
                 Due::Silent(peer) => {
-                    tracing::debug!(%peer, "a home relay is silent: disconnecting");
+                    tracing::warn!(%peer, "a home relay is silent: disconnecting");
                     let _ = self.swarm.disconnect_peer_id(peer);
                 }
             }

@@ -12,7 +12,7 @@ use super::handle::Handle;
 use super::outside::SharedOutside;
 use super::snapshot::RelayView;
 use super::table::Table;
-use crate::limits::MAX_KNOWN_HOMES;
+use crate::limits::{MAX_HINT_ADDRESSES, MAX_HOME_ADDRESSES, MAX_JOIN_RELAYS, MAX_KNOWN_HOMES};
 use crate::platform;
 use crate::proto::Millis;
 use crate::proto::homes::{Homes, HomesConfig, Output};
@@ -106,6 +106,9 @@ impl Keeper {
                 known.addresses.push(address.clone());
             }
         }
+        // The newest count: a relay that came back on other ports must not be dialled at the old ones for ever.
+        let surplus = known.addresses.len().saturating_sub(MAX_HOME_ADDRESSES);
+        known.addresses.drain(..surplus);
         let routes = known.addresses.clone();
         let texts = routes.iter().map(ToString::to_string).collect();
         self.homes.learn(
@@ -287,10 +290,14 @@ impl Keeper {
         hints.sort_by_key(|(_, known)| known.connected.is_none());
         hints
             .into_iter()
-            .map(|(peer, known)| RelayHint {
-                peer: peer.to_string(),
-                addresses: known.addresses.iter().map(ToString::to_string).collect(),
-                http: known.url.clone(),
+            .take(MAX_JOIN_RELAYS)
+            .map(|(peer, known)| {
+                let best = address::best_mix(known.addresses.clone(), MAX_HINT_ADDRESSES);
+                RelayHint {
+                    peer: peer.to_string(),
+                    addresses: best.iter().map(ToString::to_string).collect(),
+                    http: known.url.clone(),
+                }
             })
             .collect()
     }
