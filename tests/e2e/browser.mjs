@@ -49,6 +49,11 @@ export class Complaints {
     return [...this.#entries].map(([text, times]) => (times === 1 ? text : `${text} (${times} times)`));
   }
 
+  /** Errors that nobody caught, and crashes. */
+  get uncaught() {
+    return this.all.filter((text) => text.startsWith('uncaught:') || text.startsWith('the page crashed'));
+  }
+
   #add(text) {
     this.#entries.set(text, (this.#entries.get(text) ?? 0) + 1);
   }

@@ -63,6 +63,12 @@ export class Scene {
     return (await this.tab(relay, options)).joined();
   }
 
+  /** Whatever a test is about: no page may have thrown what nobody caught. */
+  checkUncaught() {
+    const uncaught = this.#tabs.flatMap((tab) => tab.complaints.uncaught);
+    if (uncaught.length > 0) throw new Error(`a page threw what nobody caught:\n${uncaught.join('\n')}`);
+  }
+
   async report() {
     const parts = [];
     for (const tab of this.#tabs) parts.push(await tab.report().catch((error) => `no report: ${error.message}`));
@@ -82,6 +88,7 @@ export function scenario(name, run, { timeout = SCENARIO_MS, skip, browserArgume
     const scene = new Scene(browserArguments);
     try {
       await within(timeout, `"${name}" did not end`, run(scene, t));
+      scene.checkUncaught();
     } catch (error) {
       const seen = await within(5_000, 'the report did not come', scene.report()).catch(String);
       process.stderr.write(`\n=== what was seen in "${name}" ===\n${seen}\n===\n`);

@@ -9,7 +9,7 @@ scenario('A finds B by peer id alone and pings it through the relay', async (sce
   const [a, b] = await Promise.all([scene.tab(relay), scene.tab(relay)]);
   await Promise.all([a.reserved(), b.reserved()]);
   const id = await b.id();
-  const info = await a.peer((peer, id) => peer.findPeer(id), id);
+  const info = await a.untilFound(id);
   assert.equal(info.id, id);
   assert.deepEqual(info.relays, [relay.id]);
   assert.equal(info.author, await b.peer((peer) => peer.author));

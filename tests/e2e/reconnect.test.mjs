@@ -41,7 +41,9 @@ scenario('after a relay came back the tab is again found by its peer id', async 
   await Promise.all([a.state('lost'), b.state('lost')]);
   await relay.restart();
   await Promise.all([a.reserved(), b.reserved()]);
-  const ms = await a.peer(async (peer, id) => (await peer.ping(id)).ms, await b.id());
+  const id = await b.id();
+  await a.untilFound(id);
+  const ms = await a.peer(async (peer, id) => (await peer.ping(id)).ms, id);
   assert.ok(ms >= 0);
 });
 

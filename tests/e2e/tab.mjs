@@ -76,6 +76,21 @@ export class Tab {
     return outcome.value;
   }
 
+  /** What `id` published about itself, waited for: a peer is reserved a moment before its record has arrived. */
+  async untilFound(id, timeout = WAIT_MS) {
+    const found = await this.page.waitForFunction(
+      async (id) => {
+        const info = await window.warren.peer.findPeer(id).catch((error) => {
+          if (error.code !== 'NOT_FOUND') throw error;
+        });
+        return info?.addresses.length ? info : undefined;
+      },
+      id,
+      { timeout, polling: 100 },
+    );
+    return found.jsonValue();
+  }
+
   snapshot() {
     return this.peer((peer) => peer.snapshot());
   }
