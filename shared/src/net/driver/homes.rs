@@ -17,16 +17,22 @@ use crate::proto::join::RelayHint;
 
 impl Driver {
     pub(super) fn learn(&mut self, hint: RelayHint) {
-        let Some((peer, addresses)) = self.keeper.learn(hint) else {
+        let Some(peer) = self.keeper.learn(hint) else {
             return;
         };
-        for known in addresses {
-            self.swarm.behaviour_mut().kad.add_address(&peer, known);
-        }
         if let Some(via) = self.table.best(&peer).map(|open| Via::of(&open.address)) {
             self.keeper.connected(&peer, via, platform::now());
+            self.route_through(&peer);
         }
         self.changed = true;
+    }
+
+    /// Puts a connected relay into the routing table. Before it is connected it stays out, or
+    /// routing would dial it a second time beside us.
+    pub(super) fn route_through(&mut self, peer: &PeerId) {
+        for known in self.keeper.routes(peer) {
+            self.swarm.behaviour_mut().kad.add_address(peer, known);
+        }
     }
 
     pub(super) fn keep_homes(&mut self) {

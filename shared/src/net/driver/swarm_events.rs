@@ -104,6 +104,7 @@ impl Driver {
             },
         );
         if self.keeper.connected(&peer, via, now) {
+            self.route_through(&peer);
             if self.role == Role::Peer {
                 self.beats.start(peer, now);
             }
