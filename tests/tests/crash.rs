@@ -2,11 +2,13 @@
 //! it is and where it is found. And it shares neither its data nor its ports.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use libp2p::{Multiaddr, PeerId};
 use serde_json::Value as Json;
+use tokio::sync::Notify;
 use warren_shared::net::{Node, RecordClient, Route};
 use warren_shared::platform;
 use warren_shared::proto::NetworkId;
@@ -17,11 +19,12 @@ use warren_tests::peers::stranger;
 use warren_tests::program::{Program, run};
 use warren_tests::random::Random;
 use warren_tests::relays::ANY_PORT;
+use warren_tests::wait::within;
 
 const HOUR: u64 = 3_600_000;
 const WRITERS: u64 = 4;
 /// A round is over within so many microseconds of its first acknowledgement.
-const LONGEST_ROUND: usize = 60_000;
+const LONGEST_ROUND: usize = 200_000;
 /// Values of earlier rounds that are read again after each crash.
 const READ_AGAIN: usize = 20;
 
@@ -34,7 +37,9 @@ async fn nothing_acknowledged_is_lost_when_the_relay_is_killed() {
     let author = SigningKey::from_seed(platform::entropy());
     let mut acknowledged: Vec<Record> = Vec::new();
     for round in 0..count(10, 1_000) {
+        let first = Arc::new(Notify::new());
         let writers = (0..WRITERS).map(|writer| Writer {
+            first: first.clone(),
             client: client(&peer),
             network: relay.network.clone(),
             route: relay.route.clone(),
@@ -42,6 +47,7 @@ async fn nothing_acknowledged_is_lost_when_the_relay_is_killed() {
             label: format!("round {round}, writer {writer}"),
         });
         let writing: Vec<_> = writers.map(|writer| tokio::spawn(writer.run())).collect();
+        within("the first acknowledgement", first.notified()).await;
         let moment = Duration::from_micros(random.below(LONGEST_ROUND) as u64);
         relay.kill_after(moment).await;
         let mut written: Vec<Record> = Vec::new();
@@ -108,6 +114,8 @@ impl Killed {
 
 /// Stores until the relay is gone: new values, and versions of one value.
 struct Writer {
+    /// Told of each acknowledgement; whoever waits for the first is woken.
+    first: Arc<Notify>,
     client: RecordClient,
     network: NetworkId,
     route: Route,
@@ -126,7 +134,10 @@ impl Writer {
                     .write(vec![self.route.clone()], record.clone())
                     .await
                 {
-                    Ok(_) => acknowledged.push(record),
+                    Ok(_) => {
+                        self.first.notify_one();
+                        acknowledged.push(record);
+                    }
                     Err(_) => return acknowledged,
                 }
             }

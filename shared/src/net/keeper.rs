@@ -77,8 +77,8 @@ impl Keeper {
         }
     }
 
-    /// Takes a hint; returns what routing should know of it.
-    pub fn learn(&mut self, hint: RelayHint) -> Option<(PeerId, Vec<Multiaddr>)> {
+    /// Takes a hint; returns whom it is about, unless it is of no use.
+    pub fn learn(&mut self, hint: RelayHint) -> Option<PeerId> {
         let peer: PeerId = hint.peer.parse().ok()?;
         if peer == self.handle.id() {
             return None;
@@ -109,8 +109,7 @@ impl Keeper {
         // The newest count: a relay that came back on other ports must not be dialled at the old ones for ever.
         let surplus = known.addresses.len().saturating_sub(MAX_HOME_ADDRESSES);
         known.addresses.drain(..surplus);
-        let routes = known.addresses.clone();
-        let texts = routes.iter().map(ToString::to_string).collect();
+        let texts = known.addresses.iter().map(ToString::to_string).collect();
         self.homes.learn(
             RelayHint {
                 peer: peer.to_string(),
@@ -119,7 +118,15 @@ impl Keeper {
             },
             platform::now(),
         );
-        Some((peer, routes))
+        Some(peer)
+    }
+
+    /// Where a relay can be dialled.
+    pub fn routes(&self, peer: &PeerId) -> Vec<Multiaddr> {
+        self.known
+            .get(peer)
+            .map(|known| known.addresses.clone())
+            .unwrap_or_default()
     }
 
     pub fn wait(&self, now: Millis) -> Duration {

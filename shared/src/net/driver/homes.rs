@@ -1,0 +1,119 @@
+//! What the driver does to stay attached to home relays: it carries out what the state machines ask for.
+
+use std::time::Duration;
+
+use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::{Multiaddr, PeerId};
+
+use super::super::address::{self, Via};
+use super::super::heartbeat::Due;
+use super::super::keeper::Step;
+use super::super::rpc::RpcRequest;
+use super::Driver;
+use super::failures::dial_error;
+use crate::platform;
+use crate::proto::Millis;
+use crate::proto::join::RelayHint;
+
+impl Driver {
+    pub(super) fn learn(&mut self, hint: RelayHint) {
+        let Some(peer) = self.keeper.learn(hint) else {
+            return;
+        };
+        if let Some(via) = self.table.best(&peer).map(|open| Via::of(&open.address)) {
+            self.keeper.connected(&peer, via, platform::now());
+            self.route_through(&peer);
+        }
+        self.changed = true;
+    }
+
+    /// Puts a connected relay into the routing table. Before it is connected it stays out, or
+    /// routing would dial it a second time beside us.
+    pub(super) fn route_through(&mut self, peer: &PeerId) {
+        for known in self.keeper.routes(peer) {
+            self.swarm.behaviour_mut().kad.add_address(peer, known);
+        }
+    }
+
+    pub(super) fn keep_homes(&mut self) {
+        while let Some(step) = self.keeper.next_step() {
+            self.changed = true;
+            let now = platform::now();
+            match step {
+                Step::Dial { peer, addresses } => self.dial_home(peer, addresses, now),
+                Step::Reserve { peer } => self.reserve(peer),
+                Step::Check { peer } => self.beats.hurry(&peer, now),
+                Step::State { state, reason } => self.subscribers.state(state, reason),
+            }
+        }
+    }
+
+    pub(super) fn dial_home(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, now: u64) {
+        if self.table.is_connected(&peer) {
+            return;
+        }
+        if addresses.is_empty() {
+            return self.home_failed(
+                peer,
+                "none of its addresses can be dialled from here".into(),
+            );
+        }
+        self.table.attempt(peer, &addresses, now);
+        self.subscribers.relay(&peer, "dialing", None, None);
+        let options = DialOpts::peer_id(peer)
+            .condition(libp2p::swarm::dial_opts::PeerCondition::Disconnected)
+            .addresses(addresses)
+            .build();
+        if let Err(error) = self.swarm.dial(options) {
+            self.home_failed(peer, dial_error(&error).to_string());
+        }
+    }
+
+    pub(super) fn home_failed(&mut self, peer: PeerId, reason: String) {
+        self.table.attempts_ended(&peer, &reason);
+        if self.keeper.dial_failed(&peer, &reason, platform::now()) {
+            self.subscribers.relay(&peer, "failed", None, Some(reason));
+        }
+        self.changed = true;
+    }
+
+    pub(super) fn reserve(&mut self, peer: PeerId) {
+        let Some(connection) = self.table.best(&peer) else {
+            return;
+        };
+        let circuit = address::with_peer(connection.address.clone(), peer)
+            .with(libp2p::multiaddr::Protocol::P2pCircuit);
+        match self.swarm.listen_on(circuit) {
+            Ok(listener) => self.keeper.reserving(peer, listener),
+            Err(error) => {
+                tracing::debug!(%peer, %error, "reservation could not be asked for");
+                self.keeper.reserved(&peer, false, platform::now());
+            }
+        }
+    }
+
+    pub(super) fn until_next_duty(&self) -> Duration {
+        let now = platform::now();
+        let beat = self.beats.next_wake().unwrap_or(Millis::MAX);
+        self.keeper
+            .wait(now)
+            .min(Duration::from_millis(beat.saturating_sub(now)))
+    }
+
+    /// Asks homes for a sign of life; a silent one is disconnected, and so replaced.
+    pub(super) fn keep_beating(&mut self) {
+        while let Some(due) = self.beats.due(platform::now()) {
+            match due {
+                Due::Ask(peer) => {
+                    let ping = RpcRequest::new("warren.ping", serde_json::Value::Null);
+                    let id = self.swarm.behaviour_mut().rpc.send_request(&peer, ping);
+                    self.waiting.beats.insert(id, peer);
+                }
+                Due::Silent(peer) => {
+                    tracing::warn!(%peer, "a home relay is silent: disconnecting");
+                    let _ = self.swarm.disconnect_peer_id(peer);
+                }
+            }
+        }
+    }
+}

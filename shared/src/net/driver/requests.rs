@@ -1,0 +1,188 @@
+//! Requests in both directions: of this peer's callers to others, and of others to this peer.
+
+use futures::FutureExt;
+use libp2p::request_response::{self};
+use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::{Multiaddr, PeerId};
+
+use super::super::address::{self};
+use super::super::handle::Reply;
+use super::super::rpc::{RpcReply, RpcRequest};
+use super::failures::{dial_error, request_error};
+use super::{Done, Driver};
+use crate::error::{Code, Error, Result};
+use crate::proto::record::wire::{Answer, Request};
+use crate::{limits, platform};
+
+impl Driver {
+    pub(super) fn ask(
+        &mut self,
+        peer: PeerId,
+        addresses: Vec<Multiaddr>,
+        request: Request,
+        reply: Reply<Result<Answer>>,
+    ) {
+        let id = self
+            .swarm
+            .behaviour_mut()
+            .record
+            .send_request_with_addresses(&peer, request, addresses);
+        self.waiting.asks.insert(id, reply);
+    }
+
+    pub(super) fn call(
+        &mut self,
+        peer: PeerId,
+        addresses: Vec<Multiaddr>,
+        request: RpcRequest,
+        reply: Reply<Result<RpcReply>>,
+    ) {
+        let id = self
+            .swarm
+            .behaviour_mut()
+            .rpc
+            .send_request_with_addresses(&peer, request, addresses);
+        self.waiting.calls.insert(id, reply);
+    }
+
+    pub(super) fn dial(
+        &mut self,
+        peer: Option<PeerId>,
+        addresses: Vec<Multiaddr>,
+        reply: Reply<Result<PeerId>>,
+    ) {
+        if let Some(peer) = peer.filter(|peer| self.table.is_connected(peer)) {
+            let _ = reply.send(Ok(peer));
+            return;
+        }
+        let options = match (peer, addresses.as_slice()) {
+            (Some(peer), _) => DialOpts::peer_id(peer)
+                .addresses(addresses)
+                .extend_addresses_through_behaviour()
+                .build(),
+            (None, [address]) => DialOpts::unknown_peer_id().address(address.clone()).build(),
+            (None, _) => {
+                let _ = reply.send(Err(Error::new(
+                    Code::InvalidAddress,
+                    "an address without a peer id is dialled alone",
+                )));
+                return;
+            }
+        };
+        let connection = options.connection_id();
+        match self.swarm.dial(options) {
+            Ok(()) => {
+                self.waiting.dials.insert(connection, reply);
+            }
+            Err(error) => {
+                let _ = reply.send(Err(dial_error(&error)));
+            }
+        }
+    }
+
+    pub(super) fn on_done(&mut self, done: Done) {
+        let behaviour = self.swarm.behaviour_mut();
+        match done {
+            Done::Record(channel, answer) => drop(behaviour.record.send_response(channel, answer)),
+            Done::Rpc(channel, reply) => drop(behaviour.rpc.send_response(channel, reply)),
+        }
+    }
+
+    pub(super) fn record_event(&mut self, event: request_response::Event<Request, Answer>) {
+        use request_response::{Event, Message};
+        match event {
+            Event::Message {
+                peer,
+                connection_id,
+                message:
+                    Message::Request {
+                        request, channel, ..
+                    },
+            } => {
+                let seen_at = self
+                    .table
+                    .address(connection_id)
+                    .and_then(address::quota_prefix);
+                let busy = self.jobs.len() >= limits::RECORD_TASKS;
+                let answers = self.answers.clone();
+                self.jobs.push(
+                    async move {
+                        Done::Record(channel, answers.record(peer, seen_at, request, busy).await)
+                    }
+                    .boxed(),
+                );
+            }
+            Event::Message {
+                message:
+                    Message::Response {
+                        request_id,
+                        response,
+                    },
+                ..
+            } => {
+                if let Some(reply) = self.waiting.asks.remove(&request_id) {
+                    let _ = reply.send(Ok(response));
+                }
+            }
+            Event::OutboundFailure {
+                peer,
+                request_id,
+                error,
+                ..
+            } => {
+                if let Some(reply) = self.waiting.asks.remove(&request_id) {
+                    let _ = reply.send(Err(request_error(&peer, &error)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn rpc_event(&mut self, event: request_response::Event<RpcRequest, RpcReply>) {
+        use request_response::{Event, Message};
+        match event {
+            Event::Message {
+                peer,
+                message:
+                    Message::Request {
+                        request, channel, ..
+                    },
+                ..
+            } => {
+                let answers = self.answers.clone();
+                self.jobs.push(
+                    async move { Done::Rpc(channel, answers.rpc(peer, request).await) }.boxed(),
+                );
+            }
+            Event::Message {
+                peer,
+                connection_id,
+                message:
+                    Message::Response {
+                        request_id,
+                        response,
+                    },
+            } => {
+                if self.waiting.beats.remove(&request_id).is_some() {
+                    if let Some(rtt) = self.beats.answered(&peer, platform::now()) {
+                        self.table.set_rtt(connection_id, rtt);
+                    }
+                } else if let Some(reply) = self.waiting.calls.remove(&request_id) {
+                    let _ = reply.send(Ok(response));
+                }
+            }
+            Event::OutboundFailure {
+                peer,
+                request_id,
+                error,
+                ..
+            } => {
+                self.waiting.beats.remove(&request_id);
+                if let Some(reply) = self.waiting.calls.remove(&request_id) {
+                    let _ = reply.send(Err(request_error(&peer, &error)));
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What the swarm reports: connections, addresses, and the stock protocols' events.
+
+use libp2p::core::ConnectedPoint;
+use libp2p::kad::{self};
+use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, identify, ping, relay};
+
+use super::super::address::{self, Via};
+use super::super::behaviour::{BehaviourEvent, Role};
+use super::super::handle::Route;
+use super::super::protocols;
+use super::super::table::Connection;
+use super::Driver;
+use super::failures::{dial_error, reason_of};
+use crate::platform;
+use crate::proto::join::RelayHint;
+
+impl Driver {
+    pub(super) fn on_swarm(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::Behaviour(event) => self.on_behaviour(event),
+            SwarmEvent::ConnectionEstablished {
+                peer_id,
+                connection_id,
+                endpoint,
+                concurrent_dial_errors,
+                ..
+            } => {
+                let address = path_of(&endpoint);
+                for (failed, error) in concurrent_dial_errors.into_iter().flatten() {
+                    self.table.attempt_failed(
+                        &peer_id,
+                        &failed,
+                        reason_of(&error),
+                        platform::now(),
+                    );
+                }
+                self.opened(peer_id, connection_id, address, endpoint.is_dialer());
+            }
+            SwarmEvent::ConnectionClosed {
+                peer_id,
+                connection_id,
+                num_established,
+                cause,
+                ..
+            } => {
+                self.closed(
+                    peer_id,
+                    connection_id,
+                    num_established,
+                    cause.map(|cause| cause.to_string()),
+                );
+            }
+            SwarmEvent::OutgoingConnectionError {
+                peer_id,
+                connection_id,
+                error,
+            } => {
+                self.dial_ended(peer_id, connection_id, &error);
+            }
+            SwarmEvent::NewListenAddr { address, .. } => {
+                tracing::info!(%address, "listening");
+                if self.role == Role::Relay && !address::is_relayed(&address) {
+                    self.swarm.add_external_address(address);
+                }
+                self.addresses_changed();
+            }
+            SwarmEvent::ExpiredListenAddr { .. } => self.addresses_changed(),
+            SwarmEvent::ListenerClosed {
+                listener_id,
+                reason,
+                ..
+            } => {
+                if let Err(error) = &reason {
+                    tracing::debug!(%error, "listener closed");
+                }
+                self.keeper.listener_closed(listener_id, platform::now());
+                self.addresses_changed();
+            }
+            SwarmEvent::ListenerError { error, .. } => tracing::debug!(%error, "listener error"),
+            _ => {}
+        }
+    }
+
+    pub(super) fn opened(
+        &mut self,
+        peer: PeerId,
+        id: ConnectionId,
+        address: Multiaddr,
+        dialled: bool,
+    ) {
+        let now = platform::now();
+        let via = Via::of(&address);
+        self.table.attempt_won(&peer, &address, now);
+        self.subscribers.connection("open", &peer, &address, via);
+        self.table.open(
+            id,
+            Connection {
+                peer,
+                address,
+                dialled,
+                since: now,
+                rtt_ms: None,
+            },
+        );
+        if self.keeper.connected(&peer, via, now) {
+            self.route_through(&peer);
+            if self.role == Role::Peer {
+                self.beats.start(peer, now);
+            }
+            self.subscribers.relay(&peer, "connected", Some(via), None);
+        }
+        if let Some(reply) = self.waiting.dials.remove(&id) {
+            let _ = reply.send(Ok(peer));
+        }
+        self.changed = true;
+    }
+
+    pub(super) fn closed(
+        &mut self,
+        peer: PeerId,
+        id: ConnectionId,
+        remaining: u32,
+        cause: Option<String>,
+    ) {
+        self.changed = true;
+        let Some(connection) = self.table.close(id) else {
+            return;
+        };
+        let via = Via::of(&connection.address);
+        self.subscribers
+            .connection("close", &peer, &connection.address, via);
+        if remaining == 0 {
+            self.beats.stop(&peer);
+            let reason = cause.unwrap_or_else(|| "the connection was closed".into());
+            self.table.attempts_ended(&peer, &reason);
+            if self.keeper.disconnected(&peer, platform::now()) {
+                self.subscribers
+                    .relay(&peer, "lost", Some(via), Some(reason));
+            }
+        }
+    }
+
+    pub(super) fn dial_ended(
+        &mut self,
+        peer: Option<PeerId>,
+        id: ConnectionId,
+        error: &libp2p::swarm::DialError,
+    ) {
+        if let (Some(peer), libp2p::swarm::DialError::Transport(failures)) = (peer, error) {
+            for (address, failure) in failures {
+                self.table
+                    .attempt_failed(&peer, address, reason_of(failure), platform::now());
+            }
+        }
+        if let Some(reply) = self.waiting.dials.remove(&id) {
+            let _ = reply.send(Err(dial_error(error)));
+        }
+        if let Some(peer) = peer
+            && !self.table.is_connected(&peer)
+        {
+            self.home_failed(peer, dial_error(error).to_string());
+        }
+    }
+
+    pub(super) fn addresses_changed(&mut self) {
+        let addresses = self.addresses();
+        self.subscribers.addresses(addresses);
+        self.changed = true;
+    }
+
+    pub(super) fn on_behaviour(&mut self, event: BehaviourEvent) {
+        match event {
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                self.identified(peer_id, info)
+            }
+            BehaviourEvent::Ping(event) => self.pinged(event),
+            BehaviourEvent::Kad(event) => self.routed(event),
+            BehaviourEvent::Record(event) => self.record_event(event),
+            BehaviourEvent::Rpc(event) => self.rpc_event(event),
+            BehaviourEvent::RelayClient(relay::client::Event::ReservationReqAccepted {
+                relay_peer_id,
+                ..
+            }) => {
+                self.keeper.reserved(&relay_peer_id, true, platform::now());
+                self.changed = true;
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn identified(&mut self, peer: PeerId, info: identify::Info) {
+        self.table.set_agent(peer, info.agent_version);
+        self.changed = true;
+        if !info.protocols.contains(&protocols::kad(&self.network)) {
+            return;
+        }
+        // What is local to the remote is local to us only when we met it there.
+        let met_locally = self
+            .table
+            .best(&peer)
+            .is_some_and(|met| address::is_loopback(&met.address));
+        let addresses: Vec<Multiaddr> = info
+            .listen_addrs
+            .into_iter()
+            .filter(|known| {
+                !address::is_relayed(known) && (met_locally || !address::is_loopback(known))
+            })
+            .collect();
+        if info.protocols.contains(&relay::HOP_PROTOCOL_NAME) {
+            let addresses = addresses.iter().map(ToString::to_string).collect();
+            return self.learn(RelayHint {
+                peer: peer.to_string(),
+                addresses,
+                http: None,
+            });
+        }
+        for known in addresses {
+            self.swarm.behaviour_mut().kad.add_address(&peer, known);
+        }
+    }
+
+    pub(super) fn pinged(&mut self, event: ping::Event) {
+        match event.result {
+            Ok(rtt) => {
+                self.table.set_rtt(event.connection, rtt.as_millis() as u64);
+                self.changed = true;
+            }
+            Err(ping::Failure::Unsupported) => {}
+            Err(failure) => {
+                tracing::debug!(peer = %event.peer, %failure, "no answer to ping: closing the connection");
+                self.swarm.close_connection(event.connection);
+            }
+        }
+    }
+
+    pub(super) fn routed(&mut self, event: kad::Event) {
+        match event {
+            kad::Event::OutboundQueryProgressed {
+                id,
+                result: kad::QueryResult::GetClosestPeers(result),
+                step,
+                ..
+            } if step.last => {
+                let peers = match result {
+                    Ok(found) => found.peers,
+                    Err(kad::GetClosestPeersError::Timeout { peers, .. }) => peers,
+                };
+                if let Some(reply) = self.waiting.closest.remove(&id) {
+                    let _ = reply.send(
+                        peers
+                            .into_iter()
+                            .map(|info| Route {
+                                peer: info.peer_id,
+                                addresses: info.addrs,
+                            })
+                            .collect(),
+                    );
+                }
+            }
+            kad::Event::RoutingUpdated { .. } => self.changed = true,
+            _ => {}
+        }
+    }
+}
+
+/// How the remote is reached: for one that came through a relay, the circuit it came through,
+/// because its own address then says nothing but its id.
+fn path_of(endpoint: &ConnectedPoint) -> Multiaddr {
+    match endpoint {
+        ConnectedPoint::Listener { local_addr, .. } if endpoint.is_relayed() => local_addr.clone(),
+        _ => endpoint.get_remote_address().clone(),
+    }
+}
