@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { scenario, tell, temporaryFolder } from './harness.mjs';
+import { pagesOnlyProxy } from './proxy.mjs';
 
 const transportsOf = (snapshot) => [
   ...new Set(snapshot.connections.filter(({ relayed }) => !relayed).map(({ transport }) => transport)),
@@ -37,14 +38,18 @@ scenario('joins by WebRTC-direct alone', async (scene) => {
   await storesAndReads(tab);
 });
 
-scenario('joins by WebRTC-direct when no WebSocket gets through, and says why that one failed', async (scene) => {
+scenario('joins by WebRTC-direct when TCP gets the page through and nothing else', async (scene) => {
   const relay = await scene.relay();
-  const visitor = await scene.visitor();
-  // A socket that is never answered nor refused: what a filter on the way makes of it.
-  await visitor.routeWebSocket(/.*/, () => {});
-  const tab = await (await scene.tab(relay, { context: visitor })).reserved();
-  assert.deepEqual(transportsOf(await tab.snapshot()), ['webrtc-direct']);
-  await storesAndReads(tab);
+  const proxy = await pagesOnlyProxy();
+  try {
+    const context = await scene.visitor({ proxy: proxy.settings });
+    const tab = await (await scene.tab(relay, { context })).reserved();
+    assert.deepEqual(transportsOf(await tab.snapshot()), ['webrtc-direct']);
+    await storesAndReads(tab);
+    assert.ok(proxy.refused() > 0, 'the WebSocket was tried');
+  } finally {
+    proxy.close();
+  }
 });
 
 scenario('joins by WebSocket alone', async (scene) => {

@@ -36,7 +36,7 @@ async function shoot(name, options) {
     await picture(tab, `joined-${name}`);
     await relay.kill();
     await tab.state('lost');
-    await tab.until((snapshot) => snapshot.relays.some((relay) => relay.reason));
+    await tab.page.waitForFunction(() => !window.warren.peer.relays.some((relay) => relay.state === 'connected'));
     await picture(tab, `lost-${name}`);
   } finally {
     await context.close();

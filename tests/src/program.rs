@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -86,7 +87,8 @@ fn command() -> Command {
     command
 }
 
-/// `WARREN_BIN`, or the program beside this test's executable; built when there is none.
+/// `WARREN_BIN`, or the program beside this test's executable; built when there is none, or when
+/// the sources have changed since.
 fn find() -> PathBuf {
     if let Some(named) = std::env::var_os("WARREN_BIN") {
         return named.into();
@@ -95,24 +97,48 @@ fn find() -> PathBuf {
     // target/debug/deps/test-1234 → target/debug/warren
     let profile = test.ancestors().nth(2).expect("a target directory");
     let program = profile.join("warren");
-    if !program.exists() {
+    if !is_current(&program) {
         build(profile);
     }
     program
 }
 
+fn is_current(program: &Path) -> bool {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let sources = ["relay-node/src", "shared/src"].map(|folder| workspace.join(folder));
+    program
+        .metadata()
+        .and_then(|built| built.modified())
+        .is_ok_and(|built| !sources.iter().any(|folder| changed_since(folder, built)))
+}
+
+fn changed_since(folder: &Path, moment: SystemTime) -> bool {
+    let entries = std::fs::read_dir(folder).expect("the sources are there");
+    entries.flatten().any(|entry| {
+        let path = entry.path();
+        match path.is_dir() {
+            true => changed_since(&path, moment),
+            false => entry
+                .metadata()
+                .and_then(|source| source.modified())
+                .is_ok_and(|changed| changed > moment),
+        }
+    })
+}
+
+/// With the features that the tests are compiled with, so that little is compiled twice.
 fn build(profile: &Path) {
+    let target = profile.parent().expect("a target directory");
     let mut cargo = std::process::Command::new(env!("CARGO"));
-    cargo.args(["build", "--package", "warren-relay", "--bin", "warren"]);
     cargo
+        .args(["build", "--package", "warren-tests"])
+        .args(["--package", "warren-relay", "--bin", "warren"])
         .arg("--target-dir")
-        .arg(profile.parent().expect("a target directory"));
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
-    let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status();
-    assert!(
-        built.expect("cargo starts").success(),
-        "warren does not compile"
-    );
+    let built = cargo.status().expect("cargo starts");
+    assert!(built.success(), "warren does not compile");
 }
