@@ -39,7 +39,7 @@ Usage: cargo xtask COMMAND
   build-web [--dev]
       Build the browser peer, the npm package and the page.
   bench NAME [--json] [-- ARGUMENTS]
-      Measure release builds; exit status 1 when a goal is missed.
+      Measure release builds (NAME: join).
   pack
       Write the npm package's tarball to target/pack.
 
@@ -63,7 +63,7 @@ fn dispatch() -> Result<ExitCode> {
     match command.as_str() {
         "run" => return commands::run::run(&workspace, arguments),
         "test" => return commands::test::run(&workspace, arguments),
-        "bench" => return commands::bench::run(&workspace, arguments),
+        "bench" => commands::bench::run(&workspace, arguments)?,
         "build-web" => commands::build_web::run(&workspace, arguments)?,
         "lint" => commands::lint::run(&workspace, arguments)?,
         "pack" => commands::pack::run(&workspace, arguments)?,

@@ -179,6 +179,11 @@ impl Driver {
                 self.changed = true;
             }
             Command::ClockOffset(offset) => self.clock_offset = offset,
+            Command::State(reply) => drop(reply.send(self.subscribers.current().0)),
+            Command::Homes(reply) => drop(reply.send(self.keeper.connected_homes())),
+            Command::IsConnected { peer, reply } => {
+                let _ = reply.send(self.table.is_connected(&peer));
+            }
             Command::Hints(reply) => drop(reply.send(self.keeper.hints())),
             Command::Declare(addresses) => {
                 for address in addresses {

@@ -114,6 +114,12 @@ pub(super) enum Command {
     SetNamespaces(Vec<String>),
     ClockOffset(i64),
     Hints(Reply<Vec<RelayHint>>),
+    State(Reply<&'static str>),
+    Homes(Reply<Vec<PeerId>>),
+    IsConnected {
+        peer: PeerId,
+        reply: Reply<bool>,
+    },
     Declare(Vec<Multiaddr>),
     Listen {
         address: Multiaddr,
@@ -211,6 +217,22 @@ impl Handle {
         let start = platform::now();
         self.call(route, "warren.ping", Value::Null).await?;
         Ok(Duration::from_millis(platform::now().saturating_sub(start)))
+    }
+
+    /// Where this peer stands: `joining`, `joined`, `lost`, `offline` or `closed`.
+    pub async fn state(&self) -> Result<&'static str> {
+        self.request(Command::State).await
+    }
+
+    /// The relays this peer is connected to.
+    pub async fn homes(&self) -> Result<Vec<PeerId>> {
+        self.request(Command::Homes).await
+    }
+
+    /// Whether there is a connection to a peer.
+    pub async fn is_connected(&self, peer: PeerId) -> Result<bool> {
+        self.request(|reply| Command::IsConnected { peer, reply })
+            .await
     }
 
     /// Relays this peer knows, to pass on.

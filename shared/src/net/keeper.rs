@@ -121,6 +121,15 @@ impl Keeper {
         Some(peer)
     }
 
+    /// The relays that are connected.
+    pub fn connected_homes(&self) -> Vec<PeerId> {
+        let connected = self
+            .known
+            .iter()
+            .filter(|(_, known)| known.connected.is_some());
+        connected.map(|(peer, _)| *peer).collect()
+    }
+
     /// Where a relay can be dialled.
     pub fn routes(&self, peer: &PeerId) -> Vec<Multiaddr> {
         self.known

@@ -181,6 +181,9 @@ impl Node {
     /// Waits until a relay is connected.
     pub async fn joined(&self) -> Result<()> {
         let mut events = self.handle.events().await?;
+        if self.handle.state().await? == "joined" {
+            return Ok(());
+        }
         while let Some(event) = events.next().await {
             let state = match &event {
                 Event::State { state, .. } => state,
@@ -334,15 +337,7 @@ impl Node {
 
     /// Addresses to reach a peer at: none when it is connected already.
     pub async fn route_to(&self, peer: PeerId) -> Result<Route> {
-        let text = peer.to_string();
-        let connected = self
-            .handle
-            .snapshot()
-            .await?
-            .connections
-            .iter()
-            .any(|known| known.peer == text);
-        let addresses = match connected {
+        let addresses = match self.handle.is_connected(peer).await? {
             true => Vec::new(),
             false => {
                 let (record, _) = self.find_peer(peer).await?;

@@ -4,13 +4,15 @@
 //! is the same for all. [`Kademlia`] asks the network, [`Directory`] knows one relay and asks that.
 
 use async_trait::async_trait;
+use futures::FutureExt;
+use futures::future::{Either, select};
 use libp2p::PeerId;
 
 use super::client::{RecordClient, StoreReport};
 use super::handle::Route;
 use crate::error::Result;
 use crate::proto::Millis;
-use crate::proto::key::Key;
+use crate::proto::key::{Key, Space};
 use crate::proto::record::Record;
 use crate::proto::record::provider::ProviderEntry;
 
@@ -24,9 +26,37 @@ pub trait Overlay: Send + Sync + 'static {
     async fn closest_to(&self, key: Key) -> Result<Vec<Route>>;
 
     /// The winning record at a key, verified, or nothing.
+    ///
+    /// An immutable value proves itself wherever it comes from, so the relays at hand are asked for
+    /// it while the responsible nodes are still being looked for.
     async fn record_at(&self, key: Key) -> Result<Option<Record>> {
-        let routes = self.closest_to(key).await?;
+        let closest = self.closest_to(key);
+        let routes = match key.space {
+            Space::Value => match select(self.at_hand(key).boxed(), closest).await {
+                Either::Left((Some(record), _)) => return Ok(Some(record)),
+                Either::Left((None, closest)) => closest.await?,
+                Either::Right((routes, at_hand)) => match at_hand.await {
+                    Some(record) => return Ok(Some(record)),
+                    None => routes?,
+                },
+            },
+            _ => closest.await?,
+        };
         self.client().read(routes, key).await
+    }
+
+    /// The record as far as the connected relays have it.
+    async fn at_hand(&self, key: Key) -> Option<Record> {
+        let client = self.client();
+        let homes = client.handle().homes().await.ok()?;
+        let routes = homes
+            .into_iter()
+            .map(|peer| Route {
+                peer,
+                addresses: Vec::new(),
+            })
+            .collect();
+        client.read(routes, key).await.ok().flatten()
     }
 
     /// Stores a record at the responsible nodes; fails unless at least one has it durably.
