@@ -13,9 +13,13 @@ use warren_shared::net::{Node, NodeConfig, Role, Route, SharedStore};
 use warren_shared::platform;
 use warren_shared::proto::NetworkId;
 use warren_shared::proto::homes::HomesConfig;
+use warren_shared::proto::join::RelayHint;
 use warren_shared::proto::key::SigningKey;
 
-const PING_EVERY: Duration = Duration::from_secs(5);
+use crate::relays::TestRelay;
+
+const PING_OFTEN: Duration = Duration::from_secs(5);
+const PING_RARELY: Duration = Duration::from_secs(300);
 
 /// Where to find relays, and nothing else said.
 pub fn arguments(join: &[String], bootstrap: &[String]) -> PeerArgs {
@@ -36,12 +40,33 @@ pub async fn member(url: &str) -> Result<Peer> {
 
 /// A peer that knows no relay; it dials what it is told to ask.
 pub fn stranger(network: &NetworkId) -> Node {
-    bare(network, Role::Peer, Vec::new(), None)
+    bare(network, Role::Peer, Vec::new(), None, PING_OFTEN)
+}
+
+/// One of a crowd: as [`member`], but it pings its relays rarely, since hundreds of debug builds in
+/// one process would do little else.
+pub async fn one_of_many(relay: &TestRelay) -> Result<Node> {
+    let network = relay.node().network();
+    let node = bare(network, Role::Peer, vec![loopback()], None, PING_RARELY);
+    let hint = RelayHint {
+        peer: relay.id().to_string(),
+        addresses: vec![relay.address().await],
+        http: None,
+    };
+    node.learn(hint).await?;
+    node.joined().await?;
+    Ok(node)
 }
 
 /// A node that answers record requests from a store of the test's.
 pub async fn node_with_store(network: &NetworkId, store: SharedStore) -> (Node, Route) {
-    let node = bare(network, Role::Relay, vec![loopback()], Some(store));
+    let node = bare(
+        network,
+        Role::Relay,
+        vec![loopback()],
+        Some(store),
+        PING_OFTEN,
+    );
     let address = crate::wait::until("the node listens", || async {
         let snapshot = node.handle().snapshot().await.expect("the node runs");
         snapshot.addresses.first().cloned()
@@ -59,6 +84,7 @@ fn bare(
     role: Role,
     listen: Vec<Multiaddr>,
     store: Option<SharedStore>,
+    ping_every: Duration,
 ) -> Node {
     let key = SigningKey::from_seed(platform::entropy());
     let config = NodeConfig {
@@ -73,7 +99,7 @@ fn bare(
         homes: HomesConfig::default(),
         outside: Arc::new(Fetcher),
         dialable: Arc::new(dialable),
-        ping_every: PING_EVERY,
+        ping_every,
         capabilities: Vec::new(),
     };
     Node::start(config).expect("the node starts")

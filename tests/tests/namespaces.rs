@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use libp2p::PeerId;
-use warren_relay::peer::Peer;
+use warren_shared::net::Node;
 use warren_tests::count;
-use warren_tests::peers::member;
+use warren_tests::peers::{member, one_of_many};
 use warren_tests::program::{Program, run};
 use warren_tests::relays::{ANY_PORT, TestRelay};
 use warren_tests::wait::{until, within};
@@ -21,21 +21,21 @@ async fn all_members_of_a_large_namespace_are_found() {
     let one = TestRelay::first().await;
     let other = TestRelay::start(|args| args.join = vec![one.url()]).await;
     let other = other.expect("a second relay");
-    let urls = [one.url(), other.url()];
+    let relays = [&one, &other];
     let size = count(40, 200);
 
-    let mut members: Vec<Peer> = Vec::new();
+    let mut members: Vec<Node> = Vec::new();
     while members.len() < size {
-        let joining = (0..AT_ONCE).map(|number| enter(&urls[number % 2]));
+        let joining = (0..AT_ONCE).map(|number| enter(relays[number % 2]));
         members.extend(within("peers join", join_all(joining)).await);
     }
-    let all: BTreeSet<PeerId> = members.iter().map(|peer| peer.node.id()).collect();
+    let all: BTreeSet<PeerId> = members.iter().map(Node::id).collect();
     assert_eq!(all.len(), size);
 
-    for url in &urls {
-        let visitor = member(url).await.expect("a visitor joins");
+    for relay in relays {
+        let visitor = member(&relay.url()).await.expect("a visitor joins");
         until("a visitor finds all members", || async {
-            (found(&visitor).await == all).then_some(())
+            (found(&visitor.node).await == all).then_some(())
         })
         .await;
         visitor.node.close().await;
@@ -43,25 +43,25 @@ async fn all_members_of_a_large_namespace_are_found() {
 
     // Whoever leaves is not found any more, and everybody else still is.
     let leaver = members.pop().expect("a member");
-    leaver.node.unprovide(NAMESPACE).await.expect("withdrawn");
+    leaver.unprovide(NAMESPACE).await.expect("withdrawn");
     let mut rest = all.clone();
-    rest.remove(&leaver.node.id());
+    rest.remove(&leaver.id());
     assert_eq!(found(&leaver).await, rest);
 
-    join_all(members.iter().map(|peer| peer.node.close())).await;
-    leaver.node.close().await;
+    join_all(members.iter().map(Node::close)).await;
+    leaver.close().await;
     one.stop().await;
     other.stop().await;
 }
 
-async fn enter(url: &str) -> Peer {
-    let peer = member(url).await.expect("a member joins");
-    peer.node.provide(NAMESPACE).await.expect("announced");
+async fn enter(relay: &TestRelay) -> Node {
+    let peer = one_of_many(relay).await.expect("a member joins");
+    peer.provide(NAMESPACE).await.expect("announced");
     peer
 }
 
-async fn found(peer: &Peer) -> BTreeSet<PeerId> {
-    let entries = peer.node.find(NAMESPACE).await.expect("an answer");
+async fn found(peer: &Node) -> BTreeSet<PeerId> {
+    let entries = peer.find(NAMESPACE).await.expect("an answer");
     let ids = entries.iter().map(|entry| PeerId::from_bytes(&entry.peer));
     ids.collect::<Result<_, _>>().expect("peer ids")
 }

@@ -15,7 +15,7 @@ use warren_tests::relays::{TestRelay, dead_port};
 use warren_tests::wait::{until, within};
 
 const HOUR: u64 = 3_600_000;
-const VALUES: usize = 8;
+const VALUES: usize = 4;
 const LEAVING_PERCENT: usize = 30;
 /// A relay that knows so many others is well connected.
 const NEIGHBOURS: usize = 6;
@@ -31,15 +31,17 @@ async fn values_outlive_the_relays_that_leave() {
     let leaving = relays.split_off(relays.len() - relays.len() * LEAVING_PERCENT / 100);
     join_all(leaving.into_iter().map(TestRelay::stop)).await;
 
-    for (reader, relay) in relays.iter().enumerate() {
-        for (key, value) in &stored {
-            let reading = relay.node().get(*key);
-            let record = within("a read", reading).await;
-            let record = record.unwrap_or_else(|error| panic!("relay {reader}, {key}: {error}"));
-            assert_eq!(&content(&record), value, "relay {reader}");
-        }
-    }
+    let readers = relays.iter().enumerate();
+    join_all(readers.map(|(reader, relay)| read_all(reader, relay, &stored))).await;
     join_all(relays.into_iter().map(TestRelay::stop)).await;
+}
+
+async fn read_all(reader: usize, relay: &TestRelay, stored: &[(Key, Value)]) {
+    for (key, value) in stored {
+        let record = within("a read", relay.node().get(*key)).await;
+        let record = record.unwrap_or_else(|error| panic!("relay {reader}, {key}: {error}"));
+        assert_eq!(&content(&record), value, "relay {reader}");
+    }
 }
 
 /// Relays that each joined through one or two earlier ones, by URL or by address.
