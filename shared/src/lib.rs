@@ -10,6 +10,7 @@ pub mod net;
 pub mod platform;
 pub mod proto;
 pub mod store;
+pub mod webrtc;
 
 #[cfg(any(test, feature = "selftest"))]
 pub mod selftest;

@@ -12,6 +12,11 @@ pub fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(task);
 }
 
+/// Whether [`spawn`] works here: not after the runtime has ended.
+pub fn can_spawn() -> bool {
+    tokio::runtime::Handle::try_current().is_ok()
+}
+
 /// Waits; dropping the future cancels the wait.
 pub fn sleep(duration: Duration) -> BoxFuture<'static, ()> {
     Box::pin(tokio::time::sleep(duration))

@@ -17,6 +17,11 @@ pub fn spawn(task: impl Future<Output = ()> + 'static) {
     wasm_bindgen_futures::spawn_local(task);
 }
 
+/// Whether [`spawn`] works here: a page has one task queue, and it is always there.
+pub fn can_spawn() -> bool {
+    true
+}
+
 /// Waits; a wait longer than 24 days is cut to that.
 ///
 /// The timer lives in a task of its own, so that the returned future may cross `Send` bounds.

@@ -1,0 +1,330 @@
+//! One stream on one data channel: both halves, how they end, and how much may be under way.
+//!
+//! Data channels have no flow control that a browser's reader could use: whatever arrives is
+//! delivered. So a reader of ours tells its sender how much it takes in all ([`Frame::limit`]), and
+//! a sender of ours keeps to that as soon as it has seen one. A sender of another implementation
+//! does not know limits; when its reader stops, what it may pile up here is bounded, and the stream
+//! then fails with an error that says so.
+//!
+//! What to call: [`Stream::receive`] with every message of the channel; [`Stream::read`] and
+//! [`Stream::write`] for the application; [`Stream::next_frame`] after each of them until it is
+//! empty, sending what it gives. [`Stream::settled`] says when the channel can be closed.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::frame::{BadFrame, Decoder, Flag, Frame, MAX_PAYLOAD};
+
+/// What a reader lets its sender have under way: enough for 100 ms at 10 MiB/s.
+pub const WINDOW: u64 = 1024 * 1024;
+/// Small streams end without ever speaking of limits.
+const FIRST_LIMIT_AFTER: u64 = 64 * 1024;
+/// A new limit is told when it moves by this much.
+const LIMIT_STEP: u64 = WINDOW / 4;
+/// Unread bytes of a sender that knows no limits; the stream fails beyond. A sender that does know
+/// them may have this much in its buffers and on the way before it learns of the first one.
+pub const MAX_UNREAD: usize = 8 * 1024 * 1024;
+
+/// Payloads up to this size are copied together.
+const CRUMB: usize = 1024;
+
+/// Why a half of a stream failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failed {
+    /// The remote gave up the stream.
+    #[error("the remote reset the stream")]
+    Reset,
+    /// The remote does not read any more.
+    #[error("the remote does not read this stream any more")]
+    Stopped,
+    /// The application closed this half before.
+    #[error("the stream is closed for writing")]
+    Closed,
+    /// The channel went away before the stream ended.
+    #[error("the connection ended before the stream did")]
+    Lost,
+    /// The reader was too slow for a sender without flow control.
+    #[error("the reader was too slow: the remote sent {MAX_UNREAD} bytes that nobody read")]
+    TooSlow,
+    /// What arrived is not of this protocol.
+    #[error(transparent)]
+    Frame(#[from] BadFrame),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Receiving {
+    Open,
+    /// The remote has sent everything.
+    Finished,
+    /// The application does not want more; what comes is dropped.
+    Stopped,
+    Failed(Failed),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    Open,
+    /// Everything was sent; the remote has not said that it has it.
+    Finishing,
+    Finished,
+    Failed(Failed),
+}
+
+/// What a read found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// This many bytes.
+    Bytes(usize),
+    /// The remote has sent everything, and it was read.
+    End,
+    /// Nothing yet.
+    Nothing,
+}
+
+/// The state of one stream.
+#[derive(Debug)]
+pub struct Stream {
+    decoder: Decoder,
+    receiving: Receiving,
+    inbox: VecDeque<Bytes>,
+    /// Small payloads, put together: each on its own would cost more than it holds.
+    crumbs: BytesMut,
+    unread: usize,
+    received: u64,
+    limit_told: u64,
+    sending: Sending,
+    sent: u64,
+    limit_seen: Option<u64>,
+    frames: VecDeque<Frame>,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Stream {
+            decoder: Decoder::default(),
+            receiving: Receiving::Open,
+            inbox: VecDeque::new(),
+            crumbs: BytesMut::new(),
+            unread: 0,
+            received: 0,
+            limit_told: 0,
+            sending: Sending::Open,
+            sent: 0,
+            limit_seen: None,
+            frames: VecDeque::new(),
+        }
+    }
+}
+
+impl Stream {
+    /// Takes a message of the channel.
+    pub fn receive(&mut self, message: Bytes) {
+        self.decoder.push(message);
+        while let Some(frame) = self.decoder.next() {
+            match frame {
+                Ok(frame) => self.receive_frame(frame),
+                Err(error) => {
+                    self.fail(Failed::Frame(error));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn receive_frame(&mut self, frame: Frame) {
+        if let Some(limit) = frame.limit {
+            // Limits never shrink: a smaller one was overtaken.
+            self.limit_seen = self.limit_seen.max(Some(limit));
+        }
+        if !frame.payload.is_empty() && self.receiving == Receiving::Open {
+            self.received += frame.payload.len() as u64;
+            self.unread += frame.payload.len();
+            self.keep(frame.payload);
+            if self.unread > MAX_UNREAD {
+                self.fail(Failed::TooSlow);
+                return;
+            }
+            self.tell_limit();
+        }
+        match frame.flag {
+            None => {}
+            Some(Flag::Fin) => {
+                self.frames.push_back(Frame::flag(Flag::FinAck));
+                if matches!(self.receiving, Receiving::Open | Receiving::Stopped) {
+                    self.receiving = Receiving::Finished;
+                }
+            }
+            Some(Flag::FinAck) => {
+                if self.sending == Sending::Finishing {
+                    self.sending = Sending::Finished;
+                }
+            }
+            Some(Flag::StopSending) => {
+                // What was finished before was not wanted, but it was sent.
+                match self.sending {
+                    Sending::Open => {
+                        self.sending = Sending::Failed(Failed::Stopped);
+                        self.frames.push_back(Frame::flag(Flag::Reset));
+                    }
+                    Sending::Finishing => self.sending = Sending::Finished,
+                    Sending::Finished | Sending::Failed(_) => {}
+                }
+            }
+            Some(Flag::Reset) => {
+                if self.receiving != Receiving::Finished {
+                    self.discard();
+                    self.receiving = Receiving::Failed(Failed::Reset);
+                }
+            }
+        }
+    }
+
+    /// The channel is gone.
+    pub fn lost(&mut self) {
+        if matches!(self.receiving, Receiving::Open | Receiving::Stopped) {
+            self.receiving = Receiving::Failed(Failed::Lost);
+        }
+        match self.sending {
+            Sending::Open => self.sending = Sending::Failed(Failed::Lost),
+            // Implementations that know no acknowledgement close the channel instead.
+            Sending::Finishing => self.sending = Sending::Finished,
+            Sending::Finished | Sending::Failed(_) => {}
+        }
+        self.frames.clear();
+    }
+
+    /// Reads into `buffer`. What arrived before the remote failed is still read, except after a
+    /// reset.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<Read, Failed> {
+        let mut read = 0;
+        while read < buffer.len() {
+            if self.inbox.is_empty() && !self.crumbs.is_empty() {
+                self.inbox.push_back(self.crumbs.split().freeze());
+            }
+            let Some(chunk) = self.inbox.front_mut() else {
+                break;
+            };
+            let length = chunk.len().min(buffer.len() - read);
+            buffer[read..read + length].copy_from_slice(&chunk[..length]);
+            chunk.advance(length);
+            read += length;
+            if chunk.is_empty() {
+                self.inbox.pop_front();
+            }
+        }
+        if read > 0 {
+            self.unread -= read;
+            self.tell_limit();
+            return Ok(Read::Bytes(read));
+        }
+        match self.receiving {
+            Receiving::Open if !buffer.is_empty() => Ok(Read::Nothing),
+            Receiving::Open => Ok(Read::Bytes(0)),
+            Receiving::Finished | Receiving::Stopped => Ok(Read::End),
+            Receiving::Failed(why) => Err(why),
+        }
+    }
+
+    /// How many bytes may be written now; 0 means that the remote must read first.
+    pub fn writable(&self) -> Result<usize, Failed> {
+        match self.sending {
+            Sending::Open => {
+                let limit = self.limit_seen.unwrap_or(u64::MAX);
+                let room = limit.saturating_sub(self.sent);
+                Ok(usize::try_from(room).unwrap_or(usize::MAX).min(MAX_PAYLOAD))
+            }
+            Sending::Finishing | Sending::Finished => Err(Failed::Closed),
+            Sending::Failed(why) => Err(why),
+        }
+    }
+
+    /// The message that carries `payload`, which must not be longer than [`Stream::writable`] says.
+    pub fn write(&mut self, payload: &[u8]) -> Vec<u8> {
+        debug_assert!(self.writable().is_ok_and(|room| payload.len() <= room));
+        self.sent += payload.len() as u64;
+        Frame::encode_payload(payload)
+    }
+
+    /// Says that nothing more will be written.
+    pub fn finish(&mut self) {
+        if self.sending == Sending::Open {
+            self.sending = Sending::Finishing;
+            self.frames.push_back(Frame::flag(Flag::Fin));
+        }
+    }
+
+    /// Gives up whatever is still open, as when the application drops the stream.
+    pub fn abandon(&mut self) {
+        self.discard();
+        if self.receiving == Receiving::Open {
+            self.receiving = Receiving::Stopped;
+            self.frames.push_back(Frame::flag(Flag::StopSending));
+        }
+        if self.sending == Sending::Open {
+            self.sending = Sending::Failed(Failed::Closed);
+            self.frames.push_back(Frame::flag(Flag::Reset));
+        }
+    }
+
+    /// The next frame to send, beside those of [`Stream::write`].
+    pub fn next_frame(&mut self) -> Option<Frame> {
+        self.frames.pop_front()
+    }
+
+    /// Whether both ends know that nothing more will come, so that the channel can be closed.
+    pub fn settled(&self) -> bool {
+        let received = matches!(self.receiving, Receiving::Finished | Receiving::Failed(_));
+        let sent = matches!(self.sending, Sending::Finished | Sending::Failed(_));
+        received && sent && self.frames.is_empty()
+    }
+
+    /// Bytes that arrived and were not read.
+    pub fn unread(&self) -> usize {
+        self.unread
+    }
+
+    /// Allows the sender a window beyond what was read. The limit moves in steps, so that a reader
+    /// of a few bytes at a time does not answer each of them.
+    fn tell_limit(&mut self) {
+        if self.receiving != Receiving::Open || self.received < FIRST_LIMIT_AFTER {
+            return;
+        }
+        let limit = self.received - self.unread as u64 + WINDOW;
+        if self.limit_told == 0 || limit >= self.limit_told + LIMIT_STEP {
+            self.limit_told = limit;
+            self.frames.push_back(Frame::limit(limit));
+        }
+    }
+
+    fn keep(&mut self, payload: Bytes) {
+        if payload.len() <= CRUMB {
+            self.crumbs.extend_from_slice(&payload);
+            return;
+        }
+        if !self.crumbs.is_empty() {
+            self.inbox.push_back(self.crumbs.split().freeze());
+        }
+        self.inbox.push_back(payload);
+    }
+
+    fn fail(&mut self, why: Failed) {
+        self.discard();
+        self.receiving = Receiving::Failed(why);
+        if !matches!(self.sending, Sending::Finished | Sending::Failed(_)) {
+            self.sending = Sending::Failed(why);
+        }
+        self.frames.clear();
+        self.frames.push_back(Frame::flag(Flag::StopSending));
+        self.frames.push_back(Frame::flag(Flag::Reset));
+    }
+
+    fn discard(&mut self) {
+        self.inbox.clear();
+        self.crumbs.clear();
+        self.unread = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests;

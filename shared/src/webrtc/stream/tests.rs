@@ -1,0 +1,220 @@
+use super::*;
+
+/// Moves every frame of `from` to `to`; returns how many there were.
+fn deliver(from: &mut Stream, to: &mut Stream) -> usize {
+    let frames: Vec<Frame> = std::iter::from_fn(|| from.next_frame()).collect();
+    for frame in &frames {
+        to.receive(frame.encode().into());
+    }
+    frames.len()
+}
+
+fn settle(a: &mut Stream, b: &mut Stream) {
+    while deliver(a, b) + deliver(b, a) > 0 {}
+}
+
+fn send(from: &mut Stream, to: &mut Stream, bytes: &[u8]) {
+    let message = from.write(bytes);
+    to.receive(message.into());
+}
+
+fn read_all(stream: &mut Stream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 1000];
+    while let Ok(Read::Bytes(count)) = stream.read(&mut buffer) {
+        bytes.extend_from_slice(&buffer[..count]);
+    }
+    bytes
+}
+
+#[test]
+fn both_halves_end_after_everything_was_read() {
+    let (mut a, mut b) = (Stream::default(), Stream::default());
+    send(&mut a, &mut b, b"question");
+    a.finish();
+    deliver(&mut a, &mut b);
+    assert_eq!(a.writable(), Err(Failed::Closed));
+    assert_eq!(read_all(&mut b), b"question");
+    assert_eq!(b.read(&mut [0; 1]), Ok(Read::End));
+    send(&mut b, &mut a, b"answer");
+    b.finish();
+    assert!(!b.settled());
+    settle(&mut b, &mut a);
+    assert_eq!(read_all(&mut a), b"answer");
+    assert_eq!(a.read(&mut [0; 1]), Ok(Read::End));
+    assert!(a.settled() && b.settled());
+}
+
+#[test]
+fn small_and_large_payloads_keep_their_order() {
+    let (mut a, mut b) = (Stream::default(), Stream::default());
+    let mut expected = Vec::new();
+    for size in [1, 3000, 2, 1024, 1025, 7, 7, 16_000, 1] {
+        let piece = vec![size as u8; size];
+        send(&mut a, &mut b, &piece);
+        expected.extend(piece);
+    }
+    assert_eq!(b.unread(), expected.len());
+    assert_eq!(read_all(&mut b), expected);
+    assert_eq!(b.unread(), 0);
+}
+
+#[test]
+fn a_sender_that_saw_a_limit_waits_for_the_reader() {
+    let (mut a, mut b) = (Stream::default(), Stream::default());
+    let piece = [1; MAX_PAYLOAD];
+    let mut sent = 0;
+    while a.writable() == Ok(MAX_PAYLOAD) {
+        send(&mut a, &mut b, &piece);
+        sent += piece.len();
+        deliver(&mut b, &mut a);
+        assert!(sent < 2 * WINDOW as usize, "nothing stopped the sender");
+    }
+    let room = a.writable().unwrap();
+    send(&mut a, &mut b, &piece[..room]);
+    assert_eq!(a.writable(), Ok(0));
+    assert_eq!(b.unread(), WINDOW as usize);
+    let mut buffer = vec![0; LIMIT_STEP as usize];
+    assert_eq!(b.read(&mut buffer), Ok(Read::Bytes(buffer.len())));
+    deliver(&mut b, &mut a);
+    assert_eq!(a.writable(), Ok(MAX_PAYLOAD));
+}
+
+#[test]
+fn short_streams_never_speak_of_limits() {
+    let (mut a, mut b) = (Stream::default(), Stream::default());
+    for _ in 0..3 {
+        send(&mut a, &mut b, &[0; MAX_PAYLOAD]);
+        read_all(&mut b);
+    }
+    assert_eq!(b.next_frame(), None);
+}
+
+#[test]
+fn a_sender_without_limits_fails_the_stream_and_says_why() {
+    let mut b = Stream::default();
+    let message = Bytes::from(Frame::encode_payload(&[0; MAX_PAYLOAD]));
+    for _ in 0..=MAX_UNREAD / MAX_PAYLOAD {
+        b.receive(message.clone());
+    }
+    assert_eq!(b.read(&mut [0; 8]), Err(Failed::TooSlow));
+    assert_eq!(b.unread(), 0);
+    let said: Vec<_> = std::iter::from_fn(|| b.next_frame()).collect();
+    assert_eq!(
+        said,
+        [Frame::flag(Flag::StopSending), Frame::flag(Flag::Reset)]
+    );
+    assert!(b.settled());
+}
+
+#[test]
+fn dropping_a_stream_tells_the_other_end_both_things() {
+    let (mut a, mut b) = (Stream::default(), Stream::default());
+    send(&mut b, &mut a, b"unread");
+    a.abandon();
+    deliver(&mut a, &mut b);
+    assert_eq!(b.writable(), Err(Failed::Stopped));
+    assert_eq!(b.read(&mut [0; 1]), Err(Failed::Reset));
+    assert!(!a.settled(), "b has not answered yet");
+    settle(&mut b, &mut a);
+    assert!(a.settled() && b.settled());
+}
+
+#[test]
+fn dropping_after_the_end_says_nothing_more() {
+    let (mut a, mut b) = (Stream::default(), Stream::default());
+    a.finish();
+    b.finish();
+    settle(&mut a, &mut b);
+    a.abandon();
+    assert_eq!(a.next_frame(), None);
+    assert!(a.settled());
+}
+
+#[test]
+fn a_finished_half_survives_what_comes_later() {
+    let (mut a, mut b) = (Stream::default(), Stream::default());
+    send(&mut a, &mut b, b"all of it");
+    a.finish();
+    deliver(&mut a, &mut b);
+    b.receive(Frame::flag(Flag::Reset).encode().into());
+    b.lost();
+    assert_eq!(read_all(&mut b), b"all of it");
+    assert_eq!(b.read(&mut [0; 1]), Ok(Read::End));
+    assert_eq!(b.writable(), Err(Failed::Lost));
+}
+
+#[test]
+fn a_channel_that_closes_is_the_acknowledgement_of_older_implementations() {
+    let mut a = Stream::default();
+    a.finish();
+    a.next_frame();
+    assert!(!a.settled());
+    a.lost();
+    assert!(a.settled());
+    assert_eq!(a.read(&mut [0; 1]), Err(Failed::Lost));
+}
+
+#[test]
+fn damage_fails_both_halves() {
+    let mut b = Stream::default();
+    b.receive(Bytes::from_static(&[1, 0x0b]));
+    let failed = Failed::Frame(BadFrame::Damaged);
+    assert_eq!(b.read(&mut [0; 1]), Err(failed));
+    assert_eq!(b.writable(), Err(failed));
+}
+
+#[test]
+fn random_schedules_lose_nothing() {
+    for seed in 0..40u64 {
+        let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = move |below: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % below
+        };
+        let (mut a, mut b) = (Stream::default(), Stream::default());
+        let (mut wrote, mut read) = (0u64, 0u64);
+        let mut on_the_way: VecDeque<Vec<u8>> = VecDeque::new();
+        let mut buffer = vec![0; 40_000];
+        while read < 3 * WINDOW {
+            match next(4) {
+                0 | 1 => {
+                    let room = a
+                        .writable()
+                        .unwrap()
+                        .min(1 + next(MAX_PAYLOAD as u64) as usize);
+                    if room > 0 && on_the_way.len() < 64 {
+                        let piece: Vec<u8> =
+                            (0..room as u64).map(|at| (wrote + at) as u8).collect();
+                        on_the_way.push_back(a.write(&piece));
+                        wrote += room as u64;
+                    }
+                }
+                2 => {
+                    if let Some(message) = on_the_way.pop_front() {
+                        b.receive(message.into());
+                    }
+                }
+                _ => {
+                    let size = 1 + next(buffer.len() as u64) as usize;
+                    if let Read::Bytes(count) = b.read(&mut buffer[..size]).unwrap() {
+                        let expected: Vec<u8> =
+                            (read..read + count as u64).map(|at| at as u8).collect();
+                        assert!(
+                            buffer[..count] == expected,
+                            "seed {seed}: wrong bytes after {read}"
+                        );
+                        read += count as u64;
+                    }
+                    deliver(&mut b, &mut a);
+                }
+            }
+        }
+        assert!(
+            b.unread() as u64 <= WINDOW + 64 * MAX_PAYLOAD as u64,
+            "seed {seed}"
+        );
+    }
+}

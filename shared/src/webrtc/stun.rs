@@ -1,0 +1,210 @@
+//! Enough of STUN (RFC 8489) to know who sends a first packet and to tell a stranger its address.
+//!
+//! Authenticating a request is left to the ICE agent that the caller gets; nothing is allocated for
+//! a packet before its caller is known.
+
+use std::net::{IpAddr, SocketAddr};
+
+const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+const HEADER: usize = 20;
+const USERNAME: u16 = 0x0006;
+const MESSAGE_INTEGRITY: u16 = 0x0008;
+const XOR_MAPPED_ADDRESS: u16 = 0x0020;
+const FINGERPRINT: u16 = 0x8028;
+const FINGERPRINT_XOR: u32 = 0x5354_554e;
+
+/// A packet that is STUN by its form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// Chosen by whoever asked; the answer repeats it.
+    pub transaction: [u8; 12],
+    /// The `USERNAME`, when it has one that is text.
+    pub username: Option<&'a str>,
+    /// Whether it claims to be authenticated.
+    pub authenticated: bool,
+}
+
+/// Kinds of packets that ICE and STUN servers use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// "What is my address?", or a connectivity check.
+    Request,
+    /// The answer to a request.
+    Success,
+    /// A refusal.
+    Failure,
+    /// Anything else, such as an indication.
+    Other,
+}
+
+impl<'a> Packet<'a> {
+    /// Reads a packet; `None` when it is not STUN or is damaged.
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let header = bytes.get(..HEADER)?;
+        let attributes = &bytes[HEADER..];
+        let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        if header[0] & 0xc0 != 0 || header[4..8] != COOKIE || length != attributes.len() {
+            return None;
+        }
+        let mut packet = Packet {
+            kind: match [header[0], header[1]] {
+                [0x00, 0x01] => Kind::Request,
+                [0x01, 0x01] => Kind::Success,
+                [0x01, 0x11] => Kind::Failure,
+                _ => Kind::Other,
+            },
+            transaction: header[8..HEADER].try_into().ok()?,
+            username: None,
+            authenticated: false,
+        };
+        let mut rest = attributes;
+        while !rest.is_empty() {
+            let head = rest.get(..4)?;
+            let kind = u16::from_be_bytes([head[0], head[1]]);
+            let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+            let value = rest.get(4..4 + length)?;
+            rest = rest.get(4 + length.next_multiple_of(4)..)?;
+            match kind {
+                // What follows the integrity is not covered by it.
+                USERNAME if !packet.authenticated && packet.username.is_none() => {
+                    packet.username = Some(std::str::from_utf8(value).ok()?);
+                }
+                MESSAGE_INTEGRITY => packet.authenticated = true,
+                _ => {}
+            }
+        }
+        Some(packet)
+    }
+}
+
+/// Tells whoever asked which address the question came from.
+pub fn address_answer(transaction: &[u8; 12], address: SocketAddr) -> Vec<u8> {
+    let mut packet = vec![0x01, 0x01, 0, 0];
+    packet.extend_from_slice(&COOKIE);
+    packet.extend_from_slice(transaction);
+    let mask: Vec<u8> = COOKIE.iter().chain(transaction).copied().collect();
+    let mut value = vec![0, if address.is_ipv4() { 1 } else { 2 }];
+    value.extend(xor(&address.port().to_be_bytes(), &mask));
+    match address.ip() {
+        IpAddr::V4(ip) => value.extend(xor(&ip.octets(), &mask)),
+        IpAddr::V6(ip) => value.extend(xor(&ip.octets(), &mask)),
+    }
+    put_attribute(&mut packet, XOR_MAPPED_ADDRESS, &value);
+    // The length counts the fingerprint already when the checksum is taken.
+    set_length(&mut packet, 8);
+    let checksum = crc32(&packet) ^ FINGERPRINT_XOR;
+    put_attribute(&mut packet, FINGERPRINT, &checksum.to_be_bytes());
+    set_length(&mut packet, 0);
+    packet
+}
+
+fn xor<'a>(bytes: &'a [u8], mask: &'a [u8]) -> impl Iterator<Item = u8> + 'a {
+    bytes.iter().zip(mask).map(|(byte, mask)| byte ^ mask)
+}
+
+fn put_attribute(packet: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    packet.extend_from_slice(&kind.to_be_bytes());
+    packet.extend_from_slice(&(value.len() as u16).to_be_bytes());
+    packet.extend_from_slice(value);
+    packet.resize(packet.len().next_multiple_of(4), 0);
+}
+
+fn set_length(packet: &mut [u8], more: usize) {
+    let length = (packet.len() - HEADER + more) as u16;
+    packet[2..4].copy_from_slice(&length.to_be_bytes());
+}
+
+/// The CRC of ITU V.42, a bit at a time: packets are tens of bytes.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A request of a client of version 2: user name, priority, integrity (not checked here).
+    fn request(username: &str) -> Vec<u8> {
+        let mut packet = vec![0, 1, 0, 0];
+        packet.extend_from_slice(&COOKIE);
+        packet.extend_from_slice(b"transaction!");
+        put_attribute(&mut packet, USERNAME, username.as_bytes());
+        put_attribute(&mut packet, 0x0024, &[0x6e, 0, 0, 1]);
+        put_attribute(&mut packet, MESSAGE_INTEGRITY, &[7; 20]);
+        set_length(&mut packet, 0);
+        packet
+    }
+
+    #[test]
+    fn requests_tell_who_calls() {
+        for username in [
+            "a",
+            "abcd",
+            "libp2p+webrtc+v2/asd88fgpdd777uzjYhagZg99:EsAw",
+        ] {
+            let bytes = request(username);
+            let packet = Packet::parse(&bytes).unwrap();
+            assert_eq!(packet.kind, Kind::Request);
+            assert_eq!(packet.username, Some(username));
+            assert!(packet.authenticated);
+            assert_eq!(&packet.transaction, b"transaction!");
+        }
+    }
+
+    #[test]
+    fn answer_is_that_of_rfc_5769() {
+        // Sections 2.2 and 2.3, without their SOFTWARE and MESSAGE-INTEGRITY.
+        let transaction = [
+            0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa, 0x87, 0xdf, 0xae,
+        ];
+        let v4 = address_answer(&transaction, "192.0.2.1:32853".parse().unwrap());
+        assert_eq!(
+            v4[20..32],
+            [0, 0x20, 0, 8, 0, 1, 0xa1, 0x47, 0xe1, 0x12, 0xa6, 0x43]
+        );
+        let v6 = address_answer(
+            &transaction,
+            "[2001:db8:1234:5678:11:2233:4455:6677]:32853"
+                .parse()
+                .unwrap(),
+        );
+        assert_eq!(
+            v6[20..44],
+            [
+                0, 0x20, 0, 0x14, 0, 2, 0xa1, 0x47, 0x01, 0x13, 0xa9, 0xfa, 0xa5, 0xd3, 0xf1, 0x79,
+                0xbc, 0x25, 0xf4, 0xb5, 0xbe, 0xd2, 0xb9, 0xd9
+            ]
+        );
+        for answer in [v4, v6] {
+            let packet = Packet::parse(&answer).unwrap();
+            assert_eq!(
+                (packet.kind, packet.transaction),
+                (Kind::Success, transaction)
+            );
+        }
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+    }
+
+    #[test]
+    fn damage_is_refused() {
+        let good = request("libp2p+webrtc+v1/x:y");
+        for cut in 0..good.len() {
+            assert_eq!(Packet::parse(&good[..cut]), None, "{cut} bytes");
+        }
+        let mut longer = good.clone();
+        longer.push(0);
+        assert_eq!(Packet::parse(&longer), None);
+        let mut overrun = good.clone();
+        overrun[22..24].copy_from_slice(&999u16.to_be_bytes());
+        assert_eq!(Packet::parse(&overrun), None);
+        let mut other = good;
+        other[4] ^= 1;
+        assert_eq!(Packet::parse(&other), None);
+    }
+}
