@@ -9,5 +9,6 @@ pub mod identity;
 pub mod peer;
 pub mod relay;
 pub mod store;
+mod stun;
 pub mod tls;
 pub mod transport;

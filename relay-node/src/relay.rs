@@ -28,6 +28,7 @@ use crate::fetch::Fetcher;
 use crate::http::{HttpServer, HttpState, Provider};
 use crate::identity::DataDir;
 use crate::store::RedbStore;
+use crate::stun::stun_address;
 use crate::transport::webrtc::Certificate;
 use crate::transport::{connections, dialable, ws};
 
@@ -406,9 +407,9 @@ impl JoinState {
             let document = JoinDocument {
                 network: node.network().clone(),
                 peer: node.id().to_string(),
+                stun: stun_address(&origin, &addresses),
                 addresses,
                 http: Some(origin.http_url()),
-                stun: None,
                 witnesses: None,
                 relays,
                 version: env!("CARGO_PKG_VERSION").into(),
