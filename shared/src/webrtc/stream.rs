@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::frame::{BadFrame, Decoder, Flag, Frame, MAX_PAYLOAD};
+use super::frame::{BadFrame, CAUTIOUS_MESSAGE, CAUTIOUS_PAYLOAD, Decoder, Flag, Frame, MAX_PAYLOAD};
 
 /// What a reader lets its sender have under way: enough for 100 ms at 10 MiB/s.
 pub const WINDOW: u64 = 1024 * 1024;
@@ -96,6 +96,9 @@ pub struct Stream {
     sending: Sending,
     sent: u64,
     limit_seen: Option<u64>,
+    /// The remote has sent a message that is too large for the implementations that take only
+    /// small ones.
+    large_seen: bool,
     frames: VecDeque<Frame>,
 }
 
@@ -112,6 +115,7 @@ impl Default for Stream {
             sending: Sending::Open,
             sent: 0,
             limit_seen: None,
+            large_seen: false,
             frames: VecDeque::new(),
         }
     }
@@ -120,6 +124,7 @@ impl Default for Stream {
 impl Stream {
     /// Takes a message of the channel.
     pub fn receive(&mut self, message: Bytes) {
+        self.large_seen |= message.len() > CAUTIOUS_MESSAGE;
         self.decoder.push(message);
         while let Some(frame) = self.decoder.next() {
             match frame {
@@ -232,7 +237,11 @@ impl Stream {
             Sending::Open => {
                 let limit = self.limit_seen.unwrap_or(u64::MAX);
                 let room = limit.saturating_sub(self.sent);
-                Ok(usize::try_from(room).unwrap_or(usize::MAX).min(MAX_PAYLOAD))
+                let largest = match self.large_seen || self.limit_seen.is_some() {
+                    true => MAX_PAYLOAD,
+                    false => CAUTIOUS_PAYLOAD,
+                };
+                Ok(usize::try_from(room).unwrap_or(usize::MAX).min(largest))
             }
             Sending::Finishing | Sending::Finished => Err(Failed::Closed),
             Sending::Failed(why) => Err(why),

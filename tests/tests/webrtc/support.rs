@@ -30,7 +30,11 @@ pub async fn patient<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// A node with an identity and a certificate of its own.
-pub fn node() -> (PeerId, Connections) {
+fn node() -> (PeerId, Connections) {
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .try_init();
     let key = Keypair::generate_ed25519();
     let certificate = Certificate::from_pem(&Certificate::generate().unwrap()).unwrap();
     (key.public().to_peer_id(), transport(&key, &certificate))
@@ -143,8 +147,20 @@ pub async fn try_connect_with(
     let dialling = connections
         .dial(address.clone(), options)
         .map_err(|error| io::Error::other(error.to_string()))?;
+    // The stock transport reads its sockets only while it is polled.
+    let polling = tokio::spawn(async move {
+        loop {
+            next(&mut connections).await;
+        }
+    });
     let (peer, muxer) = dialling.await?;
-    Ok(Connection::new(peer, muxer))
+    let connection = Connection::new(peer, muxer);
+    let ended = connection.ended.clone();
+    tokio::spawn(async move {
+        ended.await;
+        polling.abort();
+    });
+    Ok(connection)
 }
 
 pub async fn connect(address: &Multiaddr) -> Connection {
@@ -218,17 +234,30 @@ impl Connection {
     }
 
     pub fn echo_everything(&self) {
+        self.echo_in_pieces(LARGE);
+    }
+
+    /// Echoes, writing no more than that at once.
+    pub fn echo_in_pieces(&self, piece: usize) {
         let connection = self.clone();
         tokio::spawn(async move {
             while let Some(stream) = connection.accept().await {
-                tokio::spawn(async move {
-                    let (mut read, mut write) = stream.split();
-                    if futures::io::copy(&mut read, &mut write).await.is_ok() {
-                        let _ = write.close().await;
-                    }
-                });
+                tokio::spawn(send_back(stream, piece));
             }
         });
+    }
+}
+
+/// Flushes what it writes: the other end may wait for the rest of it.
+async fn send_back(mut stream: SubstreamBox, piece: usize) -> io::Result<()> {
+    let mut buffer = vec![0; piece];
+    loop {
+        let count = stream.read(&mut buffer).await?;
+        if count == 0 {
+            return stream.close().await;
+        }
+        stream.write_all(&buffer[..count]).await?;
+        stream.flush().await?;
     }
 }
 
@@ -282,22 +311,31 @@ impl Task {
     }
 }
 
+/// More than one message of a data channel.
+const LARGE: usize = 64 * 1024;
+
 /// Sends `total` bytes and checks that they come back.
 pub async fn echo(stream: SubstreamBox, total: usize) {
+    echo_in_pieces(stream, total, LARGE).await;
+}
+
+/// The same, writing no more than that at once.
+pub async fn echo_in_pieces(stream: SubstreamBox, total: usize, piece: usize) {
     let (mut read, mut write) = stream.split();
     let sending = async move {
         let mut pattern = Pattern::default();
         let mut left = total;
         while left > 0 {
-            let chunk = pattern.next(left.min(64 * 1024));
+            let chunk = pattern.next(left.min(piece));
             left -= chunk.len();
             write.write_all(&chunk).await.unwrap();
+            write.flush().await.unwrap();
         }
         write.close().await.unwrap();
     };
     let receiving = async move {
         let mut pattern = Pattern::default();
-        let mut buffer = vec![0; 64 * 1024];
+        let mut buffer = vec![0; LARGE];
         let mut received = 0;
         loop {
             let count = read.read(&mut buffer).await.unwrap();

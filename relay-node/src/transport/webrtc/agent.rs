@@ -39,6 +39,7 @@ pub(super) fn hmac_sha1(key: &str, bytes: &[u8]) -> [u8; 20] {
 pub(super) struct Agent {
     pub(super) rtc: Rtc,
     pub(super) handshake: ChannelId,
+    pub(super) client: bool,
 }
 
 impl Agent {
@@ -80,6 +81,14 @@ pub(super) fn channel() -> ChannelConfig {
     ChannelConfig::default()
 }
 
+/// The channel of the handshake, which both ends open without a word.
+pub(super) fn channel_0() -> ChannelConfig {
+    ChannelConfig {
+        negotiated: Some(0),
+        ..channel()
+    }
+}
+
 fn config(certificate: &Certificate, local: &Credentials) -> RtcConfig {
     RtcConfig::new()
         .set_crypto_provider(CRYPTO.clone())
@@ -95,11 +104,12 @@ fn start(mut rtc: Rtc, active: bool) -> Result<Agent> {
     let mut api = rtc.direct_api();
     api.start_dtls(active).map_err(failed)?;
     api.start_sctp(active);
-    let handshake = api.create_data_channel(ChannelConfig {
-        negotiated: Some(0),
-        ..channel()
-    });
-    Ok(Agent { rtc, handshake })
+    let handshake = api.create_data_channel(channel_0());
+    Ok(Agent {
+        rtc,
+        handshake,
+        client: active,
+    })
 }
 
 fn add_local(rtc: &mut Rtc) -> Result<()> {

@@ -75,6 +75,11 @@ impl Callers {
         self.ended.insert(username, ());
     }
 
+    /// Whether somebody there has been challenged.
+    pub(super) fn awaits(&self, source: &SocketAddr) -> bool {
+        self.pending.contains(source)
+    }
+
     /// Entries of those whose address is not proven.
     #[cfg(test)]
     pub(super) fn pending(&self) -> usize {

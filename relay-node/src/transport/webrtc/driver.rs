@@ -33,12 +33,17 @@ pub(super) struct Driver {
     shared: Shared,
     path: Path,
     outgoing: Outgoing,
+    /// Channel 0, as the stack calls it.
+    handshake: ChannelId,
+    client: bool,
     /// The streams that the stack knows, by its names for them.
     keys: HashMap<ChannelId, Key>,
     lines: HashMap<Key, Line>,
     /// Streams with bytes inside the stack.
     sending: Vec<Key>,
     in_stack: usize,
+    /// The stack did not take a message: it holds more than we count until the remote has more.
+    refused: bool,
     connected: bool,
     remote_closed: bool,
     closing_since: Option<Instant>,
@@ -61,7 +66,11 @@ impl Driver {
         path: Path,
         place: Option<Place>,
     ) -> Self {
-        let Agent { rtc, handshake } = agent;
+        let Agent {
+            rtc,
+            handshake,
+            client,
+        } = agent;
         let line = Line {
             id: handshake,
             open: false,
@@ -73,10 +82,13 @@ impl Driver {
             post,
             shared,
             path,
+            handshake,
+            client,
             keys: HashMap::from([(handshake, HANDSHAKE)]),
             lines: HashMap::from([(HANDSHAKE, line)]),
             sending: Vec::new(),
             in_stack: 0,
+            refused: false,
             connected: false,
             remote_closed: false,
             closing_since: None,
@@ -101,13 +113,15 @@ impl Driver {
     }
 
     async fn turn(&mut self) -> Result<(), Ended> {
+        self.refused = false;
         let deadline = loop {
             self.open_streams()?;
             self.send_messages()?;
             let deadline = self.drain()?;
             self.count_buffered();
             // What was acknowledged may have made room.
-            if self.in_stack >= limits::STACK_BUFFER || self.shared.lock().ready.is_empty() {
+            let full = self.refused || self.in_stack >= limits::STACK_BUFFER;
+            if full || self.shared.lock().ready.is_empty() {
                 break deadline;
             }
         };
@@ -123,17 +137,7 @@ impl Driver {
             until = until.min(since + limits::FAREWELL);
         }
         tokio::select! {
-            arrived = self.post.take() => {
-                let mut next = arrived;
-                for _ in 0..limits::DATAGRAMS_PER_TURN {
-                    let Some(arrived) = next else { break };
-                    self.receive(&arrived)?;
-                    next = self.post.take_now();
-                }
-                if let Some(arrived) = next {
-                    self.receive(&arrived)?;
-                }
-            }
+            arrived = self.post.take() => self.receive_all(arrived)?,
             () = self.shared.rung() => {}
             () = tokio::time::sleep_until(until.into()) => {
                 let now = Instant::now();
@@ -173,8 +177,29 @@ impl Driver {
         Ok(())
     }
 
-    fn receive(&mut self, arrived: &Arrived) -> Result<(), Ended> {
+    /// Takes what waits, up to the bound of a turn.
+    fn receive_all(&mut self, first: Option<Arrived>) -> Result<(), Ended> {
+        let Some(first) = first else {
+            return Err(Ended::new(
+                io::ErrorKind::NotConnected,
+                "the listener is gone",
+            ));
+        };
+        let mut taken = self.receive(&first)?;
+        while taken < limits::DATAGRAMS_PER_TURN {
+            let Some(next) = self.post.take_now() else {
+                break;
+            };
+            taken += self.receive(&next)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the stack one datagram after the other; returns how many there were.
+    fn receive(&mut self, arrived: &Arrived) -> Result<usize, Ended> {
+        let mut taken = 0;
         for datagram in arrived.datagrams() {
+            taken += 1;
             let now = Instant::now();
             self.path.heard(now, arrived, &datagram);
             if !self.connected && datagram.first() == Some(&APPLICATION_DATA) {
@@ -196,7 +221,7 @@ impl Driver {
             self.drain()?;
             self.path.settle();
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// Takes what the stack has to say, and returns when it wants to be called again.
@@ -225,12 +250,7 @@ impl Driver {
                     state.arrived(*key, data.data, &mut self.wakers)?;
                 }
             }
-            Event::ChannelClose(id) => {
-                if let Some(key) = self.keys.remove(&id) {
-                    self.lines.remove(&key);
-                    self.shared.lock().gone(key, &mut self.wakers);
-                }
-            }
+            Event::ChannelClose(id) => self.on_close(id),
             Event::Closed => self.remote_closed = true,
             _ => {}
         }
@@ -274,6 +294,19 @@ impl Driver {
         }
     }
 
+    fn on_close(&mut self, id: ChannelId) {
+        if let Some(key) = self.keys.remove(&id) {
+            self.lines.remove(&key);
+            self.shared.lock().gone(key, &mut self.wakers);
+        }
+        if id == self.handshake && self.client {
+            // Some servers close channel 0 after the handshake, and confuse what comes next on the
+            // same number with it: it is taken for good.
+            let mut api = self.rtc.direct_api();
+            self.handshake = api.create_data_channel(agent::channel_0());
+        }
+    }
+
     fn open_streams(&mut self) -> Result<(), Ended> {
         let opening = std::mem::take(&mut self.shared.lock().opening);
         if opening.is_empty() {
@@ -290,7 +323,7 @@ impl Driver {
 
     /// Streams take turns, a message each, while the stack has room.
     fn send_messages(&mut self) -> Result<(), Ended> {
-        while self.in_stack < limits::STACK_BUFFER {
+        while self.in_stack < limits::STACK_BUFFER && !self.refused {
             let mut state = self.shared.lock();
             let Some(key) = state.next_ready() else {
                 break;
@@ -329,8 +362,7 @@ impl Driver {
                 channel.unpop(message);
             }
             state.enqueue(key);
-            // What the stack holds is more than we counted; that is put right after the next input.
-            self.in_stack = limits::STACK_BUFFER;
+            self.refused = true;
             return Ok(());
         }
         self.in_stack += length;

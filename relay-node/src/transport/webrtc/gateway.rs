@@ -87,7 +87,7 @@ impl Gateway {
             }
             return;
         };
-        if self.is_new_call(&arrived) {
+        if self.is_for_gate(&arrived) {
             self.stranger(&arrived, arrived.bytes.clone());
         } else {
             mailbox.put(arrived);
@@ -95,14 +95,14 @@ impl Gateway {
     }
 
     /// A client may use the port of an earlier connection for a new one.
-    fn is_new_call(&self, arrived: &Arrived) -> bool {
-        arrived.bytes.first() == Some(&0)
-            && Packet::parse(&arrived.bytes).is_some_and(|packet| {
-                packet.kind == Kind::Request
-                    && packet
-                        .username
-                        .is_some_and(|username| self.table.is_other(&arrived.source, username))
-            })
+    fn is_for_gate(&self, arrived: &Arrived) -> bool {
+        match Packet::parse(&arrived.bytes) {
+            Some(packet) if packet.kind == Kind::Request => packet
+                .username
+                .is_none_or(|username| self.table.is_other(&arrived.source, username)),
+            Some(packet) if packet.kind == Kind::Success => self.callers.awaits(&arrived.source),
+            _ => false,
+        }
     }
 
     fn stranger(&mut self, arrived: &Arrived, datagram: Bytes) {
