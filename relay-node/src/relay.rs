@@ -93,6 +93,9 @@ impl Relay {
             ping_every: PING_EVERY,
             capabilities: vec!["relay".into(), "store".into()],
         })?;
+        if config.perf {
+            node.answer_measurements()?;
+        }
         let addresses = all_listening(&node, expected(&config)).await?;
         node.handle()
             .declare(external(&addresses, &config.external_ip))

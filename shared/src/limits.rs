@@ -190,6 +190,13 @@ pub const READ_PARALLEL: usize = 6;
 /// A chat message is at most 16 KiB; its envelope and encryption come on top.
 pub const MAX_GOSSIP: usize = 24 * 1024;
 
+/// Measurements answered at once: each takes all the bandwidth it gets.
+pub const PERF_STREAMS: usize = 8;
+/// Bytes of one measurement, each way.
+pub const PERF_BYTES: u64 = 1024 * 1024 * 1024;
+/// How long one measurement may take.
+pub const PERF_DEADLINE: Duration = Duration::from_secs(300);
+
 // ---- circuit relay -----------------------------------------------------------------------------
 
 /// Peers that hold a place at one relay.

@@ -2,6 +2,7 @@
 
 mod dht;
 mod greet;
+mod perf;
 mod relay;
 
 use std::io::IsTerminal;
@@ -33,6 +34,8 @@ enum Command {
     /// Store and read values.
     #[command(subcommand)]
     Dht(dht::DhtCommand),
+    /// Measure the connection to a node that was started with --perf.
+    Perf(perf::PerfArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -80,6 +83,7 @@ impl Command {
             Command::Listen(args) => args.peer.json,
             Command::Dial(args) => args.peer.json,
             Command::Dht(command) => command.peer().json,
+            Command::Perf(args) => args.peer.json,
         }
     }
 
@@ -89,6 +93,7 @@ impl Command {
             Command::Listen(args) => greet::listen(args).await,
             Command::Dial(args) => greet::dial(args).await,
             Command::Dht(command) => dht::run(command).await,
+            Command::Perf(args) => perf::run(args).await,
         }
     }
 }

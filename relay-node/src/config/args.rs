@@ -54,6 +54,10 @@ pub struct RelayArgs {
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
+    /// Answer bandwidth measurements (/perf/1.0.0): anybody may then use this node's bandwidth
+    #[arg(long)]
+    pub perf: bool,
+
     /// Read options from this TOML file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -40,6 +40,8 @@ pub struct Behaviour {
     pub record: request_response::Behaviour<Framed<Request, Answer>>,
     /// JSON-RPC commands.
     pub rpc: request_response::Behaviour<Framed<RpcRequest, RpcReply>>,
+    /// Carries protocols that are plain streams.
+    pub streams: libp2p_stream::Behaviour,
     /// Routes topics; no feature of this version uses it.
     pub gossip: gossipsub::Behaviour,
     /// Reserves places at relays, and dials through them.
@@ -82,6 +84,7 @@ impl Behaviour {
                 [(protocols::rpc(network), ProtocolSupport::Full)],
                 request_config(limits::RPC_DEADLINE, limits::RPC_STREAMS),
             ),
+            streams: libp2p_stream::Behaviour::new(),
             gossip: gossip(),
             relay_client,
             #[cfg(feature = "server")]

@@ -17,6 +17,7 @@ mod keeper;
 pub mod node;
 pub mod outside;
 pub mod overlay;
+pub mod perf;
 pub mod protocols;
 mod publisher;
 mod records;

@@ -16,6 +16,7 @@ use super::handle::{Event, Handle, Route};
 use super::keeper::{Dialable, Keeper};
 use super::outside::SharedOutside;
 use super::overlay::{Kademlia, Overlay};
+use super::perf::{self, Measured};
 use super::swarm::{self, Connections};
 use crate::error::{Code, Error, Result};
 use crate::proto::homes::HomesConfig;
@@ -66,6 +67,7 @@ pub struct Node {
     answers: Arc<Answers>,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
+    streams: libp2p_stream::Control,
     wake: futures::channel::mpsc::Sender<()>,
 }
 
@@ -107,6 +109,7 @@ impl Node {
         for address in config.external {
             swarm.add_external_address(address);
         }
+        let streams = swarm.behaviour().streams.new_control();
         let (sender, commands) = command_channel();
         let handle = Handle::new(sender, key.public().to_peer_id());
         let answers = Arc::new(Answers::new(config.network.clone(), config.store.clone()));
@@ -137,6 +140,7 @@ impl Node {
                 capabilities: config.capabilities,
             }),
             namespaces: Arc::default(),
+            streams,
             wake,
         };
         platform::spawn(super::publisher::run(node.clone(), woken));
@@ -171,6 +175,16 @@ impl Node {
     /// Offers a JSON-RPC method to every peer.
     pub fn serve(&self, name: &str, method: Method) {
         self.answers.serve(name, method);
+    }
+
+    /// Answers measurements of other peers from now on.
+    pub fn answer_measurements(&self) -> Result<()> {
+        perf::serve(self.streams.clone())
+    }
+
+    /// Measures the connection to a peer: sends so many bytes, then receives so many.
+    pub async fn measure(&self, peer: PeerId, upload: u64, download: u64) -> Result<Measured> {
+        perf::measure(self.streams.clone(), peer, upload, download).await
     }
 
     /// Tells this peer about a relay.
