@@ -10,11 +10,16 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const TARGET = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL('../../target', import.meta.url));
-const BINARY = process.env.WARREN_BIN ?? join(TARGET, 'debug', 'warren');
+const BINARY = process.env.WARREN_BIN ?? program('warren');
 const READY_MS = 20_000;
 const ANY_PORT = '127.0.0.1:0';
 const KEPT_LOG_LINES = 60;
 const SERVICES = ['http', 'tcp', 'udp', 'quic'];
+
+/** A program that the tests are built with. */
+export function program(name) {
+  return join(TARGET, 'debug', name);
+}
 
 /** A folder that `remove()` deletes again. */
 export function temporaryFolder() {

@@ -10,6 +10,7 @@ mod imports;
 mod logged;
 mod machine;
 mod node;
+mod python;
 mod relay;
 #[cfg(test)]
 mod scratch;

@@ -1,4 +1,4 @@
-// Builds the js-libp2p page and serves it as well as a relay serves ours: minified, brotli, one request.
+// Builds a page of another implementation and serves it as well as a relay serves ours: minified, brotli, one request.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -6,14 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { build } from 'esbuild';
 
-const ENTRY = fileURLToPath(new URL('rival-page.mjs', import.meta.url));
-
-/** `task` is what the page is to do: {relay, protocol}. */
-export async function serveRival(task) {
-  const script = brotli(await bundle());
+/** `entry` is the URL of the page's script, `task` what it reads from the element of that id. */
+export async function serveBundled(entry, task = {}) {
+  const script = brotli(await bundle(fileURLToPath(entry)));
   const page = brotli(html(task));
   const server = createServer((request, response) => {
-    const isScript = request.url === '/rival.js';
+    const isScript = request.url === '/page.js';
     response.writeHead(isScript || request.url === '/' ? 200 : 404, {
       'content-type': isScript ? 'text/javascript' : 'text/html; charset=utf-8',
       'content-encoding': 'br',
@@ -29,9 +27,9 @@ export async function serveRival(task) {
   return { url: `http://127.0.0.1:${server.address().port}/`, bytes: script.length, close };
 }
 
-async function bundle() {
+async function bundle(entry) {
   const result = await build({
-    entryPoints: [ENTRY],
+    entryPoints: [entry],
     bundle: true,
     write: false,
     minify: true,
@@ -47,7 +45,7 @@ function html(task) {
   const json = JSON.stringify(task).replaceAll('<', '\\u003c');
   return Buffer.from(`<!doctype html><html lang="en"><meta charset="utf-8"><title>js-libp2p</title>
 <link rel="icon" href="data:,"><script type="application/json" id="task">${json}</script>
-<script type="module" src="/rival.js"></script></html>`);
+<script type="module" src="/page.js"></script></html>`);
 }
 
 function brotli(bytes) {
