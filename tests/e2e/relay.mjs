@@ -33,14 +33,19 @@ export class Relay {
   /** Where each service listens; after the first start these are real ports. */
   #listen;
   #args;
+  #prefix;
   #folder = temporaryFolder();
   #child;
   #exited;
   #log = [];
 
-  /** `http`, `tcp`, `udp`, `quic` may be given as ip:port or `off`; `args` are further arguments. */
-  constructor({ args = [], ...listen } = {}) {
+  /**
+   * `http`, `tcp`, `udp`, `quic` may be given as ip:port or `off`; `args` are further arguments, `prefix` the
+   * program that starts it, for instance in a namespace.
+   */
+  constructor({ args = [], prefix = [], ...listen } = {}) {
     this.#args = args;
+    this.#prefix = prefix;
     this.#listen = Object.fromEntries(SERVICES.map((name) => [name, listen[name] ?? ANY_PORT]));
   }
 
@@ -76,7 +81,8 @@ export class Relay {
   async start() {
     if (this.running) throw new Error('this relay already runs');
     if (!existsSync(BINARY)) throw new Error(`there is no binary ${BINARY}: build it, or set WARREN_BIN`);
-    const child = spawn(BINARY, this.#commandLine(), {
+    const [program, ...args] = [...this.#prefix, BINARY, ...this.#commandLine()];
+    const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NO_COLOR: '1', RUST_BACKTRACE: '0' },
     });

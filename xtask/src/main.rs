@@ -6,6 +6,7 @@ mod commands;
 mod counts;
 mod failure;
 mod fingerprint;
+mod firefox;
 mod imports;
 mod logged;
 mod machine;

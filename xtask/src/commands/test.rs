@@ -11,6 +11,7 @@ use crate::chromium;
 use crate::commands::build_web;
 use crate::counts::{Counts, Dialect};
 use crate::failure::Result;
+use crate::firefox;
 use crate::logged::run_logged;
 use crate::node::{self, Node};
 use crate::python;
@@ -83,6 +84,11 @@ impl Session<'_> {
         let python = (self.options.long && self.options.wants("browser"))
             .then(|| python::ensure(self.workspace))
             .flatten();
+        let firefox = self
+            .options
+            .wants("browser")
+            .then(|| firefox::ensure(self.workspace))
+            .flatten();
         let mut counts = Counts::default();
         if self.options.wants("native") {
             counts += self.cargo_test("tests: native", &NATIVE)?;
@@ -95,7 +101,11 @@ impl Session<'_> {
             counts += self.node_test("tests: npm package", "wasm-peer/js/test", &[])?;
         }
         if self.options.wants("browser") {
-            let programs = [(chromium::VARIABLE, browser), (python::VARIABLE, python)];
+            let programs = [
+                (chromium::VARIABLE, browser),
+                (firefox::VARIABLE, firefox),
+                (python::VARIABLE, python),
+            ];
             counts += self.node_test("tests: browser", "tests/e2e", &programs)?;
         }
         Ok(counts)
