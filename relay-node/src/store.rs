@@ -6,6 +6,7 @@
 //! not whether they are true: only validated records come in.
 
 mod batch;
+mod ledger;
 mod open;
 mod providers;
 mod schema;
@@ -23,7 +24,9 @@ use warren_shared::{
         key::Key,
         record::{Prefix, ProviderEntry, ProviderSet, Record},
     },
-    store::{AnnounceError, Outcome, RecordStore, StoreError, StoreLimits, StoreStats, Swept},
+    store::{
+        AnnounceError, Outcome, RecordStore, Source, StoreError, StoreLimits, StoreStats, Swept,
+    },
 };
 
 use self::{
@@ -71,8 +74,15 @@ impl RedbStore {
 
 #[async_trait]
 impl RecordStore for RedbStore {
-    async fn put(&self, record: Record, now: Millis) -> Result<Outcome, StoreError> {
-        self.writer.run(move |batch| batch.put(record, now)).await?
+    async fn put_from(
+        &self,
+        source: Source,
+        record: Record,
+        now: Millis,
+    ) -> Result<Outcome, StoreError> {
+        self.writer
+            .run(move |batch| batch.put(source, record, now))
+            .await?
     }
 
     async fn get(&self, key: Key, now: Millis) -> Result<Option<Record>, StoreError> {
@@ -80,7 +90,7 @@ impl RecordStore for RedbStore {
             let records = snapshot.open_table(RECORDS)?;
             let row = records.get(&key.to_bytes())?;
             Ok(row.and_then(|row| {
-                let (_, expires, _, bytes) = row.value();
+                let (_, expires, .., bytes) = row.value();
                 (expires > now).then(|| decode(key, bytes)).flatten()
             }))
         })

@@ -96,10 +96,14 @@ pub const RECORD_RETENTION: Millis = 48 * HOUR;
 pub const MAX_STORED_RECORDS: u64 = 100_000;
 /// Bytes of records in one store: see above.
 pub const MAX_STORED_BYTES: u64 = 1024 * 1024 * 1024;
+/// Peer records in one store, apart from the others so that values never crowd them out; most have
+/// less than 1 KiB, and they live half an hour.
+pub const MAX_STORED_PEERS: u64 = 50_000;
+/// One source (an address prefix, or a peer behind a proxy) holds at most one in so many of what a
+/// store takes: a large school fits, and three quarters stay for everybody else.
+pub const SOURCES_TO_FILL_A_STORE: u64 = 4;
 /// Signed records of one owner in one store: many labels, but not a store filled by one key.
 pub const MAX_RECORDS_PER_OWNER: u64 = 1_000;
-/// Keys with providers in one store: bounds the memory of announcements.
-pub const MAX_PROVIDER_KEYS: usize = 100_000;
 /// Provider entries in one store: at about 500 bytes each some 100 MiB.
 pub const MAX_STORED_PROVIDERS: u64 = 200_000;
 

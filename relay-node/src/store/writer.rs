@@ -9,7 +9,7 @@ use warren_shared::{
     store::{StoreError, StoreLimits},
 };
 
-use super::{batch::Batch, schema::Fault};
+use super::{batch::Batch, ledger::Ledger, schema::Fault};
 
 /// Jobs waiting for the thread: about a second's worth on a slow disk. Whoever comes later is told
 /// so at once instead of running into a deadline.
@@ -112,8 +112,9 @@ where
 
 fn write_all(database: &Database, limits: StoreLimits, mut queue: mpsc::Receiver<Box<dyn Job>>) {
     let mut jobs = Vec::with_capacity(BATCH);
+    let mut ledger = None;
     while queue.blocking_recv_many(&mut jobs, BATCH) > 0 {
-        let committed = commit(database, limits, &mut jobs).map_err(|fault| {
+        let committed = commit(database, limits, &mut ledger, &mut jobs).map_err(|fault| {
             tracing::error!(error = %fault, "the store could not commit");
             StoreError::Failed(fault.to_string())
         });
@@ -126,17 +127,25 @@ fn write_all(database: &Database, limits: StoreLimits, mut queue: mpsc::Receiver
 fn commit(
     database: &Database,
     limits: StoreLimits,
+    ledger: &mut Option<Ledger>,
     jobs: &mut [Box<dyn Job>],
 ) -> Result<(), Fault> {
+    // What a failed transaction counted did not happen: then it is counted anew.
+    let mut counted = match ledger.take() {
+        Some(counted) => counted,
+        None => Ledger::load(database)?,
+    };
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     // Opens at once after a crash, however large the file; and commits in two phases, because
     // strangers choose the bytes and redb's checksum is not made against them.
     transaction.set_quick_repair(true);
-    let mut batch = Batch::new(&transaction, limits)?;
+    let mut batch = Batch::new(&transaction, limits, &mut counted)?;
     for job in jobs {
         job.run(&mut batch)?;
     }
     batch.finish()?;
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    *ledger = Some(counted);
+    Ok(())
 }

@@ -14,7 +14,7 @@ use crate::proto::record::provider::{Prefix, ProviderEntry};
 use crate::proto::record::wire::{Answer, Request, Response};
 use crate::proto::record::{Record, Refusal};
 use crate::proto::{Millis, NetworkId};
-use crate::store::{AnnounceError, Outcome, RecordStore, StoreError};
+use crate::store::{AnnounceError, Outcome, RecordStore, Source, StoreError};
 
 /// A store that several tasks use.
 pub type SharedStore = Arc<dyn RecordStore>;
@@ -110,7 +110,10 @@ impl Answers {
         match request {
             Request::Put { key, record } => {
                 match Record::validate(key, &record, &self.network, now) {
-                    Ok(record) => stored(store.put(record, now).await),
+                    Ok(record) => {
+                        let source = Source::of(seen_at, &peer.to_bytes());
+                        stored(store.put_from(source, record, now).await)
+                    }
                     Err(why) => refuse(why),
                 }
             }

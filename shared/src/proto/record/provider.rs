@@ -80,23 +80,33 @@ impl ProviderSet {
     }
 
     /// Adds or renews an entry. A life beyond 30 minutes is cut to that. `None` as prefix
-    /// (loopback) is exempt from the quota.
+    /// (loopback and private networks) is exempt from the quota.
     pub fn insert(
         &mut self,
         mut entry: ProviderEntry,
         prefix: Option<Prefix>,
         now: Millis,
     ) -> Result<(), Refusal> {
+        self.admit(&entry, prefix, now)?;
         entry.expires = entry.expires.min(now.saturating_add(PROVIDER_LIFETIME));
+        self.slots
+            .insert(entry.peer.clone(), Slot { entry, prefix });
+        Ok(())
+    }
+
+    /// Whether [`Self::insert`] would succeed; drops what has expired.
+    pub fn admit(
+        &mut self,
+        entry: &ProviderEntry,
+        prefix: Option<Prefix>,
+        now: Millis,
+    ) -> Result<(), Refusal> {
         entry.check()?;
         if entry.expires <= now {
             return Err(Refusal::Expired);
         }
         self.sweep(now);
-        self.check_room(&entry.peer, prefix)?;
-        self.slots
-            .insert(entry.peer.clone(), Slot { entry, prefix });
-        Ok(())
+        self.check_room(&entry.peer, prefix)
     }
 
     fn check_room(&self, peer: &[u8], prefix: Option<Prefix>) -> Result<(), Refusal> {
@@ -136,6 +146,12 @@ impl ProviderSet {
             .filter(|entry| entry.expires > now);
         let page = live.by_ref().take(PROVIDER_PAGE).cloned().collect();
         (page, live.next().is_some())
+    }
+
+    /// Who is listed, announced from where, and until when.
+    pub fn origins(&self) -> impl Iterator<Item = (&[u8], Option<Prefix>, Millis)> {
+        let slots = self.slots.iter();
+        slots.map(|(peer, slot)| (peer.as_slice(), slot.prefix, slot.entry.expires))
     }
 
     /// Drops what has expired; how many.
