@@ -164,6 +164,13 @@ pub const RELAY_CONNECTIONS: u32 = 8_192;
 pub const CONNECTIONS_PER_PEER: u32 = 6;
 /// Handshakes under way: each costs a task and buffers before anybody has proven anything.
 pub const PENDING_CONNECTIONS: u32 = 512;
+/// Connections that a tab or command-line peer accepts: the others stay for homes and own dials.
+pub const PEER_INBOUND: u32 = 96;
+/// Inbound connections from one IPv4 address or IPv6 /64, all transports together: a busy office
+/// behind one NAT fits, one machine cannot take the whole relay.
+pub const CONNECTIONS_PER_SUBSCRIBER: usize = 256;
+/// Handshakes under way from one such address: a quarter of all, and a class that comes back at once.
+pub const PENDING_PER_SUBSCRIBER: usize = 128;
 /// A connection nobody uses is closed after this; homes are kept by their reservation.
 pub const IDLE_CONNECTION: Duration = Duration::from_secs(600);
 /// How long one address may take to be dialled and authenticated.
@@ -173,8 +180,12 @@ pub const DIAL_DEADLINE: Duration = Duration::from_secs(10);
 pub const RECORD_DEADLINE: Duration = Duration::from_secs(8);
 /// Record requests under way on one connection.
 pub const RECORD_STREAMS: usize = 64;
-/// Record requests that a node works on at once, all peers together.
-pub const RECORD_TASKS: usize = 2_048;
+/// Requests and commands that a node works on at once, all peers together.
+pub const JOBS: usize = 2_048;
+/// Of these, for one peer: more than any of ours asks at a time.
+pub const JOBS_PER_PEER: usize = 128;
+/// Of these, for one address prefix: four of them are needed to keep a node busy.
+pub const JOBS_PER_PREFIX: usize = 512;
 /// A command may do work at the other end before it answers.
 pub const RPC_DEADLINE: Duration = Duration::from_secs(30);
 /// Commands under way on one connection.
