@@ -84,14 +84,21 @@ impl Answers {
         peer: PeerId,
         seen_at: Option<Prefix>,
         request: Request,
-        busy: bool,
     ) -> Answer {
         let now = platform::now();
         let response = match &self.store {
             None => refuse(Refusal::Unsupported),
-            Some(_) if busy => refuse(Refusal::RateLimited),
             Some(store) => self.answer(store, peer, seen_at, request, now).await,
         };
+        self.finished(now, response)
+    }
+
+    /// The answer when this node has no time for the request.
+    pub(super) fn too_busy(&self) -> Answer {
+        self.finished(platform::now(), refuse(Refusal::RateLimited))
+    }
+
+    fn finished(&self, now: Millis, response: Response) -> Answer {
         if let Response::Refused { why, .. } = &response {
             let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
             *refusals.entry(why.as_str()).or_default() += 1;

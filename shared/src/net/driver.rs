@@ -22,6 +22,7 @@ use libp2p::swarm::{ConnectionId, Swarm};
 
 use super::answers::Answers;
 use super::behaviour::{Behaviour, Role};
+use super::budget::{Asker, Budget};
 use super::handle::{Command, HostHint, Reply, Route};
 use super::heartbeat::Heartbeats;
 use super::keeper::Keeper;
@@ -41,6 +42,9 @@ pub(super) enum Done {
     Rpc(ResponseChannel<RpcReply>, RpcReply),
 }
 
+/// A job that has ended, for whom, and what came of it unless it panicked.
+type Job = BoxFuture<'static, (Asker, Option<Done>)>;
+
 pub(super) struct Driver {
     swarm: Swarm<Behaviour>,
     network: NetworkId,
@@ -51,7 +55,8 @@ pub(super) struct Driver {
     table: Table,
     beats: Heartbeats,
     subscribers: Subscribers,
-    jobs: FuturesUnordered<BoxFuture<'static, Done>>,
+    jobs: FuturesUnordered<Job>,
+    budget: Budget,
     waiting: Waiting,
     namespaces: Vec<String>,
     clock_offset: i64,
@@ -88,6 +93,7 @@ impl Driver {
             beats: Heartbeats::default(),
             subscribers: Subscribers::default(),
             jobs: FuturesUnordered::new(),
+            budget: Budget::default(),
             waiting: Waiting::default(),
             namespaces: Vec::new(),
             clock_offset: 0,
@@ -109,7 +115,7 @@ impl Driver {
                     None => return self.close(None).await,
                 },
                 event = self.swarm.select_next_some() => self.on_swarm(event),
-                done = self.jobs.select_next_some() => self.on_done(done),
+                (asker, done) = self.jobs.select_next_some() => self.on_done(asker, done),
                 () = timer => self.keeper.tick(platform::now()),
                 () = snapshot_due => {
                     self.publish_snapshot();
