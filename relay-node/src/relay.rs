@@ -118,7 +118,7 @@ impl Relay {
         if let Some(server) = http {
             let state = HttpState {
                 join: join.text(relay.node.clone(), key),
-                health: relay.health(),
+                health: relay.health(store),
                 websockets: Some(acceptor),
             };
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -152,12 +152,20 @@ impl Relay {
         }))
     }
 
-    fn health(&self) -> Provider {
+    /// A relay whose disk failed still relays; it says so here, and why in its log.
+    fn health(&self, store: Arc<RedbStore>) -> Provider {
         let peer = self.node.id().to_string();
         let network = self.node.network().to_string();
         Arc::new(move |_| {
-            json!({"status": "ok", "peer": peer, "network": network, "now": platform::now()})
-                .to_string()
+            let (status, stored) = match store.failure() {
+                None => ("ok", "ok"),
+                Some(_) => ("degraded", "failed"),
+            };
+            json!({
+                "status": status, "store": stored, "peer": peer, "network": network,
+                "now": platform::now(),
+            })
+            .to_string()
         })
     }
 

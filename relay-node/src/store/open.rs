@@ -55,7 +55,7 @@ fn builder() -> Builder {
     builder
 }
 
-fn prepare(database: &Database) -> Result<(), redb::Error> {
+pub(super) fn prepare(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(RECORDS)?;
     transaction.open_table(RECORDS_DUE)?;

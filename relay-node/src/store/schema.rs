@@ -22,6 +22,13 @@ impl<E: Into<redb::Error>> From<E> for Fault {
     }
 }
 
+impl Fault {
+    /// Whether the medium failed, after which an open database stays useless.
+    pub(super) fn is_of_the_medium(&self) -> bool {
+        matches!(*self.0, redb::Error::Io(_) | redb::Error::PreviousIo)
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

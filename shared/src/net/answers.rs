@@ -178,10 +178,11 @@ fn stored(outcome: Result<Outcome, StoreError>) -> Response {
 fn failed(error: StoreError) -> Response {
     match error {
         StoreError::Full => refuse(Refusal::Full),
+        StoreError::Expired => refuse(Refusal::Expired),
         StoreError::Overloaded => refuse(Refusal::RateLimited),
-        other => {
-            tracing::error!(error = %other, "the record store failed");
-            refuse(Refusal::RateLimited)
+        StoreError::Failed(error) => {
+            tracing::error!(error, "the record store failed");
+            refuse(Refusal::StorageFailed)
         }
     }
 }
