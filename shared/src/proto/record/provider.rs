@@ -33,14 +33,23 @@ pub struct ProviderEntry {
 impl ProviderEntry {
     /// Whether sizes and numbers are within the limits.
     pub fn check(&self) -> Result<(), Refusal> {
-        bounded(std::slice::from_ref(&self.peer), 1, MAX_PEER_ID)?;
-        bounded(&self.addresses, MAX_PROVIDER_ADDRESSES, MAX_ADDRESS)?;
+        self.check_sizes()?;
         if self.expires > MAX_SAFE_INTEGER {
             Err(Refusal::Malformed)
         } else {
             Ok(())
         }
     }
+
+    fn check_sizes(&self) -> Result<(), Refusal> {
+        bounded(std::slice::from_ref(&self.peer), 1, MAX_PEER_ID)?;
+        bounded(&self.addresses, MAX_PROVIDER_ADDRESSES, MAX_ADDRESS)
+    }
+}
+
+/// Until when an entry may live.
+fn longest(now: Millis) -> Millis {
+    now.saturating_add(PROVIDER_LIFETIME)
 }
 
 /// Where an announcement came from: the unit of the quota.
@@ -88,7 +97,7 @@ impl ProviderSet {
         now: Millis,
     ) -> Result<(), Refusal> {
         self.admit(&entry, prefix, now)?;
-        entry.expires = entry.expires.min(now.saturating_add(PROVIDER_LIFETIME));
+        entry.expires = entry.expires.min(longest(now));
         self.slots
             .insert(entry.peer.clone(), Slot { entry, prefix });
         Ok(())
@@ -101,8 +110,12 @@ impl ProviderSet {
         prefix: Option<Prefix>,
         now: Millis,
     ) -> Result<(), Refusal> {
-        entry.check()?;
-        if entry.expires <= now {
+        let expires = entry.expires.min(longest(now));
+        entry.check_sizes()?;
+        if expires > MAX_SAFE_INTEGER {
+            return Err(Refusal::Malformed);
+        }
+        if expires <= now {
             return Err(Refusal::Expired);
         }
         self.sweep(now);
