@@ -134,6 +134,11 @@ pub const HOMES_WANTED: usize = 2;
 pub const HOMES_FIRST_DIALS: usize = 3;
 /// Relays remembered as possible homes: hints come from strangers and are bounded.
 pub const MAX_KNOWN_HOMES: usize = 32;
+/// Of these, relays that only say of themselves that they are: those that people and join documents
+/// name find a place in any case.
+pub const MAX_MET_HOMES: usize = 16;
+/// Strangers at one time whose word a relay checks by dialling them.
+pub const MAX_PROOFS: usize = 64;
 /// First wait before a lost home is tried again: shorter than a relay's restart.
 pub const HOME_RETRY_FIRST: Millis = 250;
 /// Longest wait while the user looks: leaves 3 s of the promised 5 s for the dial itself.

@@ -15,10 +15,10 @@ use futures::channel::mpsc;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, select_biased};
-use libp2p::PeerId;
 use libp2p::kad::QueryId;
 use libp2p::request_response::{OutboundRequestId, ResponseChannel};
 use libp2p::swarm::{ConnectionId, Swarm};
+use libp2p::{Multiaddr, PeerId};
 
 use super::answers::Answers;
 use super::behaviour::{Behaviour, Role};
@@ -60,6 +60,10 @@ pub(super) struct Driver {
     waiting: Waiting,
     namespaces: Vec<String>,
     clock_offset: i64,
+    /// Addresses that an operator vouches for.
+    declared: Vec<Multiaddr>,
+    /// Strangers that say they are relays, and the dial that is to prove it while it is under way.
+    proofs: HashMap<PeerId, Option<ConnectionId>>,
     changed: bool,
 }
 
@@ -97,11 +101,14 @@ impl Driver {
             waiting: Waiting::default(),
             namespaces: Vec::new(),
             clock_offset: 0,
+            declared: Vec::new(),
+            proofs: HashMap::new(),
             changed: true,
         }
     }
 
-    /// Runs until it is told to close or every handle is gone.
+    /// Runs until it is told to close. The publisher and the probes hold handles as long as it runs, so
+    /// it does not end by itself when its users are gone.
     pub async fn run(mut self) {
         let mut snapshot_due = platform::sleep(Duration::ZERO).fuse();
         loop {
@@ -173,8 +180,8 @@ impl Driver {
             Command::Learn(hint) => self.learn(hint),
             Command::Probed { peer, alive } => self.keeper.probed(&peer, alive, platform::now()),
             Command::Hint(hint) => self.on_hint(hint),
-            Command::Subscribe(reply) => {
-                let _ = reply.send(self.subscribers.add());
+            Command::Subscribe { snapshots, reply } => {
+                let _ = reply.send(self.subscribers.add(snapshots));
                 self.changed = true;
             }
             Command::Snapshot(reply) => {
@@ -186,15 +193,17 @@ impl Driver {
             }
             Command::ClockOffset(offset) => self.clock_offset = offset,
             Command::State(reply) => drop(reply.send(self.subscribers.current().0)),
+            Command::Addresses(reply) => drop(reply.send(self.addresses())),
             Command::Homes(reply) => drop(reply.send(self.keeper.connected_homes())),
             Command::IsConnected { peer, reply } => {
                 let _ = reply.send(self.table.is_connected(&peer));
             }
             Command::Hints(reply) => drop(reply.send(self.keeper.hints())),
             Command::Declare(addresses) => {
-                for address in addresses {
-                    self.swarm.add_external_address(address);
+                for address in &addresses {
+                    self.swarm.add_external_address(address.clone());
                 }
+                self.declared.extend(addresses);
                 self.addresses_changed();
             }
             Command::Listen { address, reply } => {
