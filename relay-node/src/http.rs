@@ -34,8 +34,8 @@ pub use self::origin::RequestOrigin;
 /// Clients that are told at one time that there is no place; during a flood the rest is just closed.
 const FAREWELLS: usize = 32;
 
-/// Makes the text of a document for one request.
-pub type Provider = Arc<dyn Fn(&RequestOrigin) -> String + Send + Sync>;
+/// Makes the text of a document for one request, or says why there is none.
+pub type Provider = Arc<dyn Fn(&RequestOrigin) -> Result<String> + Send + Sync>;
 
 /// What the server answers with.
 #[derive(Clone)]
