@@ -234,3 +234,6 @@ impl Driver {
 pub(super) fn command_channel() -> (mpsc::Sender<Command>, mpsc::Receiver<Command>) {
     mpsc::channel(limits::COMMAND_QUEUE)
 }
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests;
