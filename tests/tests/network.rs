@@ -3,13 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use futures::StreamExt;
 use futures::future::join_all;
 use libp2p::PeerId;
 use warren_shared::error::Code;
+use warren_shared::net::{Event, Route};
 use warren_shared::proto::key::Key;
 use warren_shared::proto::record::{MutableValue, Record, Value};
 use warren_tests::count;
-use warren_tests::peers::{arguments, member};
+use warren_tests::peers::{arguments, hidden_relay, member, stranger};
 use warren_tests::random::Random;
 use warren_tests::relays::{TestRelay, dead_port};
 use warren_tests::wait::{until, within};
@@ -213,6 +215,62 @@ async fn joined_by(join: Vec<String>, bootstrap: Vec<String>) -> TestRelay {
     within("a relay starts", relay)
         .await
         .expect("a relay joins")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_relays_that_were_dialled_are_passed_on() {
+    let relay = TestRelay::first().await;
+    let hidden = hidden_relay(relay.node().network());
+    let Route { peer, addresses } = relay.route().await;
+    within("a dial", hidden.handle().dial(Some(peer), addresses))
+        .await
+        .expect("the relay answers");
+    until("the relay has heard who that is", || async {
+        let connections = relay.snapshot().await.connections;
+        let claim = connections
+            .into_iter()
+            .find(|open| open.peer == hidden.id().to_string());
+        claim.and_then(|open| open.agent)
+    })
+    .await;
+
+    let other = TestRelay::start(|args| args.join = vec![relay.url()]).await;
+    let other = other.expect("another relay joins");
+    let hints = until("the other relay is dialled back", || async {
+        let hints = relay.node().handle().relay_hints().await.expect("hints");
+        (!hints.is_empty()).then_some(hints)
+    })
+    .await;
+    let told: Vec<_> = hints.iter().map(|hint| hint.peer.clone()).collect();
+    assert_eq!(told, [other.id().to_string()]);
+    hidden.close().await;
+    other.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_is_learned_after_it_was_connected_is_told() {
+    let relay = TestRelay::first().await;
+    let peer = stranger(relay.node().network());
+    let mut events = peer.handle().events_only().await.expect("events");
+    let Route {
+        peer: id,
+        addresses,
+    } = relay.route().await;
+    within("a dial", peer.handle().dial(Some(id), addresses))
+        .await
+        .expect("the relay answers");
+    let told = within("the home is told", async {
+        loop {
+            match events.next().await.expect("the peer runs") {
+                Event::Relay { id, state, .. } => return (id, state),
+                _ => continue,
+            }
+        }
+    });
+    assert_eq!(told.await, (relay.id().to_string(), "connected"));
+    peer.close().await;
+    relay.stop().await;
 }
 
 fn ids<'a>(relays: &'a [&TestRelay]) -> impl Iterator<Item = PeerId> + 'a {

@@ -4,13 +4,16 @@
 //! `proto` never imports this, and this never imports a platform: transports come in ready-made.
 
 pub mod address;
+pub mod admission;
 mod answers;
 mod behaviour;
+mod budget;
 pub mod chunked;
 mod client;
 mod codec;
 pub mod discover;
 mod driver;
+mod guard;
 mod handle;
 mod heartbeat;
 mod keeper;
