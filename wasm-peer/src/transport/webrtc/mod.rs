@@ -110,16 +110,26 @@ async fn dial(target: &Target, key: &Keypair) -> Result<Connected> {
         ));
     }
     let late = platform::sleep(DIAL_DEADLINE);
-    match select(pin!(dial_certificates(target, key)), late).await {
+    let suspicion = RefCell::new(None);
+    match select(pin!(dial_certificates(target, key, &suspicion)), late).await {
         Either::Left((result, _)) => result,
-        Either::Right(_) => Err(Error::new(Code::TimedOut, "no answer by UDP in time")
-            .with_remedy("Check that UDP gets through to the server; WebSocket needs none.")),
+        Either::Right(_) => Err(suspicion.take().unwrap_or_else(|| {
+            Error::new(Code::TimedOut, "no answer by UDP in time")
+                .with_remedy("Check that UDP gets through to the server; WebSocket needs none.")
+        })),
     }
 }
 
+/// What is probably wrong when no answer comes at all.
+type Suspicion = RefCell<Option<Error>>;
+
 /// A description names one certificate, so several are tried one after the other. A wrong one fails
 /// as soon as the server has answered.
-async fn dial_certificates(target: &Target, key: &Keypair) -> Result<Connected> {
+async fn dial_certificates(
+    target: &Target,
+    key: &Keypair,
+    suspicion: &Suspicion,
+) -> Result<Connected> {
     let mut last = None;
     for &certificate in &target.certificates {
         let plan = VERSIONS.with_borrow(|versions| versions.plan(&certificate));
@@ -129,7 +139,7 @@ async fn dial_certificates(target: &Target, key: &Keypair) -> Result<Connected> 
             version,
             key,
         };
-        match dial_versions(plan, attempt).await {
+        match dial_versions(plan, attempt, suspicion).await {
             Ok((version, connected)) => {
                 VERSIONS.with_borrow_mut(|versions| versions.learn(certificate, version));
                 return Ok(connected);
@@ -145,6 +155,7 @@ async fn dial_certificates(target: &Target, key: &Keypair) -> Result<Connected> 
 async fn dial_versions<'a>(
     Plan { first, beside }: Plan,
     attempt: impl Fn(Version) -> Attempt<'a>,
+    suspicion: &Suspicion,
 ) -> Result<(Version, Connected)> {
     let call = |version, answered| {
         let calling = attempt(version).run(answered);
@@ -172,6 +183,7 @@ async fn dial_versions<'a>(
         Either::Left((Err(_), other)) => other.await,
         Either::Right((Err(failure), calling)) => {
             // The first may still get an answer; when it does not, the other knows why.
+            suspicion.replace(Some(failure.clone()));
             calling.await.map_err(|_| failure)
         }
     }
