@@ -10,7 +10,7 @@ pub(super) async fn run(args: RelayArgs) -> Result<()> {
     let config = RelayConfig::load(args)?;
     start_log(
         config.log,
-        "warn,warren_relay=info,warren_shared=info,libp2p_kad=error,dtls=off,webrtc=off,webrtc_ice=off,webrtc_sctp=off,webrtc_mdns=off",
+        "warn,warren_relay=info,warren_shared=info,libp2p_kad=error,str0m=off,is=off,dimpl=off,sctp_proto=off",
     );
     let json = config.json;
     let relay = Relay::start(config).await?;

@@ -10,6 +10,11 @@ const HEADER: usize = 20;
 const USERNAME: u16 = 0x0006;
 const MESSAGE_INTEGRITY: u16 = 0x0008;
 const XOR_MAPPED_ADDRESS: u16 = 0x0020;
+const PRIORITY: u16 = 0x0024;
+const ICE_CONTROLLED: u16 = 0x8029;
+/// An attribute's type and length, and what they announce.
+const FINGERPRINT_LENGTH: usize = 4 + 4;
+const INTEGRITY_LENGTH: usize = 4 + 20;
 const FINGERPRINT: u16 = 0x8028;
 const FINGERPRINT_XOR: u32 = 0x5354_554e;
 
@@ -81,9 +86,50 @@ impl<'a> Packet<'a> {
 
 /// Tells whoever asked which address the question came from.
 pub fn address_answer(transaction: &[u8; 12], address: SocketAddr) -> Vec<u8> {
-    let mut packet = vec![0x01, 0x01, 0, 0];
+    let mut packet = begin([0x01, 0x01], transaction);
+    put_address(&mut packet, transaction, address);
+    put_fingerprint(&mut packet);
+    packet
+}
+
+/// The same for a connectivity check; `sign` is HMAC-SHA1 with the answering end's password.
+pub fn check_answer(
+    transaction: &[u8; 12],
+    address: SocketAddr,
+    sign: impl FnOnce(&[u8]) -> [u8; 20],
+) -> Vec<u8> {
+    let mut packet = begin([0x01, 0x01], transaction);
+    put_address(&mut packet, transaction, address);
+    put_integrity(&mut packet, sign);
+    put_fingerprint(&mut packet);
+    packet
+}
+
+/// A connectivity check of a controlled agent; `sign` is HMAC-SHA1 with the asked end's password.
+pub fn check_request(
+    transaction: &[u8; 12],
+    username: &str,
+    sign: impl FnOnce(&[u8]) -> [u8; 20],
+) -> Vec<u8> {
+    /// Peer-reflexive with the highest local preference: nobody compares it with another.
+    const PRIORITY_VALUE: u32 = (110 << 24) | (0xffff << 8) | 255;
+    let mut packet = begin([0x00, 0x01], transaction);
+    put_attribute(&mut packet, USERNAME, username.as_bytes());
+    put_attribute(&mut packet, PRIORITY, &PRIORITY_VALUE.to_be_bytes());
+    put_attribute(&mut packet, ICE_CONTROLLED, &transaction[..8]);
+    put_integrity(&mut packet, sign);
+    put_fingerprint(&mut packet);
+    packet
+}
+
+fn begin(kind: [u8; 2], transaction: &[u8; 12]) -> Vec<u8> {
+    let mut packet = vec![kind[0], kind[1], 0, 0];
     packet.extend_from_slice(&COOKIE);
     packet.extend_from_slice(transaction);
+    packet
+}
+
+fn put_address(packet: &mut Vec<u8>, transaction: &[u8; 12], address: SocketAddr) {
     let mask: Vec<u8> = COOKIE.iter().chain(transaction).copied().collect();
     let mut value = vec![0, if address.is_ipv4() { 1 } else { 2 }];
     value.extend(xor(&address.port().to_be_bytes(), &mask));
@@ -91,13 +137,20 @@ pub fn address_answer(transaction: &[u8; 12], address: SocketAddr) -> Vec<u8> {
         IpAddr::V4(ip) => value.extend(xor(&ip.octets(), &mask)),
         IpAddr::V6(ip) => value.extend(xor(&ip.octets(), &mask)),
     }
-    put_attribute(&mut packet, XOR_MAPPED_ADDRESS, &value);
-    // The length counts the fingerprint already when the checksum is taken.
-    set_length(&mut packet, 8);
-    let checksum = crc32(&packet) ^ FINGERPRINT_XOR;
-    put_attribute(&mut packet, FINGERPRINT, &checksum.to_be_bytes());
-    set_length(&mut packet, 0);
-    packet
+    put_attribute(packet, XOR_MAPPED_ADDRESS, &value);
+}
+
+fn put_integrity(packet: &mut Vec<u8>, sign: impl FnOnce(&[u8]) -> [u8; 20]) {
+    // The length counts the attribute already when it is signed; so does that of the fingerprint.
+    set_length(packet, INTEGRITY_LENGTH);
+    let signature = sign(packet);
+    put_attribute(packet, MESSAGE_INTEGRITY, &signature);
+}
+
+fn put_fingerprint(packet: &mut Vec<u8>) {
+    set_length(packet, FINGERPRINT_LENGTH);
+    let checksum = crc32(packet) ^ FINGERPRINT_XOR;
+    put_attribute(packet, FINGERPRINT, &checksum.to_be_bytes());
 }
 
 fn xor<'a>(bytes: &'a [u8], mask: &'a [u8]) -> impl Iterator<Item = u8> + 'a {
@@ -189,6 +242,28 @@ mod tests {
             );
         }
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+    }
+
+    #[test]
+    fn checks_are_signed_up_to_the_signature() {
+        let transaction = *b"transaction!";
+        let sign = |bytes: &[u8]| {
+            let length = usize::from(u16::from_be_bytes([bytes[2], bytes[3]]));
+            assert_eq!(length, bytes.len() - HEADER + INTEGRITY_LENGTH);
+            [9; 20]
+        };
+        let asked = check_request(&transaction, "client:server", sign);
+        let packet = Packet::parse(&asked).unwrap();
+        assert_eq!(
+            (packet.kind, packet.username, packet.authenticated),
+            (Kind::Request, Some("client:server"), true)
+        );
+        let answered = check_answer(&transaction, "192.0.2.1:1".parse().unwrap(), sign);
+        let packet = Packet::parse(&answered).unwrap();
+        assert_eq!(
+            (packet.kind, packet.transaction, packet.authenticated),
+            (Kind::Success, transaction, true)
+        );
     }
 
     #[test]

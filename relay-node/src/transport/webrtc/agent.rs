@@ -1,0 +1,133 @@
+//! How the stack underneath is set up for each end of WebRTC-direct, and its primitives.
+//!
+//! The cryptography is that of aws-lc, which QUIC has in the tree anyway.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
+
+use str0m::channel::{ChannelConfig, ChannelId};
+use str0m::config::{CryptoProvider, Fingerprint as DtlsFingerprint};
+use str0m::{Candidate, IceCreds, Rtc, RtcConfig, RtcError};
+use warren_shared::error::{Code, Error, Result};
+use warren_shared::webrtc::fingerprint::Fingerprint;
+use warren_shared::webrtc::ufrag::{Call, Credentials};
+
+use super::{Certificate, limits};
+
+/// Our own address as the stack knows it. It demands one, but which socket is used is ours to say.
+pub(super) const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+/// A server's address as the client's stack knows it.
+pub(super) const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2);
+
+static CRYPTO: LazyLock<Arc<CryptoProvider>> =
+    LazyLock::new(|| Arc::new(str0m::crypto::from_feature_flags()));
+
+/// The digest of fingerprints.
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    CRYPTO.sha256_provider.sha256(bytes)
+}
+
+/// The signature of STUN.
+pub(super) fn hmac_sha1(key: &str, bytes: &[u8]) -> [u8; 20] {
+    CRYPTO
+        .sha1_hmac_provider
+        .sha1_hmac(key.as_bytes(), &[bytes])
+}
+
+/// One end of a connection, with channel 0 in preparation.
+pub(super) struct Agent {
+    pub(super) rtc: Rtc,
+    pub(super) handshake: ChannelId,
+}
+
+impl Agent {
+    /// The end that was called. Whoever knows the certificate's hash may be anyone: the client's
+    /// certificate is proven by the noise handshake alone.
+    pub(super) fn server(certificate: &Certificate, call: &Call) -> Result<Agent> {
+        let config = config(certificate, &call.server)
+            .set_ice_lite(true)
+            .set_fingerprint_verification(false);
+        let mut rtc = config.build(Instant::now());
+        add_local(&mut rtc)?;
+        let mut api = rtc.direct_api();
+        api.set_remote_ice_credentials(credentials(&call.client));
+        api.set_ice_controlling(false);
+        // Nothing is compared with it, but without one the stack refuses any certificate.
+        api.set_remote_fingerprint(fingerprint(Fingerprint::new([0; 32])));
+        start(rtc, false)
+    }
+
+    /// The end that calls; only a server with this certificate is accepted.
+    pub(super) fn client(
+        certificate: &Certificate,
+        call: &Call,
+        server: Fingerprint,
+    ) -> Result<Agent> {
+        let mut rtc = config(certificate, &call.client).build(Instant::now());
+        add_local(&mut rtc)?;
+        rtc.add_remote_candidate(candidate(SERVER)?);
+        let mut api = rtc.direct_api();
+        api.set_remote_ice_credentials(credentials(&call.server));
+        api.set_ice_controlling(true);
+        api.set_remote_fingerprint(fingerprint(server));
+        start(rtc, true)
+    }
+}
+
+/// A stream of ours; the number that the remote sees is chosen by the stack.
+pub(super) fn channel() -> ChannelConfig {
+    ChannelConfig::default()
+}
+
+fn config(certificate: &Certificate, local: &Credentials) -> RtcConfig {
+    RtcConfig::new()
+        .set_crypto_provider(CRYPTO.clone())
+        .set_dtls_cert(certificate.for_dtls())
+        .set_local_ice_credentials(credentials(local))
+        .clear_codecs()
+        .clear_extension_map()
+        // One message more than we ever let in, so that it never refuses one.
+        .set_sctp_max_buffered_amount(2 * limits::STACK_BUFFER)
+}
+
+fn start(mut rtc: Rtc, active: bool) -> Result<Agent> {
+    let mut api = rtc.direct_api();
+    api.start_dtls(active).map_err(failed)?;
+    api.start_sctp(active);
+    let handshake = api.create_data_channel(ChannelConfig {
+        negotiated: Some(0),
+        ..channel()
+    });
+    Ok(Agent { rtc, handshake })
+}
+
+fn add_local(rtc: &mut Rtc) -> Result<()> {
+    rtc.add_local_candidate(candidate(LOCAL)?)
+        .map(drop)
+        .ok_or_else(|| Error::new(Code::Internal, "the stack refused its own address"))
+}
+
+fn candidate(address: SocketAddr) -> Result<Candidate> {
+    Candidate::host(address, "udp").map_err(|error| {
+        Error::new(Code::Internal, "the stack refused an address").caused_by(error)
+    })
+}
+
+fn credentials(from: &Credentials) -> IceCreds {
+    IceCreds {
+        ufrag: from.ufrag.clone(),
+        pass: from.password.clone(),
+    }
+}
+
+fn fingerprint(from: Fingerprint) -> DtlsFingerprint {
+    DtlsFingerprint {
+        hash_func: "sha-256".into(),
+        bytes: from.digest().to_vec(),
+    }
+}
+
+fn failed(error: RtcError) -> Error {
+    Error::new(Code::Internal, "a WebRTC connection cannot be prepared").caused_by(error)
+}

@@ -1,0 +1,52 @@
+//! Every bound of this transport, each with its reason.
+
+use std::time::Duration;
+
+/// A handshake that takes longer is given up: a slow radio link needs 2 s.
+pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
+/// A remote from which nothing arrives for so long is gone: browsers send a check every 2 to 3 s.
+pub(super) const SILENCE: Duration = Duration::from_secs(9);
+/// How long the end of a connection may take: what was written is still sent, then the remote is told.
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Callers whose address is not proven: an entry is a few hundred bytes, and lives for a round trip.
+pub(super) const PENDING_CALLERS: usize = 1_024;
+/// Proven addresses whose call was forgotten meanwhile: only a flood makes it more than one.
+pub(super) const PROVEN_CALLERS: usize = 1_024;
+/// Largest first packet kept of an unproven caller: STUN and DTLS fit, nothing bigger comes first.
+pub(super) const EARLY_PACKET: usize = 1_500;
+/// Handshakes under way: as many as the swarm takes.
+pub(super) const HANDSHAKES: usize = 512;
+/// Handshakes of one network: a school or company shares an address, and dials within seconds.
+pub(super) const HANDSHAKES_PER_PREFIX: usize = 128;
+/// Calls that have ended and are not taken up again: their clients do not know yet.
+pub(super) const ENDED_CALLS: usize = 4_096;
+/// Plain STUN answers per second, all together: 100 KiB/s of answers.
+pub(super) const ANSWERS: u32 = 1_000;
+/// Plain STUN answers per second to one network: a few tabs starting at once.
+pub(super) const ANSWERS_PER_PREFIX: u32 = 50;
+/// Addresses of one remote: two interfaces, and where it moved to twice.
+pub(super) const SOURCES_PER_SESSION: usize = 4;
+/// Proven callers that the swarm has not taken: it takes one per poll.
+pub(super) const INCOMING: usize = 128;
+
+/// Bytes of datagrams waiting for a connection's task; more are dropped, as by any full queue.
+pub(super) const WAITING_DATAGRAMS: usize = 2 * 1024 * 1024;
+/// What a waiting datagram costs beyond its bytes.
+pub(super) const DATAGRAM_COST: usize = 64;
+/// Datagrams that a connection's task takes before it sends what they caused.
+pub(super) const DATAGRAMS_PER_TURN: usize = 64;
+/// Buffers of a socket: a burst of a whole window of several connections.
+pub(super) const SOCKET_BUFFER: usize = 2 * 1024 * 1024;
+
+/// Bytes written by the application and not acknowledged, per stream.
+pub(super) const STREAM_BUFFER: usize = 1024 * 1024;
+/// Bytes inside the stack and not acknowledged, all streams together: a round trip of 100 ms at
+/// 10 MiB/s. What is beyond waits outside, where streams take turns.
+pub(super) const STACK_BUFFER: usize = 1024 * 1024;
+/// Bytes that arrived and that nobody has taken, all streams of a connection together.
+pub(super) const UNREAD: usize = 16 * 1024 * 1024;
+/// Streams of a connection open at once: the stack looks at each of them for every packet.
+pub(super) const STREAMS: usize = 4_096;
+/// Streams that the remote opened and that nobody has accepted.
+pub(super) const UNACCEPTED: usize = 512;

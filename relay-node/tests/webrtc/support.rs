@@ -1,0 +1,294 @@
+//! Two ends in one process, without a swarm around them.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::future::Shared as SharedFuture;
+use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
+use libp2p::core::muxing::{StreamMuxer, StreamMuxerBox, SubstreamBox};
+use libp2p::core::transport::{DialOpts, ListenerId, PortUse, TransportEvent};
+use libp2p::core::{Endpoint, Transport};
+use libp2p::identity::Keypair;
+use libp2p::{Multiaddr, PeerId};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use warren_relay::transport::webrtc::{Certificate, transport};
+use warren_shared::net::swarm::Connections;
+
+/// Nothing here takes long; what hangs must fail.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub async fn patient<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .expect("it should not take so long")
+}
+
+pub fn node() -> (PeerId, Connections) {
+    let key = Keypair::generate_ed25519();
+    let certificate = Certificate::from_pem(&Certificate::generate().unwrap()).unwrap();
+    (key.public().to_peer_id(), transport(&key, &certificate))
+}
+
+/// A listening node.
+pub struct Server {
+    pub peer: PeerId,
+    pub address: Multiaddr,
+    accepted: mpsc::Receiver<Connection>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Server {
+    pub async fn start(address: &str) -> Server {
+        let (peer, mut connections) = node();
+        connections
+            .listen_on(ListenerId::next(), address.parse().unwrap())
+            .unwrap();
+        let address = patient(async {
+            loop {
+                if let TransportEvent::NewAddress { listen_addr, .. } = next(&mut connections).await
+                {
+                    return listen_addr;
+                }
+            }
+        })
+        .await;
+        let (sender, accepted) = mpsc::channel(1_024);
+        let (stop, stopped) = oneshot::channel();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = accept(connections, sender) => {}
+                _ = stopped => {}
+            }
+        });
+        Server {
+            peer,
+            address,
+            accepted,
+            _stop: stop,
+        }
+    }
+
+    pub async fn accept(&mut self) -> Connection {
+        patient(self.accepted.recv()).await.unwrap()
+    }
+}
+
+async fn next(
+    connections: &mut Connections,
+) -> TransportEvent<<Connections as Transport>::ListenerUpgrade, io::Error> {
+    poll_fn(|cx| Pin::new(&mut *connections).poll(cx)).await
+}
+
+async fn accept(mut connections: Connections, sender: mpsc::Sender<Connection>) {
+    loop {
+        if let TransportEvent::Incoming { upgrade, .. } = next(&mut connections).await {
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                if let Ok((peer, muxer)) = upgrade.await {
+                    let _ = sender.send(Connection::new(peer, muxer)).await;
+                }
+            });
+        }
+    }
+}
+
+pub async fn try_connect(address: &Multiaddr) -> io::Result<Connection> {
+    let (_, mut connections) = node();
+    let options = DialOpts {
+        role: Endpoint::Dialer,
+        port_use: PortUse::Reuse,
+    };
+    let dialling = connections
+        .dial(address.clone(), options)
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    let (peer, muxer) = dialling.await?;
+    Ok(Connection::new(peer, muxer))
+}
+
+pub async fn connect(address: &Multiaddr) -> Connection {
+    patient(try_connect(address)).await.unwrap()
+}
+
+type Ended = SharedFuture<Pin<Box<dyn Future<Output = String> + Send>>>;
+
+/// A connection with a task that drives it.
+#[derive(Clone)]
+pub struct Connection {
+    pub peer: PeerId,
+    inbound: Arc<Mutex<mpsc::UnboundedReceiver<SubstreamBox>>>,
+    orders: mpsc::UnboundedSender<Order>,
+    ended: Ended,
+}
+
+enum Order {
+    Open(oneshot::Sender<io::Result<SubstreamBox>>),
+    Close,
+}
+
+impl Connection {
+    fn new(peer: PeerId, muxer: StreamMuxerBox) -> Connection {
+        let (streams, inbound) = mpsc::unbounded_channel();
+        let (orders, taken) = mpsc::unbounded_channel();
+        let (tell, ended) = oneshot::channel();
+        tokio::spawn(async move {
+            let mut task = Task {
+                muxer,
+                streams,
+                orders: taken,
+                opening: None,
+                closing: false,
+            };
+            let why = poll_fn(|cx| task.poll(cx)).await;
+            drop(task);
+            let _ = tell.send(why);
+        });
+        Connection {
+            peer,
+            inbound: Arc::new(Mutex::new(inbound)),
+            orders,
+            ended: async { ended.await.unwrap() }.boxed().shared(),
+        }
+    }
+
+    pub async fn open(&self) -> io::Result<SubstreamBox> {
+        let (sender, opened) = oneshot::channel();
+        self.orders
+            .send(Order::Open(sender))
+            .map_err(|_| io::ErrorKind::NotConnected)?;
+        patient(opened)
+            .await
+            .map_err(|_| io::ErrorKind::NotConnected)?
+    }
+
+    pub async fn accept(&self) -> Option<SubstreamBox> {
+        self.inbound.lock().await.recv().await
+    }
+
+    /// Ends it, telling the remote.
+    pub async fn close(&self) {
+        let _ = self.orders.send(Order::Close);
+        patient(self.ended()).await;
+    }
+
+    /// Waits for the end; gives the reason.
+    pub async fn ended(&self) -> String {
+        self.ended.clone().await
+    }
+
+    pub fn echo_everything(&self) {
+        let connection = self.clone();
+        tokio::spawn(async move {
+            while let Some(stream) = connection.accept().await {
+                tokio::spawn(async move {
+                    let (mut read, mut write) = stream.split();
+                    if futures::io::copy(&mut read, &mut write).await.is_ok() {
+                        let _ = write.close().await;
+                    }
+                });
+            }
+        });
+    }
+}
+
+struct Task {
+    muxer: StreamMuxerBox,
+    streams: mpsc::UnboundedSender<SubstreamBox>,
+    orders: mpsc::UnboundedReceiver<Order>,
+    opening: Option<oneshot::Sender<io::Result<SubstreamBox>>>,
+    closing: bool,
+}
+
+impl Task {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<String> {
+        let mut muxer = Pin::new(&mut self.muxer);
+        if self.closing {
+            return muxer.poll_close(cx).map(|_| "closed here".into());
+        }
+        if let Poll::Ready(Err(error)) = muxer.as_mut().poll(cx) {
+            return Poll::Ready(error.to_string());
+        }
+        loop {
+            match muxer.as_mut().poll_inbound(cx) {
+                Poll::Ready(Ok(stream)) => {
+                    let _ = self.streams.send(stream);
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(error.to_string()),
+                Poll::Pending => break,
+            }
+        }
+        loop {
+            if let Some(opening) = self.opening.take() {
+                match muxer.as_mut().poll_outbound(cx) {
+                    Poll::Ready(result) => {
+                        let _ = opening.send(result);
+                    }
+                    Poll::Pending => {
+                        self.opening = Some(opening);
+                        return Poll::Pending;
+                    }
+                }
+            }
+            match self.orders.poll_recv(cx) {
+                Poll::Ready(Some(Order::Open(opening))) => self.opening = Some(opening),
+                Poll::Ready(Some(Order::Close) | None) => {
+                    self.closing = true;
+                    return self.poll(cx);
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+/// Sends `total` bytes and checks that they come back.
+pub async fn echo(stream: SubstreamBox, total: usize) {
+    let (mut read, mut write) = stream.split();
+    let sending = async move {
+        let mut pattern = Pattern::default();
+        let mut left = total;
+        while left > 0 {
+            let chunk = pattern.next(left.min(64 * 1024));
+            left -= chunk.len();
+            write.write_all(&chunk).await.unwrap();
+        }
+        write.close().await.unwrap();
+    };
+    let receiving = async move {
+        let mut pattern = Pattern::default();
+        let mut buffer = vec![0; 64 * 1024];
+        let mut received = 0;
+        loop {
+            let count = read.read(&mut buffer).await.unwrap();
+            if count == 0 {
+                break;
+            }
+            assert_eq!(
+                buffer[..count],
+                pattern.next(count),
+                "after {received} bytes"
+            );
+            received += count;
+        }
+        assert_eq!(received, total);
+    };
+    patient(async { futures::join!(sending, receiving) }).await;
+}
+
+/// Bytes that differ everywhere, so that a swapped or lost piece shows.
+#[derive(Default)]
+pub struct Pattern(u64);
+
+impl Pattern {
+    pub fn next(&mut self, count: usize) -> Vec<u8> {
+        (0..count)
+            .map(|_| {
+                self.0 += 1;
+                (self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8
+            })
+            .collect()
+    }
+}
