@@ -3,6 +3,7 @@
 
 mod join;
 mod listen;
+mod stun;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

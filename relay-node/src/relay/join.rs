@@ -12,6 +12,7 @@ use warren_shared::platform;
 use warren_shared::proto::join::{JoinDocument, RelayHint};
 use warren_shared::proto::key::SigningKey;
 
+use super::stun::stun_address;
 use crate::http::{Provider, RequestOrigin};
 
 /// What it says beside the time and the URL, kept fresh by a task.
@@ -27,9 +28,9 @@ impl JoinState {
             let document = JoinDocument {
                 network: node.network().clone(),
                 peer: node.id().to_string(),
+                stun: stun_address(origin, &addresses),
                 addresses,
                 http: Some(http),
-                stun: None,
                 witnesses: None,
                 relays,
                 version: env!("CARGO_PKG_VERSION").into(),

@@ -8,7 +8,6 @@ pub mod admission;
 mod answers;
 mod behaviour;
 mod budget;
-pub mod chunked;
 mod client;
 mod codec;
 pub mod discover;
