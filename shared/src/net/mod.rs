@@ -6,7 +6,6 @@
 pub mod address;
 mod answers;
 mod behaviour;
-pub mod chunked;
 mod client;
 mod codec;
 pub mod discover;
