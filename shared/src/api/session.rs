@@ -1,37 +1,31 @@
-//! One application's engine: starts the node when the network is known, and serves calls on it.
+//! Serves the calls of one application on its node.
+
+mod start;
+mod views;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::channel::{mpsc, oneshot};
+use futures::channel::mpsc;
 use futures::future::{BoxFuture, Either, Shared, select};
-use futures::{FutureExt, SinkExt, StreamExt};
-use libp2p::{Multiaddr, PeerId};
+use futures::{FutureExt, SinkExt};
+use libp2p::PeerId;
 
-use super::messages::{
-    Call, DhtEntry, Found, FullSnapshot, Outgoing, PeerView, Reply, StartParams, WireValue,
-};
+use self::start::RETRY_FIRST;
+use self::views::{entry, find_peer, texts};
+use super::messages::{Call, Found, FullSnapshot, Outgoing, Reply, StartParams};
 use crate::error::{Code, Error, Result};
-use crate::net::address;
-use crate::net::discover::Sources;
-use crate::net::node::{keypair, parse_peer};
+use crate::net::node::parse_peer;
 use crate::net::outside::SharedOutside;
 use crate::net::snapshot::{RoutingView, Snapshot};
 use crate::net::swarm::Connections;
-use crate::net::{Dialable, Event, HostHint, Node, NodeConfig, Role};
-use crate::platform;
-use crate::proto::homes::HomesConfig;
+use crate::net::{Dialable, HostHint, Node};
 use crate::proto::key::{Key, SigningKey};
-use crate::proto::record::{MutableValue, Record, Value};
-use crate::{limits, proto::NetworkId};
+use crate::{limits, platform};
 
 /// How long a call waits for the network before it fails.
 const JOIN_PATIENCE: Duration = Duration::from_secs(15);
-/// Homes have a heartbeat of their own; this is for all other connections.
-const PING_EVERY: Duration = Duration::from_secs(15);
-const RETRY_FIRST: Duration = Duration::from_millis(250);
-const RETRY_LONGEST: Duration = Duration::from_secs(2);
 const DAY_MS: f64 = 86_400_000.0;
 
 /// What the platform brings.
@@ -198,154 +192,6 @@ impl Session {
         })
     }
 
-    fn start(&self, params: StartParams) -> Result<Reply> {
-        let transport = SigningKey::from_seed(seed(&params.transport_seed)?);
-        let author = SigningKey::from_seed(seed(&params.author_seed)?);
-        let sources = sources(&params)?;
-        let (ready, node) = oneshot::channel();
-        let (nudge, nudges) = mpsc::channel(8);
-        let started = Started {
-            node: node.map(|node| node.ok()).boxed().shared(),
-            id: keypair(&transport)?.public().to_peer_id(),
-            author: author.public().to_string(),
-            ephemeral: params.ephemeral,
-            nudge,
-            trouble: Arc::default(),
-        };
-        {
-            let mut slot = self
-                .shared
-                .started
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if slot.is_some() {
-                return Err(Error::new(
-                    Code::InvalidArgument,
-                    "this peer has been started already",
-                ));
-            }
-            *slot = Some(started.clone());
-        }
-        let reply = Reply::Started {
-            id: started.id.to_string(),
-            author: started.author.clone(),
-            network: sources.network.as_ref().map(ToString::to_string),
-        };
-        platform::spawn(
-            self.clone()
-                .boot(params, transport, author, sources, nudges, started, ready),
-        );
-        Ok(reply)
-    }
-
-    /// Finds the network, however long that takes, then starts the node and forwards its events.
-    #[allow(clippy::too_many_arguments)]
-    async fn boot(
-        self,
-        params: StartParams,
-        transport: SigningKey,
-        author: SigningKey,
-        sources: Sources,
-        mut nudges: mpsc::Receiver<bool>,
-        started: Started,
-        ready: oneshot::Sender<Node>,
-    ) {
-        let mut wait = RETRY_FIRST;
-        let found = loop {
-            let find = sources.find(
-                &self.shared.surroundings.outside,
-                (
-                    || (self.shared.surroundings.connections)(&transport, &params.transports),
-                    match keypair(&transport) {
-                        Ok(pair) => pair,
-                        Err(error) => return self.warn(&error).await,
-                    },
-                ),
-            );
-            match find.await {
-                Ok(found) => break found,
-                Err(error) => {
-                    *started
-                        .trouble
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner) = Some(told(&error));
-                    self.warn(&error).await;
-                }
-            }
-            match select(platform::sleep(wait), nudges.next()).await {
-                Either::Right((None, _)) => return,
-                Either::Right((Some(_), _)) => wait = RETRY_FIRST,
-                Either::Left(_) => wait = (wait * 8 / 5).min(RETRY_LONGEST),
-            }
-            let closed = self
-                .shared
-                .started
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_none();
-            if closed {
-                return;
-            }
-        };
-        match self.build(&params, transport, author, found.network) {
-            Ok(node) => {
-                for hint in found.hints {
-                    let _ = node.learn(hint).await;
-                }
-                let _ = ready.send(node.clone());
-                self.forward(node, started).await;
-            }
-            Err(error) => self.warn(&error).await,
-        }
-    }
-
-    fn build(
-        &self,
-        params: &StartParams,
-        transport: SigningKey,
-        author: SigningKey,
-        network: NetworkId,
-    ) -> Result<Node> {
-        let surroundings = &self.shared.surroundings;
-        Node::start(NodeConfig {
-            network,
-            role: Role::Peer,
-            connections: (surroundings.connections)(&transport, &params.transports)?,
-            transport_key: transport,
-            author_key: author,
-            listen: Vec::new(),
-            external: Vec::new(),
-            store: None,
-            homes: HomesConfig::browser(),
-            outside: surroundings.outside.clone(),
-            dialable: (surroundings.dialable)(params),
-            ping_every: PING_EVERY,
-            capabilities: vec!["browser".into()],
-        })
-    }
-
-    async fn forward(&self, node: Node, started: Started) {
-        let Ok(mut events) = node.handle().events().await else {
-            return;
-        };
-        while let Some(event) = events.next().await {
-            let message = match event {
-                Event::Snapshot(snapshot) => Outgoing::Snapshot(Box::new(started.full(*snapshot))),
-                other => Outgoing::Event(other),
-            };
-            self.say(message).await;
-        }
-    }
-
-    async fn warn(&self, error: &Error) {
-        self.say(Outgoing::Event(Event::Warning {
-            code: error.code().as_str().to_owned(),
-            message: told(error),
-            remedy: error.remedy().to_owned(),
-        }))
-        .await;
-    }
-
     /// The node once it is connected to a relay; waits for that, but not for ever.
     async fn joined(&self) -> Result<Node> {
         let started = self.started()?;
@@ -463,90 +309,11 @@ impl Started {
     }
 }
 
-/// What went wrong and why, in one line.
-fn told(error: &Error) -> String {
-    match error.cause() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
-}
-
-async fn find_peer(node: &Node, id: &str) -> Result<Reply> {
-    let (record, expires) = node.find_peer(parse_peer(id)?).await?;
-    let relays = record
-        .relays
-        .iter()
-        .filter_map(|bytes| PeerId::from_bytes(bytes).ok());
-    Ok(Reply::Peer(Box::new(PeerView {
-        id: id.to_owned(),
-        addresses: texts(record.addresses),
-        relays: relays.map(|peer| peer.to_string()).collect(),
-        capabilities: record.capabilities,
-        author: record.author.map(|proof| proof.author().to_string()),
-        expires,
-    })))
-}
-
 async fn within<T>(patience: Duration, work: impl Future<Output = T>) -> Option<T> {
     match select(platform::sleep(patience), Box::pin(work)).await {
         Either::Left(_) => None,
         Either::Right((result, _)) => Some(result),
     }
-}
-
-fn entry(key: Key, record: Record) -> Result<DhtEntry> {
-    let mut entry = DhtEntry {
-        key: key.to_string(),
-        kind: "value",
-        value: WireValue::Bytes(Vec::new()),
-        author: None,
-        label: None,
-        seq: None,
-        issued: None,
-        expires: None,
-    };
-    match record {
-        Record::Value(block) => entry.value = block.value().clone().into(),
-        Record::Signed(envelope) => {
-            let body = envelope.body();
-            entry.kind = "record";
-            entry.value = MutableValue::open(&envelope)?.value().clone().into();
-            entry.author = Some(body.key.to_string());
-            entry.label = Some(body.label.clone());
-            entry.seq = Some(body.seq);
-            entry.issued = Some(body.issued);
-            entry.expires = Some(body.expires);
-        }
-    }
-    Ok(entry)
-}
-
-fn texts(addresses: Vec<Vec<u8>>) -> Vec<String> {
-    addresses
-        .into_iter()
-        .filter_map(|bytes| Multiaddr::try_from(bytes).ok())
-        .map(|address| address.to_string())
-        .collect()
-}
-
-fn sources(params: &StartParams) -> Result<Sources> {
-    let network = params.network.as_deref().map(str::parse).transpose()?;
-    let bootstrap = params
-        .bootstrap
-        .iter()
-        .map(|text| address::parse(text))
-        .collect::<Result<_>>()?;
-    Ok(Sources {
-        join: params.join.clone(),
-        bootstrap,
-        network,
-    })
-}
-
-fn seed(bytes: &[u8]) -> Result<[u8; 32]> {
-    bytes
-        .try_into()
-        .map_err(|_| Error::new(Code::InvalidKey, "a seed has 32 bytes"))
 }
 
 fn lifetime(ttl_ms: Option<f64>) -> Result<u64> {
@@ -556,23 +323,5 @@ fn lifetime(ttl_ms: Option<f64>) -> Result<u64> {
             Code::InvalidArgument,
             "a lifetime is between one second and 400 days",
         )),
-    }
-}
-
-impl From<WireValue> for Value {
-    fn from(value: WireValue) -> Self {
-        match value {
-            WireValue::Json(text) => Value::Json(text),
-            WireValue::Bytes(bytes) => Value::Bytes(bytes),
-        }
-    }
-}
-
-impl From<Value> for WireValue {
-    fn from(value: Value) -> Self {
-        match value {
-            Value::Json(text) => WireValue::Json(text),
-            Value::Bytes(bytes) => WireValue::Bytes(bytes),
-        }
     }
 }
