@@ -4,11 +4,11 @@ mod start;
 mod views;
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::channel::mpsc;
-use futures::future::{BoxFuture, Either, Shared, select};
+use futures::future::{AbortHandle, BoxFuture, Either, Shared, select};
 use futures::{FutureExt, SinkExt};
 use libp2p::PeerId;
 
@@ -50,7 +50,21 @@ pub struct Session {
 
 struct SessionState {
     surroundings: Surroundings,
-    started: Mutex<Option<Started>>,
+    life: Mutex<Life>,
+}
+
+#[derive(Default)]
+struct Life {
+    started: Option<Started>,
+    closed: bool,
+    page: Page,
+}
+
+/// What the host said last about the page. A node takes it for online and visible until it is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Page {
+    offline: bool,
+    hidden: bool,
 }
 
 #[derive(Clone)]
@@ -59,7 +73,9 @@ struct Started {
     id: PeerId,
     author: String,
     ephemeral: bool,
-    nudge: mpsc::Sender<bool>,
+    /// Ends the search for the network.
+    search: AbortHandle,
+    nudge: mpsc::Sender<()>,
     trouble: Arc<Mutex<Option<String>>>,
 }
 
@@ -69,7 +85,7 @@ impl Session {
         let (outgoing, receiver) = mpsc::channel(limits::EVENT_QUEUE);
         let shared = Arc::new(SessionState {
             surroundings,
-            started: Mutex::new(None),
+            life: Mutex::default(),
         });
         (Session { shared, outgoing }, receiver)
     }
@@ -178,18 +194,15 @@ impl Session {
         }
     }
 
-    fn started(&self) -> Result<Started> {
-        let started = self
-            .shared
-            .started
+    fn life(&self) -> MutexGuard<'_, Life> {
+        self.shared
+            .life
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        started.clone().ok_or_else(|| {
-            Error::new(
-                Code::Closed,
-                "this peer has not been started, or has been closed",
-            )
-        })
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn started(&self) -> Result<Started> {
+        self.life().started.clone().ok_or_else(not_running)
     }
 
     /// The node once it is connected to a relay; waits for that, but not for ever.
@@ -222,19 +235,30 @@ impl Session {
 
     async fn snapshot(&self) -> Result<FullSnapshot> {
         let started = self.started()?;
-        let snapshot = match started.node.clone().now_or_never().flatten() {
+        let snapshot = match started.node_now() {
             Some(node) => *node.handle().snapshot().await?,
             None => started.before_network(),
         };
         Ok(started.full(snapshot))
     }
 
+    /// Before there is a node, what was said about the page waits for it.
     async fn hint(&self, hint: HostHint) -> Result<Reply> {
-        let started = self.started()?;
-        match started.node.clone().now_or_never().flatten() {
+        let (nudge, node) = {
+            let mut life = self.life();
+            if life.closed {
+                return Err(not_running());
+            }
+            life.page.note(hint);
+            let Some(started) = &life.started else {
+                return Ok(Reply::Nothing {});
+            };
+            (started.nudge.clone(), started.node_now())
+        };
+        match node {
             Some(node) => node.handle().hint(hint).await?,
             None if hint != HostHint::Offline && hint != HostHint::Hidden => {
-                let _ = started.nudge.clone().try_send(true);
+                let _ = { nudge }.try_send(());
             }
             None => {}
         }
@@ -242,15 +266,15 @@ impl Session {
     }
 
     async fn close(&self) -> Result<Reply> {
-        let started = self
-            .shared
-            .started
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let started = {
+            let mut life = self.life();
+            life.closed = true;
+            life.started.take()
+        };
         if let Some(started) = started {
-            let _ = started.nudge.clone().try_send(true);
-            if let Some(node) = started.node.clone().now_or_never().flatten() {
+            started.search.abort();
+            // A node that is being built at this moment is closed by whoever builds it.
+            if let Some(node) = started.node.await {
                 node.close().await;
             }
         }
@@ -279,7 +303,44 @@ impl Session {
     }
 }
 
+impl Page {
+    fn note(&mut self, hint: HostHint) {
+        match hint {
+            HostHint::Online => self.offline = false,
+            HostHint::Offline => self.offline = true,
+            HostHint::Visible => self.hidden = false,
+            HostHint::Hidden => self.hidden = true,
+            HostHint::Woke => {}
+        }
+    }
+
+    /// What somebody has to be told who believes `other`.
+    fn differences(self, other: Page) -> impl Iterator<Item = HostHint> {
+        let network = if self.offline {
+            HostHint::Offline
+        } else {
+            HostHint::Online
+        };
+        let sight = if self.hidden {
+            HostHint::Hidden
+        } else {
+            HostHint::Visible
+        };
+        let network = (self.offline != other.offline).then_some(network);
+        let sight = (self.hidden != other.hidden).then_some(sight);
+        network.into_iter().chain(sight)
+    }
+}
+
 impl Started {
+    fn node_now(&self) -> Option<Node> {
+        self.node.clone().now_or_never().flatten()
+    }
+
+    fn note_trouble(&self, error: &Error) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(told(error));
+    }
+
     fn full(&self, snapshot: Snapshot) -> FullSnapshot {
         FullSnapshot {
             snapshot,
@@ -309,6 +370,21 @@ impl Started {
     }
 }
 
+fn not_running() -> Error {
+    Error::new(
+        Code::Closed,
+        "this peer has not been started, or has been closed",
+    )
+}
+
+/// What went wrong and why, in one line.
+fn told(error: &Error) -> String {
+    match error.cause() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
 async fn within<T>(patience: Duration, work: impl Future<Output = T>) -> Option<T> {
     match select(platform::sleep(patience), Box::pin(work)).await {
         Either::Left(_) => None,
@@ -325,3 +401,6 @@ fn lifetime(ttl_ms: Option<f64>) -> Result<u64> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,16 @@
 //! From the start parameters to a running node: finds the network, however long that takes.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::{mpsc, oneshot};
-use futures::future::{Either, select};
+use futures::future::{AbortHandle, AbortRegistration, Abortable, Either, select};
 use futures::{FutureExt, StreamExt};
 
-use super::{Session, Started};
+use super::{Page, Session, Started, not_running, told};
 use crate::api::messages::{Outgoing, Reply, StartParams};
 use crate::error::{Code, Error, Result};
-use crate::net::discover::Sources;
+use crate::net::discover::{Found, Sources};
 use crate::net::node::keypair;
 use crate::net::{Event, Node, NodeConfig, Role, address};
 use crate::platform;
@@ -23,6 +23,17 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 pub(super) const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_LONGEST: Duration = Duration::from_secs(2);
 
+/// What the task needs that brings a session to its node.
+struct Boot {
+    params: StartParams,
+    transport: SigningKey,
+    author: SigningKey,
+    sources: Sources,
+    nudges: mpsc::Receiver<()>,
+    started: Started,
+    ready: oneshot::Sender<Node>,
+}
+
 impl Session {
     pub(super) fn start(&self, params: StartParams) -> Result<Reply> {
         let transport = SigningKey::from_seed(seed(&params.transport_seed)?);
@@ -30,115 +41,136 @@ impl Session {
         let sources = sources(&params)?;
         let (ready, node) = oneshot::channel();
         let (nudge, nudges) = mpsc::channel(8);
+        let (search, registration) = AbortHandle::new_pair();
         let started = Started {
             node: node.map(|node| node.ok()).boxed().shared(),
             id: keypair(&transport)?.public().to_peer_id(),
             author: author.public().to_string(),
             ephemeral: params.ephemeral,
+            search,
             nudge,
             trouble: Arc::default(),
         };
         {
-            let mut slot = self
-                .shared
-                .started
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if slot.is_some() {
+            let mut life = self.life();
+            if life.closed {
+                return Err(not_running());
+            }
+            if life.started.is_some() {
                 return Err(Error::new(
                     Code::InvalidArgument,
                     "this peer has been started already",
                 ));
             }
-            *slot = Some(started.clone());
+            life.started = Some(started.clone());
         }
         let reply = Reply::Started {
             id: started.id.to_string(),
             author: started.author.clone(),
             network: sources.network.as_ref().map(ToString::to_string),
         };
-        platform::spawn(
-            self.clone()
-                .boot(params, transport, author, sources, nudges, started, ready),
-        );
+        let boot = Boot {
+            params,
+            transport,
+            author,
+            sources,
+            nudges,
+            started,
+            ready,
+        };
+        platform::spawn(self.clone().boot(boot, registration));
         Ok(reply)
     }
 
-    /// Finds the network, however long that takes, then starts the node and forwards its events.
-    #[allow(clippy::too_many_arguments)]
-    async fn boot(
-        self,
-        params: StartParams,
-        transport: SigningKey,
-        author: SigningKey,
-        sources: Sources,
-        mut nudges: mpsc::Receiver<bool>,
-        started: Started,
-        ready: oneshot::Sender<Node>,
-    ) {
-        let mut wait = RETRY_FIRST;
-        let found = loop {
-            let find = sources.find(
-                &self.shared.surroundings.outside,
-                (
-                    || (self.shared.surroundings.connections)(&transport, &params.transports),
-                    match keypair(&transport) {
-                        Ok(pair) => pair,
-                        Err(error) => return self.warn(&error).await,
-                    },
-                ),
-            );
-            match find.await {
-                Ok(found) => break found,
-                Err(error) => {
-                    *started
-                        .trouble
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner) = Some(told(&error));
-                    self.warn(&error).await;
-                }
-            }
-            match select(platform::sleep(wait), nudges.next()).await {
-                Either::Right((None, _)) => return,
-                Either::Right((Some(_), _)) => wait = RETRY_FIRST,
-                Either::Left(_) => wait = (wait * 8 / 5).min(RETRY_LONGEST),
-            }
-            let closed = self
-                .shared
-                .started
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_none();
-            if closed {
-                return;
+    /// Finds the network, starts the node and forwards its events. `ready` is dropped last, because
+    /// [`Session::close`] waits for that.
+    async fn boot(self, mut boot: Boot, registration: AbortRegistration) {
+        let search = Abortable::new(self.search(&mut boot), registration);
+        let Ok(found) = search.await else { return };
+        let node = match self.build(&boot, found.network) {
+            Ok(node) => node,
+            Err(error) => {
+                boot.started.note_trouble(&error);
+                return self.warn(&error).await;
             }
         };
-        match self.build(&params, transport, author, found.network) {
-            Ok(node) => {
-                for hint in found.hints {
-                    let _ = node.learn(hint).await;
-                }
-                let _ = ready.send(node.clone());
-                self.forward(node, started).await;
-            }
-            Err(error) => self.warn(&error).await,
+        for hint in found.hints {
+            let _ = node.learn(hint).await;
+        }
+        match self.hand_over(&node, boot.ready).await {
+            Ok(()) => self.forward(node, boot.started).await,
+            Err(_ready) => node.close().await,
         }
     }
 
-    fn build(
-        &self,
-        params: &StartParams,
-        transport: SigningKey,
-        author: SigningKey,
-        network: NetworkId,
-    ) -> Result<Node> {
+    /// Asks for the network again and again, and says why it is not found.
+    async fn search(&self, boot: &mut Boot) -> Found {
+        let mut wait = RETRY_FIRST;
+        loop {
+            match self.find_network(boot).await {
+                Ok(found) => return found,
+                Err(error) => {
+                    boot.started.note_trouble(&error);
+                    self.warn(&error).await;
+                }
+            }
+            match select(platform::sleep(wait), boot.nudges.next()).await {
+                Either::Right(_) => wait = RETRY_FIRST,
+                Either::Left(_) => wait = (wait * 8 / 5).min(RETRY_LONGEST),
+            }
+        }
+    }
+
+    async fn find_network(&self, boot: &Boot) -> Result<Found> {
         let surroundings = &self.shared.surroundings;
+        let ask = (
+            || (surroundings.connections)(&boot.transport, &boot.params.transports),
+            keypair(&boot.transport)?,
+        );
+        boot.sources.find(&surroundings.outside, ask).await
+    }
+
+    /// Gives the node to the calls once it knows all that was said about the page. After
+    /// [`Session::close`] nobody wants it any more.
+    async fn hand_over(
+        &self,
+        node: &Node,
+        ready: oneshot::Sender<Node>,
+    ) -> Result<(), oneshot::Sender<Node>> {
+        let mut known = Page::default();
+        loop {
+            let page = {
+                let life = self.life();
+                if life.closed {
+                    return Err(ready);
+                }
+                if life.page == known {
+                    let _ = ready.send(node.clone());
+                    return Ok(());
+                }
+                life.page
+            };
+            for hint in page.differences(known) {
+                let _ = node.handle().hint(hint).await;
+            }
+            known = page;
+        }
+    }
+
+    fn build(&self, boot: &Boot, network: NetworkId) -> Result<Node> {
+        let surroundings = &self.shared.surroundings;
+        let Boot {
+            params,
+            transport,
+            author,
+            ..
+        } = boot;
         Node::start(NodeConfig {
             network,
             role: Role::Peer,
-            connections: (surroundings.connections)(&transport, &params.transports)?,
-            transport_key: transport,
-            author_key: author,
+            connections: (surroundings.connections)(transport, &params.transports)?,
+            transport_key: transport.clone(),
+            author_key: author.clone(),
             listen: Vec::new(),
             external: Vec::new(),
             store: None,
@@ -170,14 +202,6 @@ impl Session {
             remedy: error.remedy().to_owned(),
         }))
         .await;
-    }
-}
-
-/// What went wrong and why, in one line.
-fn told(error: &Error) -> String {
-    match error.cause() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }
 
