@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::codec::Message;
 use crate::error::{Code, Error, Result};
+use crate::proto::cbor;
 
 /// A JSON-RPC request, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,15 +18,12 @@ macro_rules! text_frame {
     ($name:ident) => {
         impl Message for $name {
             fn to_frame(&self) -> Vec<u8> {
-                minicbor::to_vec(&self.0).expect("text always encodes")
+                cbor::encode(&self.0)
             }
             fn from_frame(bytes: &[u8]) -> std::result::Result<Self, String> {
-                let mut decoder = minicbor::Decoder::new(bytes);
-                let text = decoder.str().map_err(|error| error.to_string())?.to_owned();
-                match decoder.position() == bytes.len() {
-                    true => Ok($name(text)),
-                    false => Err("bytes after the message".into()),
-                }
+                cbor::decode(bytes)
+                    .map($name)
+                    .map_err(|_| "not the canonical encoding of a text".into())
             }
         }
     };
@@ -121,6 +119,21 @@ mod tests {
             ("warren.ping".to_owned(), json!({"n": 1}))
         );
         assert_eq!(RpcReply::result(json!(7)).into_result().unwrap(), json!(7));
+    }
+
+    #[test]
+    fn a_text_has_one_encoding() {
+        assert_eq!(
+            RpcReply::from_frame(&[0x61, b'x']),
+            Ok(RpcReply("x".into()))
+        );
+        for other in [
+            &[0x78, 0x01, b'x'][..],
+            &[0x7f, 0x61, b'x', 0xff],
+            &[0x61, b'x', 0],
+        ] {
+            assert!(RpcReply::from_frame(other).is_err(), "{other:?}");
+        }
     }
 
     #[test]
