@@ -20,6 +20,7 @@ use crate::net::node::parse_peer;
 use crate::net::outside::SharedOutside;
 use crate::net::snapshot::{RoutingView, Snapshot};
 use crate::net::swarm::Connections;
+use crate::net::turns::Turns;
 use crate::net::{Dialable, HostHint, Node};
 use crate::proto::key::{Key, SigningKey};
 use crate::{limits, platform};
@@ -51,6 +52,7 @@ pub struct Session {
 struct SessionState {
     surroundings: Surroundings,
     life: Mutex<Life>,
+    sets: Turns,
 }
 
 #[derive(Default)]
@@ -86,6 +88,7 @@ impl Session {
         let shared = Arc::new(SessionState {
             surroundings,
             life: Mutex::default(),
+            sets: Turns::default(),
         });
         (Session { shared, outgoing }, receiver)
     }
@@ -118,9 +121,13 @@ impl Session {
 
     /// A call that met the moment in which a relay was lost is tried again once there is one.
     async fn on_network(&self, id: f64, call: Call) -> Result<Reply> {
+        let mut turn = call.queue().map(|name| self.shared.sets.take(name));
         let deadline = platform::now() + JOIN_PATIENCE.as_millis() as u64;
         loop {
             let node = self.joined().await?;
+            if let Some(turn) = &mut turn {
+                turn.come().await;
+            }
             match self.on_node(id, &node, call.clone()).await {
                 Err(error)
                     if error.code() == Code::NotConnected

@@ -4,6 +4,7 @@ mod namespaces;
 mod peers;
 mod values;
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use super::keeper::{Dialable, Keeper};
 use super::outside::SharedOutside;
 use super::overlay::Kademlia;
 use super::swarm::{self, Connections};
+use super::turns::Turns;
 use crate::error::{Code, Error, Result};
 use crate::platform;
 use crate::proto::NetworkId;
@@ -65,6 +67,9 @@ pub struct Node {
     answers: Arc<Answers>,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
+    turns: Turns,
+    /// The version of the peer record that was written last.
+    peer_seq: Arc<AtomicU64>,
     wake: futures::channel::mpsc::Sender<()>,
 }
 
@@ -136,6 +141,8 @@ impl Node {
                 capabilities: config.capabilities,
             }),
             namespaces: Arc::default(),
+            turns: Turns::default(),
+            peer_seq: Arc::default(),
             wake,
         };
         platform::spawn(super::publisher::run(node.clone(), woken));

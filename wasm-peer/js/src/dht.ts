@@ -23,7 +23,7 @@ export interface DhtEntry<T = unknown> {
   author?: string;
   /** The author's name for it (records only). */
   label?: string;
-  /** Which version this is (records only). The highest one wins everywhere. */
+  /** Which version this is (records only): at least the time it was written at. The highest one wins everywhere. */
   seq?: number;
   issued?: Date;
   /** When the network may forget it. */

@@ -1,7 +1,10 @@
 //! Other peers by id, and what this one publishes about itself.
 
+use std::sync::atomic::Ordering;
+
 use libp2p::{Multiaddr, PeerId};
 
+use super::values::{WRITE_TRIES, next_seq};
 use super::{Node, key_of, parse_peer};
 use crate::error::{Code, Error, Result};
 use crate::limits;
@@ -100,7 +103,6 @@ impl Node {
         if addresses.is_empty() {
             return Ok(());
         }
-        let now = self.overlay.client().now();
         let snapshot = self.handle.snapshot().await?;
         let relays = snapshot
             .relays
@@ -111,6 +113,7 @@ impl Node {
             .take(limits::MAX_PEER_RELAYS)
             .collect();
         let keys = &self.keys;
+        let now = self.overlay.client().now();
         let author = AuthorProof::sign(&keys.author, &keys.transport.public(), &keys.network, now)?;
         let record = PeerRecord {
             addresses,
@@ -119,8 +122,28 @@ impl Node {
             capabilities: keys.capabilities.clone(),
             author: Some(author),
         };
-        let envelope = record.sign(&keys.transport, &keys.network, now, now)?;
-        self.overlay.store(Record::Signed(envelope)).await?;
-        Ok(())
+        self.write_peer_record(&record).await
+    }
+
+    /// The clock may have been ahead when the last version was written, here or in an earlier run:
+    /// a newer version than ours is only ever an older one of ourselves.
+    async fn write_peer_record(&self, record: &PeerRecord) -> Result<()> {
+        let keys = &self.keys;
+        let place = PeerRecord::key(&keys.transport.public());
+        let mut outcome = Ok(());
+        for _ in 0..WRITE_TRIES {
+            let now = self.overlay.client().now();
+            let seq = next_seq(self.peer_seq.load(Ordering::Relaxed), now);
+            self.peer_seq.fetch_max(seq, Ordering::Relaxed);
+            let envelope = record.sign(&keys.transport, &keys.network, seq, now)?;
+            match self.overlay.store(Record::Signed(envelope)).await {
+                Err(error) if error.code() == Code::Older => outcome = Err(error),
+                other => return other.map(drop),
+            }
+            if let Some(Record::Signed(newer)) = self.overlay.record_at(place).await? {
+                self.peer_seq.fetch_max(newer.body().seq, Ordering::Relaxed);
+            }
+        }
+        outcome
     }
 }

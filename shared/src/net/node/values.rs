@@ -8,6 +8,15 @@ use crate::proto::Millis;
 use crate::proto::key::Key;
 use crate::proto::record::{MutableValue, Record, Value, ValueBlock};
 
+/// Each try that fails has met a version that somebody else wrote meanwhile.
+pub(super) const WRITE_TRIES: usize = 3;
+
+/// The version after `known`. Never below the time: when all nodes have forgotten a record, an old
+/// copy of it that somebody puts back must not win against what is written then.
+pub(super) fn next_seq(known: u64, now: Millis) -> u64 {
+    known.saturating_add(1).max(now)
+}
+
 impl Node {
     /// Stores an immutable value under its hash.
     pub async fn put(&self, value: &Value) -> Result<(Key, StoreReport)> {
@@ -16,7 +25,8 @@ impl Node {
         Ok((key, self.overlay.store(Record::Value(block)).await?))
     }
 
-    /// Stores a new version of this author's value under a label.
+    /// Stores a new version of this author's value under a label. Calls for one label are carried out
+    /// in their order.
     pub async fn set(
         &self,
         label: &str,
@@ -25,12 +35,15 @@ impl Node {
     ) -> Result<(Key, u64, StoreReport)> {
         let block = ValueBlock::new(value)?;
         let key = MutableValue::key(&self.author(), label);
-        for _ in 0..3 {
-            let seq = match self.overlay.record_at(key).await? {
-                Some(Record::Signed(envelope)) => envelope.body().seq + 1,
-                _ => 1,
+        let mut turn = self.turns.take(&format!("set {label}"));
+        turn.come().await;
+        for _ in 0..WRITE_TRIES {
+            let known = match self.overlay.record_at(key).await? {
+                Some(Record::Signed(envelope)) => envelope.body().seq,
+                _ => 0,
             };
             let now = self.overlay.client().now();
+            let seq = next_seq(known, now);
             let envelope = MutableValue::sign(
                 &self.keys.author,
                 &self.keys.network,
@@ -56,5 +69,18 @@ impl Node {
             .record_at(key)
             .await?
             .ok_or_else(|| Error::new(Code::NotFound, format!("nothing is stored at {key}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_rise_with_the_time_and_never_fall() {
+        assert_eq!(next_seq(0, 1_000), 1_000, "nobody knows a version");
+        assert_eq!(next_seq(7, 1_000), 1_000);
+        assert_eq!(next_seq(1_000, 1_000), 1_001, "twice in a millisecond");
+        assert_eq!(next_seq(5_000, 1_000), 5_001, "written by a fast clock");
     }
 }
