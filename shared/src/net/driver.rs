@@ -15,10 +15,10 @@ use futures::channel::mpsc;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, select_biased};
-use libp2p::PeerId;
 use libp2p::kad::QueryId;
 use libp2p::request_response::{OutboundRequestId, ResponseChannel};
 use libp2p::swarm::{ConnectionId, Swarm};
+use libp2p::{Multiaddr, PeerId};
 
 use super::answers::Answers;
 use super::behaviour::{Behaviour, Role};
@@ -55,6 +55,8 @@ pub(super) struct Driver {
     waiting: Waiting,
     namespaces: Vec<String>,
     clock_offset: i64,
+    /// Relays that were named as homes and belong to other networks, and what was said about them.
+    strangers: HashMap<PeerId, String>,
     changed: bool,
 }
 
@@ -66,7 +68,11 @@ pub(super) struct Waiting {
     calls: HashMap<OutboundRequestId, Reply<Result<RpcReply>>>,
     dials: HashMap<ConnectionId, Reply<Result<PeerId>>>,
     beats: HashMap<OutboundRequestId, PeerId>,
+    /// Those that wanted to dial a peer while a dial to it was under way.
+    followers: HashMap<PeerId, Vec<Follower>>,
 }
+
+type Follower = (Vec<Multiaddr>, Reply<Result<PeerId>>);
 
 impl Driver {
     pub fn new(
@@ -91,6 +97,7 @@ impl Driver {
             waiting: Waiting::default(),
             namespaces: Vec::new(),
             clock_offset: 0,
+            strangers: HashMap::new(),
             changed: true,
         }
     }

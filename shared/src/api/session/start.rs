@@ -87,16 +87,23 @@ impl Session {
     async fn boot(self, mut boot: Boot, registration: AbortRegistration) {
         let search = Abortable::new(self.search(&mut boot), registration);
         let Ok(found) = search.await else { return };
-        let node = match self.build(&boot, found.network) {
+        let node = match self.build(&boot, found.network.clone()) {
             Ok(node) => node,
             Err(error) => {
                 boot.started.note_trouble(&error);
                 return self.warn(&error).await;
             }
         };
-        for hint in found.hints {
-            let _ = node.learn(hint).await;
+        if found.answered {
+            // Whatever a browser says that knows only of the internet.
+            self.life().page.offline = false;
         }
+        let session = self.clone();
+        let complain = move |error| {
+            let session = session.clone();
+            platform::spawn(async move { session.warn(&error).await });
+        };
+        let _ = found.teach(&node, complain).await;
         match self.hand_over(&node, boot.ready).await {
             Ok(()) => self.forward(node, boot.started).await,
             Err(_ready) => node.close().await,

@@ -5,12 +5,15 @@ use futures::channel::oneshot;
 use libp2p::core::transport::MemoryTransport;
 
 use super::*;
+use crate::api::messages::Hint;
 use crate::net::outside::Outside;
 use crate::net::swarm::authenticated;
 use crate::proto::join::JoinDocument;
 
 /// Keeps a broken run from hanging; how long something takes is never asserted.
 const BOUND: Duration = Duration::from_secs(30);
+
+const RELAY: [u8; 32] = [9; 32];
 
 /// One fetch of a page, waiting for the test to answer it.
 type Fetch = (String, oneshot::Sender<Result<String>>);
@@ -53,11 +56,13 @@ fn bench() -> Bench {
 }
 
 impl Bench {
-    async fn start(&self, join: &[&str]) {
+    /// Joins through a URL, or through an address in a network that is known.
+    async fn start(&self, at: &str) {
+        let by_url = at.starts_with("http");
         let params = StartParams {
-            join: join.iter().map(ToString::to_string).collect(),
-            bootstrap: Vec::new(),
-            network: None,
+            join: by_url.then(|| at.to_owned()).into_iter().collect(),
+            bootstrap: (!by_url).then(|| at.to_owned()).into_iter().collect(),
+            network: (!by_url).then(|| "testnet".to_owned()),
             transport_seed: vec![1; 32],
             author_seed: vec![2; 32],
             ephemeral: false,
@@ -89,12 +94,16 @@ async fn bounded<T>(work: impl Future<Output = T>) -> T {
     ended.expect("it should have ended by now")
 }
 
+fn relay() -> PeerId {
+    let pair = crate::net::node::keypair(&SigningKey::from_seed(RELAY));
+    pair.expect("a key").public().to_peer_id()
+}
+
 fn document() -> String {
-    let relay = SigningKey::from_seed([9; 32]);
-    let pair = crate::net::node::keypair(&relay).expect("a key");
+    let relay = SigningKey::from_seed(RELAY);
     let document = JoinDocument {
         network: "testnet".parse().expect("a network"),
-        peer: pair.public().to_peer_id().to_string(),
+        peer: self::relay().to_string(),
         addresses: vec!["/memory/7".into()],
         http: None,
         stun: None,
@@ -106,14 +115,14 @@ fn document() -> String {
     document.to_json(&relay).expect("signed")
 }
 
-fn hint(kind: crate::api::messages::Hint) -> Call {
+fn hint(kind: Hint) -> Call {
     Call::Hint { kind }
 }
 
 #[tokio::test]
 async fn closing_ends_the_search_for_the_network() {
     let mut bench = bench();
-    bench.start(&["http://relay"]).await;
+    bench.start("http://relay").await;
     let (_, mut answer) = bench.fetch().await;
     bench.say(Call::Close {}).await.expect("closed");
     bounded(answer.cancellation()).await;
@@ -124,7 +133,7 @@ async fn closing_ends_the_search_for_the_network() {
 #[tokio::test]
 async fn a_node_that_is_built_while_closing_is_closed_too() {
     let mut bench = bench();
-    bench.start(&["http://relay"]).await;
+    bench.start("http://relay").await;
     let (_, answer) = bench.fetch().await;
     // The moment in which the search is over already, and cannot be ended any more.
     bench.session.life().closed = true;
@@ -138,14 +147,10 @@ async fn a_node_that_is_built_while_closing_is_closed_too() {
 
 #[tokio::test]
 async fn what_was_said_of_the_page_before_the_start_is_remembered() {
-    use crate::api::messages::Hint;
     let mut bench = bench();
-    bench.say(hint(Hint::Hidden)).await.expect("remembered");
     bench.say(hint(Hint::Online)).await.expect("remembered");
-    bench.start(&["http://relay"]).await;
     bench.say(hint(Hint::Offline)).await.expect("remembered");
-    let (_, answer) = bench.fetch().await;
-    answer.send(Ok(document())).expect("it waits");
+    bench.start(&format!("/memory/7/p2p/{}", relay())).await;
     let state = bounded(async {
         loop {
             match bench.said.next().await.expect("a running session") {
@@ -160,6 +165,25 @@ async fn what_was_said_of_the_page_before_the_start_is_remembered() {
     bench.say(Call::Close {}).await.expect("closed");
     let late = bench.say(hint(Hint::Online)).await;
     assert_eq!(late.expect_err("too late").code(), Code::Closed);
+}
+
+#[tokio::test]
+async fn an_answer_proves_that_there_is_a_network() {
+    let mut bench = bench();
+    for kind in [Hint::Offline, Hint::Hidden] {
+        bench.say(hint(kind)).await.expect("remembered");
+    }
+    bench.start("http://relay").await;
+    let (_, answer) = bench.fetch().await;
+    answer.send(Ok(document())).expect("it waits");
+    let started = bench.session.life().started.clone().expect("it started");
+    assert!(bounded(started.node).await.is_some());
+    let expected = Page {
+        offline: false,
+        hidden: true,
+    };
+    assert_eq!(bench.session.life().page, expected);
+    bench.say(Call::Close {}).await.expect("closed");
 }
 
 #[test]
