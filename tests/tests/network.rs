@@ -8,6 +8,7 @@ use libp2p::PeerId;
 use warren_relay::peer::PeerArgs;
 use warren_shared::error::Code;
 use warren_shared::net::StoreReport;
+use warren_shared::net::overlay::Overlay;
 use warren_shared::platform;
 use warren_shared::proto::key::{Key, SigningKey};
 use warren_shared::proto::record::peer::PeerRecord;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::channel::mpsc;
 use futures::future::{AbortHandle, BoxFuture, Either, Shared, select};
-use futures::{FutureExt, SinkExt};
+use futures::{FutureExt, SinkExt, StreamExt};
 use libp2p::PeerId;
 
 use self::start::RETRY_FIRST;
@@ -23,6 +23,7 @@ use crate::net::swarm::Connections;
 use crate::net::turns::Turns;
 use crate::net::{Dialable, HostHint, Node};
 use crate::proto::key::{Key, SigningKey};
+use crate::proto::record::ProviderEntry;
 use crate::{limits, platform};
 
 /// How long a call waits for the network before it fails.
@@ -115,6 +116,7 @@ impl Session {
                 .map(|full| Reply::Snapshot(Box::new(full))),
             Call::Hint { kind } => self.hint(kind.into()).await,
             Call::Close {} => self.close().await,
+            Call::Unprovide { namespace } => self.unprovide(&namespace).await,
             other => self.on_network(id, other).await,
         }
     }
@@ -130,7 +132,7 @@ impl Session {
             }
             match self.on_node(id, &node, call.clone()).await {
                 Err(error)
-                    if error.code() == Code::NotConnected
+                    if matches!(error.code(), Code::NotConnected | Code::NoRelay)
                         && call.may_be_repeated()
                         && platform::now() < deadline =>
                 {
@@ -170,9 +172,6 @@ impl Session {
             Call::Provide { namespace } => Ok(Reply::Provided {
                 expires: node.provide(&namespace).await?,
             }),
-            Call::Unprovide { namespace } => {
-                node.unprovide(&namespace).await.map(|()| Reply::Nothing {})
-            }
             Call::Find { namespace, limit } => self.find(id, node, &namespace, limit).await,
             Call::FindPeer { id } => find_peer(node, &id).await,
             Call::Connect { target } => Ok(Reply::Connected {
@@ -195,7 +194,11 @@ impl Session {
                     node.handle().call(route, &method, params).await?,
                 ))
             }
-            Call::Start(_) | Call::Snapshot {} | Call::Hint { .. } | Call::Close {} => {
+            Call::Start(_)
+            | Call::Snapshot {}
+            | Call::Hint { .. }
+            | Call::Close {}
+            | Call::Unprovide { .. } => {
                 Err(Error::new(Code::Internal, "this call needs no network"))
             }
         }
@@ -228,10 +231,7 @@ impl Session {
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .clone();
-                let error = Error::new(
-                    Code::NotConnected,
-                    "this peer is not connected to any relay",
-                );
+                let error = Error::new(Code::NoRelay, "this peer is not connected to any relay");
                 Err(match trouble {
                     Some(cause) => error.caused_by(cause),
                     None => error,
@@ -247,6 +247,14 @@ impl Session {
             None => started.before_network(),
         };
         Ok(started.full(snapshot))
+    }
+
+    /// Works without a relay, too: what counts is that the announcement is not renewed.
+    async fn unprovide(&self, namespace: &str) -> Result<Reply> {
+        if let Some(node) = self.started()?.node_now() {
+            node.unprovide(namespace).await?;
+        }
+        Ok(Reply::Nothing {})
     }
 
     /// Before there is a node, what was said about the page waits for it.
@@ -295,18 +303,43 @@ impl Session {
         namespace: &str,
         limit: Option<f64>,
     ) -> Result<Reply> {
-        let most = limit.map_or(usize::MAX, |limit| limit.max(0.0) as usize);
-        for entry in node.find(namespace).await?.into_iter().take(most) {
+        let mut left = limit.map_or(usize::MAX, |limit| limit.max(0.0) as usize);
+        let (mut reached, mut failure) = (false, None);
+        let mut lists = node.find_as_named(namespace).await?;
+        while left > 0
+            && let Some(list) = lists.next().await
+        {
+            match list {
+                Ok(entries) => {
+                    reached = true;
+                    left = self.say_found(id, entries, left).await;
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            Some(error) if !reached => Err(error),
+            _ => Ok(Reply::Nothing {}),
+        }
+    }
+
+    /// Says at most so many; returns how many more may be said.
+    async fn say_found(&self, id: f64, entries: Vec<ProviderEntry>, mut left: usize) -> usize {
+        for entry in entries {
             let Ok(peer) = PeerId::from_bytes(&entry.peer) else {
                 continue;
             };
+            if left == 0 {
+                break;
+            }
+            left -= 1;
             let item = Found {
                 id: peer.to_string(),
                 addresses: texts(entry.addresses),
             };
             self.say(Outgoing::Item { id, item }).await;
         }
-        Ok(Reply::Nothing {})
+        left
     }
 }
 

@@ -4,6 +4,8 @@ mod namespaces;
 mod peers;
 mod values;
 
+pub use self::values::value_of;
+
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

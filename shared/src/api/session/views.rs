@@ -5,9 +5,9 @@ use libp2p::{Multiaddr, PeerId};
 use crate::api::messages::{DhtEntry, PeerView, Reply, WireValue};
 use crate::error::Result;
 use crate::net::Node;
-use crate::net::node::parse_peer;
+use crate::net::node::{parse_peer, value_of};
 use crate::proto::key::Key;
-use crate::proto::record::{MutableValue, Record, Value};
+use crate::proto::record::{Record, Value};
 
 pub(super) async fn find_peer(node: &Node, id: &str) -> Result<Reply> {
     let (record, expires) = node.find_peer(parse_peer(id)?).await?;
@@ -29,25 +29,21 @@ pub(super) fn entry(key: Key, record: Record) -> Result<DhtEntry> {
     let mut entry = DhtEntry {
         key: key.to_string(),
         kind: "value",
-        value: WireValue::Bytes(Vec::new()),
+        value: value_of(&record)?.value().clone().into(),
         author: None,
         label: None,
         seq: None,
         issued: None,
         expires: None,
     };
-    match record {
-        Record::Value(block) => entry.value = block.value().clone().into(),
-        Record::Signed(envelope) => {
-            let body = envelope.body();
-            entry.kind = "record";
-            entry.value = MutableValue::open(&envelope)?.value().clone().into();
-            entry.author = Some(body.key.to_string());
-            entry.label = Some(body.label.clone());
-            entry.seq = Some(body.seq);
-            entry.issued = Some(body.issued);
-            entry.expires = Some(body.expires);
-        }
+    if let Record::Signed(envelope) = record {
+        let body = envelope.body();
+        entry.kind = "record";
+        entry.author = Some(body.key.to_string());
+        entry.label = Some(body.label.clone());
+        entry.seq = Some(body.seq);
+        entry.issued = Some(body.issued);
+        entry.expires = Some(body.expires);
     }
     Ok(entry)
 }

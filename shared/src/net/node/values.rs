@@ -6,7 +6,7 @@ use crate::net::client::StoreReport;
 use crate::net::overlay::Overlay;
 use crate::proto::Millis;
 use crate::proto::key::Key;
-use crate::proto::record::{MutableValue, Record, Value, ValueBlock};
+use crate::proto::record::{MutableValue, Record, VALUE_DOMAIN, Value, ValueBlock};
 
 /// Each try that fails has met a version that somebody else wrote meanwhile.
 pub(super) const WRITE_TRIES: usize = 3;
@@ -15,6 +15,19 @@ pub(super) const WRITE_TRIES: usize = 3;
 /// copy of it that somebody puts back must not win against what is written then.
 pub(super) fn next_seq(known: u64, now: Millis) -> u64 {
     known.saturating_add(1).max(now)
+}
+
+/// The value inside a record that was read.
+pub fn value_of(record: &Record) -> Result<ValueBlock> {
+    match record {
+        Record::Value(block) => Ok(block.clone()),
+        Record::Signed(envelope) if envelope.body().domain != VALUE_DOMAIN => Err(Error::new(
+            Code::InvalidKey,
+            "what is stored at this key is not a value, but what a peer says about itself",
+        )
+        .with_remedy("Find that peer by its id instead.")),
+        Record::Signed(envelope) => Ok(MutableValue::open(envelope)?),
+    }
 }
 
 impl Node {
@@ -75,6 +88,8 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::key::SigningKey;
+    use crate::proto::record::peer::PeerRecord;
 
     #[test]
     fn versions_rise_with_the_time_and_never_fall() {
@@ -82,5 +97,22 @@ mod tests {
         assert_eq!(next_seq(7, 1_000), 1_000);
         assert_eq!(next_seq(1_000, 1_000), 1_001, "twice in a millisecond");
         assert_eq!(next_seq(5_000, 1_000), 5_001, "written by a fast clock");
+    }
+
+    #[test]
+    fn what_is_no_value_is_named() {
+        let key = SigningKey::from_seed([1; 32]);
+        let network = "testnet".parse().unwrap();
+        let peer = PeerRecord {
+            addresses: vec![],
+            relays: vec![],
+            mailboxes: vec![],
+            capabilities: vec![],
+            author: None,
+        };
+        let record = Record::Signed(peer.sign(&key, &network, 1, 1_000).unwrap());
+        let error = value_of(&record).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidKey);
+        assert!(error.remedy().contains("peer"));
     }
 }
