@@ -241,9 +241,8 @@ async fn join_others(node: Node, sources: Sources, outside: SharedOutside, key: 
             .await
         {
             Ok(found) => {
-                for hint in found.hints {
-                    let _ = node.learn(hint).await;
-                }
+                let complain = |error| tracing::warn!(%error, "one of the relays cannot be used");
+                let _ = found.teach(&node, complain).await;
                 return;
             }
             Err(error) => {

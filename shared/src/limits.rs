@@ -196,6 +196,9 @@ pub const RPC_DEADLINE: Duration = Duration::from_secs(30);
 /// Commands under way on one connection.
 pub const RPC_STREAMS: usize = 32;
 
+/// Whoever leaves a namespace waits this long for nodes to take it off their lists; those that were not
+/// reached forget it with its entry.
+pub const WITHDRAW_PATIENCE: Duration = Duration::from_secs(5);
 /// Nodes that hold each record.
 pub const REPLICATION: usize = 20;
 /// A walk to the closest nodes.

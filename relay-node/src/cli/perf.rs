@@ -28,7 +28,7 @@ pub(super) struct PerfArgs {
 }
 
 pub(super) async fn run(args: PerfArgs) -> Result<()> {
-    start_peer_log(&args.peer);
+    start_peer_log();
     let (target, addresses) = target(&args.node)?;
     let peer = args.peer.start(Vec::new()).await?;
     let id = peer.node.handle().dial(target, addresses).await?;

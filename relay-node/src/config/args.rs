@@ -66,7 +66,7 @@ pub struct RelayArgs {
     #[arg(long, value_name = "human|json")]
     pub log: Option<String>,
 
-    /// Print events on stdout as JSON lines
+    /// Print the addresses as one JSON line once everything listens, and errors as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use libp2p::PeerId;
 use serde_json::{Value, json};
 
-use super::rpc::{RpcReply, RpcRequest};
+use super::rpc::{RpcCall, RpcReply, RpcRequest};
 use crate::limits;
 use crate::platform;
 use crate::proto::record::provider::{Prefix, ProviderEntry};
@@ -57,25 +57,25 @@ impl Answers {
     }
 
     pub(super) async fn rpc(&self, peer: PeerId, request: RpcRequest) -> RpcReply {
-        let (name, params) = match request.parse() {
+        let RpcCall { id, method, params } = match request.parse() {
             Ok(call) => call,
             Err(reply) => return reply,
         };
-        if name == "warren.ping" {
-            return RpcReply::result(json!("pong"));
+        if method == "warren.ping" {
+            return RpcReply::result(id, json!("pong"));
         }
-        let method = self
+        let serve = self
             .methods
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(&name)
+            .get(&method)
             .cloned();
-        let Some(method) = method else {
-            return RpcReply::unknown_method(&name);
+        let Some(serve) = serve else {
+            return RpcReply::unknown_method(id, &method);
         };
-        match method(peer, params).await {
-            Ok(value) => RpcReply::result(value),
-            Err(message) => RpcReply::error(json!(1), -32000, &message),
+        match serve(peer, params).await {
+            Ok(value) => RpcReply::result(id, value),
+            Err(message) => RpcReply::error(id, -32000, &message),
         }
     }
 

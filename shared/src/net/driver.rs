@@ -64,6 +64,8 @@ pub(super) struct Driver {
     declared: Vec<Multiaddr>,
     /// Strangers that say they are relays, and the dial that is to prove it while it is under way.
     proofs: HashMap<PeerId, Option<ConnectionId>>,
+    /// Relays that were named as homes and belong to other networks, and what was said about them.
+    strangers: HashMap<PeerId, String>,
     changed: bool,
 }
 
@@ -75,7 +77,11 @@ pub(super) struct Waiting {
     calls: HashMap<OutboundRequestId, Reply<Result<RpcReply>>>,
     dials: HashMap<ConnectionId, Reply<Result<PeerId>>>,
     beats: HashMap<OutboundRequestId, PeerId>,
+    /// Those that wanted to dial a peer while a dial to it was under way.
+    followers: HashMap<PeerId, Vec<Follower>>,
 }
+
+type Follower = (Vec<Multiaddr>, Reply<Result<PeerId>>);
 
 impl Driver {
     pub fn new(
@@ -103,6 +109,7 @@ impl Driver {
             clock_offset: 0,
             declared: Vec::new(),
             proofs: HashMap::new(),
+            strangers: HashMap::new(),
             changed: true,
         }
     }

@@ -28,6 +28,7 @@ pub mod snapshot;
 mod subscribers;
 pub mod swarm;
 mod table;
+pub mod turns;
 pub mod webrtc;
 
 pub use answers::{Method, SharedStore};

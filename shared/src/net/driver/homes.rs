@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use libp2p::swarm::ConnectionId;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::{Multiaddr, PeerId};
+use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 use super::super::address::{self, Via};
 use super::super::behaviour::Role;
+use super::super::discover::wrong_network;
+use super::super::handle::Event;
 use super::super::heartbeat::Due;
 use super::super::keeper::Step;
+use super::super::protocols::network_of;
 use super::super::rpc::RpcRequest;
 use super::Driver;
 use super::failures::dial_error;
@@ -122,6 +125,9 @@ impl Driver {
         if self.table.is_connected(&peer) {
             return;
         }
+        if let Some(reason) = self.strangers.get(&peer) {
+            return self.home_failed(peer, reason.clone());
+        }
         if addresses.is_empty() {
             return self.home_failed(
                 peer,
@@ -145,6 +151,25 @@ impl Driver {
             self.subscribers.relay(&peer, "failed", None, Some(reason));
         }
         self.changed = true;
+    }
+
+    /// A relay that was named as a home but does not route for our network is left, and not dialled
+    /// again. What is connected to us for other reasons may speak what it likes.
+    pub(super) fn refuse_stranger(&mut self, peer: PeerId, protocols: &[StreamProtocol]) {
+        if !self.keeper.connected_homes().contains(&peer) {
+            return;
+        }
+        let theirs = network_of(protocols);
+        let error = wrong_network(&peer.to_string(), theirs.as_ref(), &self.network);
+        tracing::warn!(%error, "leaving a relay");
+        self.strangers.insert(peer, error.to_string());
+        self.home_failed(peer, error.to_string());
+        self.subscribers.send(Event::Warning {
+            code: error.code().as_str().to_owned(),
+            message: error.to_string(),
+            remedy: error.remedy().to_owned(),
+        });
+        let _ = self.swarm.disconnect_peer_id(peer);
     }
 
     pub(super) fn reserve(&mut self, peer: PeerId) {

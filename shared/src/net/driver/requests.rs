@@ -3,8 +3,8 @@
 use futures::FutureExt;
 use futures::channel::oneshot;
 use libp2p::request_response::{self};
-use libp2p::swarm::ConnectionId;
 use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::swarm::{ConnectionId, DialError};
 use libp2p::{Multiaddr, PeerId};
 use serde_json::json;
 
@@ -61,7 +61,7 @@ impl Driver {
         }
         let options = match (peer, addresses.as_slice()) {
             (Some(peer), _) => DialOpts::peer_id(peer)
-                .addresses(addresses)
+                .addresses(addresses.clone())
                 .extend_addresses_through_behaviour()
                 .build(),
             (None, [address]) => DialOpts::unknown_peer_id().address(address.clone()).build(),
@@ -74,13 +74,25 @@ impl Driver {
             }
         };
         let connection = options.connection_id();
-        match self.swarm.dial(options) {
-            Ok(()) => {
+        match (self.swarm.dial(options), peer) {
+            (Ok(()), _) => {
                 self.waiting.dials.insert(connection, reply);
             }
-            Err(error) => {
+            (Err(DialError::DialPeerConditionFalse(_)), Some(peer)) => {
+                let followers = self.waiting.followers.entry(peer).or_default();
+                followers.push((addresses, reply));
+            }
+            (Err(error), _) => {
                 let _ = reply.send(Err(dial_error(&error)));
             }
+        }
+    }
+
+    /// Another dial to the same peer has ended: those that waited for it have a connection now, or try
+    /// their own addresses.
+    pub(super) fn dial_again(&mut self, peer: PeerId) {
+        for (addresses, reply) in self.waiting.followers.remove(&peer).unwrap_or_default() {
+            self.dial(Some(peer), addresses, reply);
         }
     }
 

@@ -110,6 +110,7 @@ impl Driver {
         if let Some(reply) = self.waiting.dials.remove(&id) {
             let _ = reply.send(Ok(peer));
         }
+        self.dial_again(peer);
         self.changed = true;
     }
 
@@ -161,6 +162,7 @@ impl Driver {
             && !self.table.is_connected(&peer)
         {
             self.home_failed(peer, dial_error(error).to_string());
+            self.dial_again(peer);
         }
     }
 
@@ -204,7 +206,7 @@ impl Driver {
         self.table.set_agent(peer, info.agent_version);
         self.changed = true;
         if !info.protocols.contains(&protocols::kad(&self.network)) {
-            return;
+            return self.refuse_stranger(peer, &info.protocols);
         }
         // What is local to the remote is local to us only when we met it there.
         let met_locally = self
