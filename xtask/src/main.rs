@@ -13,6 +13,7 @@ mod machine;
 mod node;
 mod python;
 mod relay;
+mod rival;
 #[cfg(test)]
 mod scratch;
 mod step;
