@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { launch } from '../e2e/browser.mjs';
 import { serveBundled } from '../e2e/bundled.mjs';
 import { Relay, program, within } from '../e2e/relay.mjs';
+import { serveStock, startStock } from '../stock/stock.mjs';
 import { print, rounded, row, summary } from './figures.mjs';
 
 const MIB = 1024 * 1024;
@@ -19,6 +20,7 @@ const PATIENCE = 180_000;
 const MESSAGES = [16 * 1024, 64 * 1024];
 const TICKS_PER_SECOND = 100;
 const IDLE_PEERS = 50;
+const NATIVE = process.env.WARREN_BENCH_NATIVE ?? program('bench-native');
 
 const { values: options } = parseArgs({
   options: {
@@ -42,6 +44,8 @@ const relay = await Relay.start({ args: ['--perf'] });
 const address = relay.addresses('webrtc-direct')[0];
 const js = await serveBundled(new URL('perf-page.mjs', import.meta.url));
 const bare = await serveBundled(new URL('bare-page.mjs', import.meta.url));
+const stockNode = await startStock();
+const stock = await serveStock();
 const browser = await launch();
 try {
   const native = await nativeRounds();
@@ -51,6 +55,8 @@ try {
 } finally {
   await browser.close();
   js.close();
+  stock.close();
+  await stockNode.stop();
   bare.close();
   await relay.remove();
 }
@@ -58,13 +64,14 @@ try {
 // --- pages
 
 async function pageRounds() {
-  const rates = { ours: [], js: [], bare: [] };
+  const rates = { ours: [], stock: [], js: [], bare: [] };
   const dials = { ours: [], js: [] };
   // The first round warms up and does not count.
   for (let round = 0; round <= rounds; round += 1) {
     const measured = {
       ours: await withPage(`${relay.url}/?transports=webrtc-direct&identity=memory`, ours),
-      js: await withPage(js.url, theirs),
+      stock: await withPage(stock.url, theirs(stockNode)),
+      js: await withPage(js.url, theirs({ address, pid: relay.pid })),
       bare: await bareRound(),
     };
     say(`round ${round} of ${rounds}: ${JSON.stringify(measured)}`);
@@ -86,11 +93,11 @@ async function withPage(url, measure) {
   }
 }
 
-/** Processor seconds of the relay while `work` runs. */
-async function withRelayTime(work) {
-  const before = processorTime(relay.pid);
+/** Processor seconds of the native end while `work` runs. */
+async function withProcessorTime(pid, work) {
+  const before = processorTime(pid);
   const measured = await work();
-  return { ...measured, cpu: processorTime(relay.pid) - before };
+  return { ...measured, cpu: processorTime(pid) - before };
 }
 
 async function ours(page) {
@@ -102,15 +109,16 @@ async function ours(page) {
     return home.attempts.find(({ state }) => state === 'connected').ms + ms;
   });
   const measure = (sent, received) => () =>
-    page.evaluate(({ id, upload, download }) => window.warren.peer.perf(id, { upload, download }), {
+    page.evaluate(({ id, upload, download }) => window.warren.peer.measure(id, { upload, download }), {
       id: relay.id,
       upload: sent,
       download: received,
     });
-  return { dial, ...(await bothWays(measure)) };
+  return { dial, ...(await bothWays(relay.pid, measure)) };
 }
 
-async function theirs(page) {
+/** Other implementations offer one set of functions in their pages. */
+const theirs = ({ address, pid }) => async (page) => {
   await page.waitForFunction(() => window.ready);
   await page.evaluate(() => window.create());
   const dial = await page.evaluate((address) => window.dial(address), address);
@@ -120,12 +128,12 @@ async function theirs(page) {
       upload: sent,
       download: received,
     });
-  return { dial, ...(await bothWays(measure)) };
-}
+  return { dial, ...(await bothWays(pid, measure)) };
+};
 
-async function bothWays(measure) {
-  const up = await withRelayTime(measure(size, 1));
-  const down = await withRelayTime(measure(0, size));
+async function bothWays(pid, measure) {
+  const up = await withProcessorTime(pid, measure(size, 1));
+  const down = await withProcessorTime(pid, measure(0, size));
   return { up: rate(up.sendingMs), down: rate(down.receivingMs), upCpu: up.cpu, downCpu: down.cpu };
 }
 
@@ -168,21 +176,21 @@ function processorTime(pid) {
 
 async function nativeRounds() {
   say('native to native');
-  const lines = await run('bench-native', [String(rounds + 1), String(size / MIB)]);
+  const lines = await run([String(rounds + 1), String(size / MIB)]);
   return lines.filter(({ round }) => round > 0);
 }
 
 async function idleRow() {
-  const [{ bytesPerConnection }] = await run('bench-native', ['idle', String(IDLE_PEERS)]);
+  const [{ bytesPerConnection }] = await run(['idle', String(IDLE_PEERS)]);
   return { name: 'webrtc-idle', ours: rounded(bytesPerConnection / 1024), rival: null, unit: 'KiB a connection', ratio: null, goal: 'shown', met: null };
 }
 
-async function run(name, args) {
-  const child = spawn(program(name), args, { stdio: ['ignore', 'pipe', 'inherit'] });
+async function run(args) {
+  const child = spawn(NATIVE, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = [];
   createInterface(child.stdout).on('line', (line) => lines.push(JSON.parse(line)));
   const [status] = await once(child, 'close');
-  if (status !== 0) throw new Error(`${name} ended with ${status}`);
+  if (status !== 0) throw new Error(`${NATIVE} ended with ${status}`);
   return lines;
 }
 
@@ -197,6 +205,7 @@ function pageRows(rates) {
   const pick = (who, what) => rates[who].map((measured) => measured[what]);
   const atLeast = (floor) => ({ floor });
   return ['up', 'down'].flatMap((way) => [
+    compared(`webrtc-${way} ÷ stock`, pick('ours', way), pick('stock', way), 'MiB/s', atLeast(2)),
     compared(`webrtc-${way} ÷ js-libp2p`, pick('ours', way), pick('js', way), 'MiB/s', atLeast(1)),
     compared(`webrtc-${way} ÷ bare`, pick('ours', way), pick('bare', 'best'), 'MiB/s', atLeast(1)),
   ]);
@@ -217,8 +226,8 @@ function dialRow(dials) {
 
 function tellProcessorTime(rates, native) {
   const median = (numbers) => rounded(summary(numbers).median, 2);
-  console.log(`\nprocessor seconds of the relay for ${size / MIB} MiB`);
-  for (const who of ['ours', 'js']) {
+  console.log(`\nprocessor seconds of the native end for ${size / MIB} MiB`);
+  for (const who of ['ours', 'stock', 'js']) {
     const of = (what) => median(rates[who].map((measured) => measured[what]));
     console.log(`  ${who.padEnd(7)} up ${of('upCpu')}, down ${of('downCpu')}`);
   }

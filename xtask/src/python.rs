@@ -21,7 +21,7 @@ pub fn ensure(workspace: &Workspace) -> Option<PathBuf> {
     if let Some(chosen) = std::env::var_os(VARIABLE) {
         return Some(chosen.into());
     }
-    let folder = workspace.path("target/python");
+    let folder = workspace.target().join("python");
     let python = folder.join("bin/python");
     let mark = folder.join(PACKAGES.join("+"));
     if mark.is_file() {

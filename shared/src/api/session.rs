@@ -188,6 +188,16 @@ impl Session {
                     ms: rtt.as_millis() as u64,
                 })
             }
+            Call::Measure {
+                id,
+                upload,
+                download,
+            } => {
+                let peer = node.connect(&parse_peer(&id)?.to_string()).await?;
+                // What is no count of bytes becomes one that is refused, or nothing.
+                let measured = node.measure(peer, upload as u64, download as u64).await?;
+                Ok(Reply::Measured(measured))
+            }
             Call::Call { id, method, params } => {
                 let route = node.route_to(parse_peer(&id)?).await?;
                 Ok(Reply::Json(

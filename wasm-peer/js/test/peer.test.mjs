@@ -258,6 +258,14 @@ test('every loop over find() is a search of its own', async (t) => {
   assert.deepEqual(searches.map(({ params }) => params), [{ namespace: 'room', limit: 5 }, { namespace: 'room', limit: 5 }]);
 });
 
+test('a measurement sends what it was given, and nothing by itself', async (t) => {
+  const measured = { sent: 5, sendingMs: 1, received: 0, receivingMs: 0 };
+  const { engine, peer } = await start(t, { measure: () => measured });
+  assert.deepEqual(await peer.measure('a', { upload: 5 }), measured);
+  const [{ params }] = engine.received.filter(({ method }) => method === 'measure');
+  assert.deepEqual(params, { id: 'a', upload: 5, download: 0 });
+});
+
 test('close() is said to the engine once, cleans up once, and ends everything', async (t) => {
   const { engine, peer, cleaned } = await start(t);
   const states = [];
