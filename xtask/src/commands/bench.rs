@@ -14,7 +14,6 @@ use crate::logged::run_logged;
 use crate::node::{self, Node};
 use crate::relay::{self, Profile};
 use crate::rival;
-use crate::rival;
 use crate::step::Step;
 use crate::wasm::WasmBuild;
 use crate::workspace::Workspace;
@@ -22,8 +21,8 @@ use crate::workspace::Workspace;
 /// The scripts of the folder that measure something; the others help them.
 const NAMES: [&str; 2] = ["join", "webrtc"];
 
-/// The one that measures the stock WebRTC transports, too.
-const WITH_RIVAL: &str = "webrtc";
+/// The one that also measures the stock WebRTC transports, and native transports against each other.
+const WITH_RIVALS: &str = "webrtc";
 
 pub fn run(workspace: &Workspace, mut arguments: Arguments) -> Result {
     let json = arguments.flag("--json");
@@ -51,18 +50,12 @@ fn prepare(workspace: &Workspace, name: &str) -> Result<Command> {
     command
         .env(chromium::VARIABLE, browser)
         .env(relay::VARIABLE, binary);
-    if name == "webrtc" {
+    if name == WITH_RIVALS {
         let rival = rival::build(workspace)?;
         command
             .env(rival::NODE, rival.node)
             .env(rival::PAGE, rival.page)
             .env("WARREN_BENCH_NATIVE", native(workspace)?);
-    }
-    if name == WITH_RIVAL {
-        let rival = rival::build(workspace)?;
-        command
-            .env(rival::NODE, rival.node)
-            .env(rival::PAGE, rival.page);
     }
     Ok(command)
 }
