@@ -108,9 +108,9 @@ async fn a_relay_of_another_network_does_not_stay_a_home() {
     peer.learn(hint).await.expect("learned");
     let warned = async {
         loop {
-            match events.next().await.expect("it runs") {
-                Event::Warning { code, message, .. } => break (code, message),
-                _ => {}
+            let event = events.next().await.expect("it runs");
+            if let Event::Warning { code, message, .. } = event {
+                break (code, message);
             }
         }
     };
@@ -159,12 +159,9 @@ async fn an_announcement_is_ended_without_a_relay() {
     assert!(matches!(provided, Reply::Provided { .. }));
     relay.stop().await;
     within("the relay is missed", async {
-        loop {
-            match said.next().await.expect("it runs") {
-                Outgoing::Event(Event::State { state: "lost", .. }) => break,
-                _ => {}
-            }
-        }
+        let lost =
+            |said: &Outgoing| matches!(said, Outgoing::Event(Event::State { state: "lost", .. }));
+        while !lost(&said.next().await.expect("it runs")) {}
     })
     .await;
     ask(&session, &mut said, Call::Unprovide { namespace }).await;

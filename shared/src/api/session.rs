@@ -1,5 +1,6 @@
 //! Serves the calls of one application on its node.
 
+mod page;
 mod start;
 mod views;
 
@@ -12,8 +13,9 @@ use futures::future::{AbortHandle, BoxFuture, Either, Shared, select};
 use futures::{FutureExt, SinkExt, StreamExt};
 use libp2p::PeerId;
 
+use self::page::Page;
 use self::start::RETRY_FIRST;
-use self::views::{entry, find_peer, texts};
+use self::views::{entry, find_peer, lifetime, texts, told};
 use super::messages::{Call, Found, FullSnapshot, Outgoing, Reply, StartParams};
 use crate::error::{Code, Error, Result};
 use crate::net::node::parse_peer;
@@ -28,8 +30,6 @@ use crate::{limits, platform};
 
 /// How long a call waits for the network before it fails.
 const JOIN_PATIENCE: Duration = Duration::from_secs(15);
-const DAY_MS: f64 = 86_400_000.0;
-
 /// What the platform brings.
 pub struct Surroundings {
     /// How HTTP texts are fetched.
@@ -61,13 +61,6 @@ struct Life {
     started: Option<Started>,
     closed: bool,
     page: Page,
-}
-
-/// What the host said last about the page. A node takes it for online and visible until it is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Page {
-    offline: bool,
-    hidden: bool,
 }
 
 #[derive(Clone)]
@@ -353,35 +346,6 @@ impl Session {
     }
 }
 
-impl Page {
-    fn note(&mut self, hint: HostHint) {
-        match hint {
-            HostHint::Online => self.offline = false,
-            HostHint::Offline => self.offline = true,
-            HostHint::Visible => self.hidden = false,
-            HostHint::Hidden => self.hidden = true,
-            HostHint::Woke => {}
-        }
-    }
-
-    /// What somebody has to be told who believes `other`.
-    fn differences(self, other: Page) -> impl Iterator<Item = HostHint> {
-        let network = if self.offline {
-            HostHint::Offline
-        } else {
-            HostHint::Online
-        };
-        let sight = if self.hidden {
-            HostHint::Hidden
-        } else {
-            HostHint::Visible
-        };
-        let network = (self.offline != other.offline).then_some(network);
-        let sight = (self.hidden != other.hidden).then_some(sight);
-        network.into_iter().chain(sight)
-    }
-}
-
 impl Started {
     fn node_now(&self) -> Option<Node> {
         self.node.clone().now_or_never().flatten()
@@ -427,28 +391,10 @@ fn not_running() -> Error {
     )
 }
 
-/// What went wrong and why, in one line.
-fn told(error: &Error) -> String {
-    match error.cause() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
-}
-
 async fn within<T>(patience: Duration, work: impl Future<Output = T>) -> Option<T> {
     match select(platform::sleep(patience), Box::pin(work)).await {
         Either::Left(_) => None,
         Either::Right((result, _)) => Some(result),
-    }
-}
-
-fn lifetime(ttl_ms: Option<f64>) -> Result<u64> {
-    match ttl_ms.unwrap_or(DAY_MS) {
-        ttl if ttl >= 1_000.0 && ttl <= limits::MAX_LIFETIME as f64 => Ok(ttl as u64),
-        _ => Err(Error::new(
-            Code::InvalidArgument,
-            "a lifetime is between one second and 400 days",
-        )),
     }
 }
 

@@ -7,7 +7,9 @@ use futures::channel::{mpsc, oneshot};
 use futures::future::{AbortHandle, AbortRegistration, Abortable, Either, select};
 use futures::{FutureExt, StreamExt};
 
-use super::{Page, Session, Started, not_running, told};
+use super::page::Page;
+use super::views::told;
+use super::{Session, Started, not_running};
 use crate::api::messages::{Outgoing, Reply, StartParams};
 use crate::error::{Code, Error, Result};
 use crate::net::discover::{Found, Sources};

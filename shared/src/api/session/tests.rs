@@ -185,16 +185,3 @@ async fn an_answer_proves_that_there_is_a_network() {
     assert_eq!(bench.session.life().page, expected);
     bench.say(Call::Close {}).await.expect("closed");
 }
-
-#[test]
-fn only_what_is_not_believed_yet_has_to_be_told() {
-    let mut page = Page::default();
-    assert_eq!(page.differences(Page::default()).count(), 0);
-    for hint in [HostHint::Hidden, HostHint::Offline, HostHint::Woke] {
-        page.note(hint);
-    }
-    let told: Vec<HostHint> = page.differences(Page::default()).collect();
-    assert_eq!(told, [HostHint::Offline, HostHint::Hidden]);
-    let back: Vec<HostHint> = Page::default().differences(page).collect();
-    assert_eq!(back, [HostHint::Online, HostHint::Visible]);
-}

@@ -1,13 +1,24 @@
-//! What the network said, as the plain data that crosses the boundary.
+//! Between what the network says and the plain data that crosses the boundary.
 
 use libp2p::{Multiaddr, PeerId};
 
 use crate::api::messages::{DhtEntry, PeerView, Reply, WireValue};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
+use crate::limits;
 use crate::net::Node;
 use crate::net::node::{parse_peer, value_of};
 use crate::proto::key::Key;
 use crate::proto::record::{Record, Value};
+
+const DAY_MS: f64 = 86_400_000.0;
+
+/// What went wrong and why, in one line.
+pub(super) fn told(error: &Error) -> String {
+    match error.cause() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
 
 pub(super) async fn find_peer(node: &Node, id: &str) -> Result<Reply> {
     let (record, expires) = node.find_peer(parse_peer(id)?).await?;
@@ -54,6 +65,16 @@ pub(super) fn texts(addresses: Vec<Vec<u8>>) -> Vec<String> {
         .filter_map(|bytes| Multiaddr::try_from(bytes).ok())
         .map(|address| address.to_string())
         .collect()
+}
+
+pub(super) fn lifetime(ttl_ms: Option<f64>) -> Result<u64> {
+    match ttl_ms.unwrap_or(DAY_MS) {
+        ttl if ttl >= 1_000.0 && ttl <= limits::MAX_LIFETIME as f64 => Ok(ttl as u64),
+        _ => Err(Error::new(
+            Code::InvalidArgument,
+            "a lifetime is between one second and 400 days",
+        )),
+    }
 }
 
 impl From<WireValue> for Value {
