@@ -69,6 +69,16 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Calls of one queue are carried out in the order in which they came.
+    pub(super) fn queue(&self) -> Option<&str> {
+        match self {
+            Call::DhtSet { label, .. } => Some(label),
+            _ => None,
+        }
+    }
+}
+
 /// How a peer is to be started.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

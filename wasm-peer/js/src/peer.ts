@@ -115,7 +115,7 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   }
 
   /**
-   * Finds the peers of a namespace, each once, in the order in which nodes name them. Every `for await` is a
+   * Finds the peers of a namespace, each once, as the nodes that keep the list name them. Every `for await` is a
    * search of its own; leaving the loop ends it. `limit` ends it after that many peers.
    */
   find(namespace: string, options: AbortOptions & { limit?: number } = {}): AsyncIterable<FoundPeer> {

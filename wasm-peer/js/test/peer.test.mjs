@@ -107,6 +107,19 @@ test('events() iterates in order and ends when the peer closes', async (t) => {
   assert.deepEqual(codes, ['1', '2']);
 });
 
+test('a peer that closes leaves no listener on the signals of its readers', async (t) => {
+  const { peer } = await start(t);
+  const { signal } = new AbortController();
+  const listeners = new Set();
+  t.mock.method(signal, 'addEventListener', (_, listener) => listeners.add(listener));
+  t.mock.method(signal, 'removeEventListener', (_, listener) => listeners.delete(listener));
+  const warnings = peer.events('warning', { signal });
+  assert.equal(listeners.size, 1);
+  await peer.close();
+  assert.equal(listeners.size, 0);
+  assert.deepEqual(await warnings.next(), { value: undefined, done: true });
+});
+
 test('events() throws the reason of its signal', async (t) => {
   const { peer } = await start(t);
   const abort = new AbortController();
@@ -198,6 +211,23 @@ test('a namespace is withdrawn when its last holder stops, once', async (t) => {
   assert.equal(engine.received.filter(({ method }) => method === 'unprovide').length, 0);
   await second.stop();
   assert.equal(engine.received.filter(({ method }) => method === 'unprovide').length, 1);
+});
+
+test('an announcement that could not be stopped can be stopped again', async (t) => {
+  let fail = true;
+  const { engine, peer } = await start(t, {
+    provide: () => ({ expires: 1 }),
+    unprovide: () => {
+      if (fail) throw { code: 'INTERNAL', message: 'm' };
+      return null;
+    },
+  });
+  const room = await peer.provide('room');
+  await assert.rejects(room.stop(), { code: 'INTERNAL' });
+  fail = false;
+  await room.stop();
+  await room.stop();
+  assert.equal(engine.received.filter(({ method }) => method === 'unprovide').length, 2);
 });
 
 test('a failed announcement holds nothing', async (t) => {

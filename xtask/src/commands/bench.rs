@@ -11,12 +11,16 @@ use crate::commands::build_web;
 use crate::failure::{Failure, OrFail, Result};
 use crate::node::{self, Node};
 use crate::relay::{self, Profile};
+use crate::rival;
 use crate::step::Step;
 use crate::wasm::WasmBuild;
 use crate::workspace::Workspace;
 
 /// The scripts of the folder that measure something; the others help them.
 const NAMES: [&str; 1] = ["join"];
+
+/// The one that measures the stock WebRTC transports, too.
+const WITH_RIVAL: &str = "webrtc";
 
 pub fn run(workspace: &Workspace, mut arguments: Arguments) -> Result {
     let json = arguments.flag("--json");
@@ -44,6 +48,12 @@ fn prepare(workspace: &Workspace, name: &str) -> Result<Command> {
     command
         .env(chromium::VARIABLE, browser)
         .env(relay::VARIABLE, binary);
+    if name == WITH_RIVAL {
+        let rival = rival::build(workspace)?;
+        command
+            .env(rival::NODE, rival.node)
+            .env(rival::PAGE, rival.page);
+    }
     Ok(command)
 }
 

@@ -270,3 +270,6 @@ impl Rate {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,3 +123,67 @@ impl Path {
 fn is_stun(datagram: &[u8]) -> bool {
     datagram.first().is_some_and(|first| *first < 4)
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    const CHECK: &[u8] = &[0, 1];
+    const ANSWER: &[u8] = &[1, 1];
+    const RECORD: &[u8] = &[23, 254];
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::new([192, 0, 2, 1].into(), port)
+    }
+
+    /// A datagram arrives; the stack answers it or not.
+    fn arrive(path: &mut Path, now: Instant, port: u16, datagram: &'static [u8], answer: bool) {
+        let bytes = Bytes::from_static(datagram);
+        let arrived = Arrived::single(address(port), address(9), bytes);
+        path.heard(now, &arrived, datagram);
+        if answer {
+            assert_eq!(path.destination(ANSWER), address(port));
+        }
+        path.settle();
+    }
+
+    fn path() -> (Path, Instant) {
+        let now = Instant::now();
+        (Path::to_client(address(1), address(9).ip(), now), now)
+    }
+
+    #[test]
+    fn encrypted_traffic_shows_where_a_client_is() {
+        let (mut path, now) = path();
+        arrive(&mut path, now, 2, RECORD, false);
+        assert_eq!(path.destination(RECORD), address(2));
+        assert_eq!(path.known(), address(1));
+    }
+
+    #[test]
+    fn checks_are_answered_where_they_come_from_and_move_nobody_who_is_there() {
+        let (mut path, now) = path();
+        arrive(&mut path, now, 2, CHECK, true);
+        assert_eq!(path.destination(RECORD), address(1));
+    }
+
+    #[test]
+    fn a_check_moves_a_client_who_was_quiet_elsewhere() {
+        let (mut path, now) = path();
+        let later = now + 2 * STALE;
+        arrive(&mut path, later, 2, CHECK, false);
+        assert_eq!(path.destination(RECORD), address(1), "not authentic");
+        arrive(&mut path, later, 2, CHECK, true);
+        assert_eq!(path.destination(RECORD), address(2));
+    }
+
+    #[test]
+    fn anything_ends_the_silence() {
+        let (mut path, now) = path();
+        let later = now + limits::SILENCE / 2;
+        arrive(&mut path, later, 1, CHECK, false);
+        assert_eq!(path.silent_at(), later + limits::SILENCE);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,13 +14,14 @@ use libp2p::core::muxing::{StreamMuxer, StreamMuxerBox, SubstreamBox};
 use libp2p::core::transport::{DialOpts, ListenerId, PortUse, TransportEvent};
 use libp2p::core::{Endpoint, Transport};
 use libp2p::identity::Keypair;
+use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use warren_relay::transport::webrtc::{Certificate, transport};
 use warren_shared::net::swarm::Connections;
 
-/// Nothing here takes long; what hangs must fail.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// What hangs must fail: the longest work here takes a minute on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 pub async fn patient<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, work)
@@ -27,6 +29,7 @@ pub async fn patient<T>(work: impl Future<Output = T>) -> T {
         .expect("it should not take so long")
 }
 
+/// A node with an identity and a certificate of its own.
 pub fn node() -> (PeerId, Connections) {
     let key = Keypair::generate_ed25519();
     let certificate = Certificate::from_pem(&Certificate::generate().unwrap()).unwrap();
@@ -37,13 +40,18 @@ pub fn node() -> (PeerId, Connections) {
 pub struct Server {
     pub peer: PeerId,
     pub address: Multiaddr,
-    accepted: mpsc::Receiver<Connection>,
+    accepted: mpsc::UnboundedReceiver<Connection>,
     _stop: oneshot::Sender<()>,
 }
 
 impl Server {
     pub async fn start(address: &str) -> Server {
-        let (peer, mut connections) = node();
+        let (peer, connections) = node();
+        Server::with(peer, connections, address).await
+    }
+
+    /// The same on any transport.
+    pub async fn with(peer: PeerId, mut connections: Connections, address: &str) -> Server {
         connections
             .listen_on(ListenerId::next(), address.parse().unwrap())
             .unwrap();
@@ -56,7 +64,7 @@ impl Server {
             }
         })
         .await;
-        let (sender, accepted) = mpsc::channel(1_024);
+        let (sender, accepted) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(async move {
             tokio::select! {
@@ -77,19 +85,42 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Where it listens, as a socket address.
+    pub fn socket(&self) -> SocketAddr {
+        socket_of(&self.address)
+    }
+}
+
+pub fn socket_of(address: &Multiaddr) -> SocketAddr {
+    let mut parts = address.iter();
+    match (parts.next(), parts.next()) {
+        (Some(Protocol::Ip4(ip)), Some(Protocol::Udp(port))) => (ip, port).into(),
+        (Some(Protocol::Ip6(ip)), Some(Protocol::Udp(port))) => (ip, port).into(),
+        _ => panic!("{address} is no UDP address"),
+    }
+}
+
+/// The same server at another port.
+pub fn at(address: &Multiaddr, socket: SocketAddr) -> Multiaddr {
+    address
+        .replace(1, |_| Some(Protocol::Udp(socket.port())))
+        .unwrap()
+}
+
 async fn next(
     connections: &mut Connections,
 ) -> TransportEvent<<Connections as Transport>::ListenerUpgrade, io::Error> {
     poll_fn(|cx| Pin::new(&mut *connections).poll(cx)).await
 }
 
-async fn accept(mut connections: Connections, sender: mpsc::Sender<Connection>) {
+async fn accept(mut connections: Connections, sender: mpsc::UnboundedSender<Connection>) {
     loop {
         if let TransportEvent::Incoming { upgrade, .. } = next(&mut connections).await {
             let sender = sender.clone();
             tokio::spawn(async move {
                 if let Ok((peer, muxer)) = upgrade.await {
-                    let _ = sender.send(Connection::new(peer, muxer)).await;
+                    let _ = sender.send(Connection::new(peer, muxer));
                 }
             });
         }
@@ -97,7 +128,14 @@ async fn accept(mut connections: Connections, sender: mpsc::Sender<Connection>) 
 }
 
 pub async fn try_connect(address: &Multiaddr) -> io::Result<Connection> {
-    let (_, mut connections) = node();
+    try_connect_with(node().1, address).await
+}
+
+/// The same on any transport.
+pub async fn try_connect_with(
+    mut connections: Connections,
+    address: &Multiaddr,
+) -> io::Result<Connection> {
     let options = DialOpts {
         role: Endpoint::Dialer,
         port_use: PortUse::Reuse,
