@@ -41,6 +41,8 @@ async function serve() {
     transports: [webRTCDirect()],
     connectionEncrypters: [noise()],
     services: { identify: identify(), ping: ping() },
+    // One page may come as often as it likes.
+    connectionManager: { inboundConnectionThreshold: Infinity },
   });
   console.log(JSON.stringify({ id: String(node.peerId), addresses: node.getMultiaddrs().map(String) }));
 }

@@ -21,6 +21,7 @@ use crate::host::{Host, PageFetch, describe};
 use crate::{log, transport};
 
 type Running = Rc<RefCell<HashMap<u64, AbortHandle>>>;
+type OnMessage = Closure<dyn FnMut(MessageEvent)>;
 
 /// One peer's end of its port.
 #[derive(Clone)]
@@ -28,7 +29,7 @@ struct Served {
     session: Session,
     port: MessagePort,
     running: Running,
-    on_message: Rc<RefCell<Option<Closure<dyn FnMut(MessageEvent)>>>>,
+    on_message: Rc<RefCell<Option<OnMessage>>>,
 }
 
 /// Serves the peer API on a message port until the peer is closed.
@@ -54,7 +55,7 @@ pub fn serve(port: MessagePort, host: Host) {
         on_message: Rc::default(),
     };
     let receiver = served.clone();
-    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+    let on_message = OnMessage::new(move |event: MessageEvent| {
         receiver.receive(&event.data());
     });
     port.set_onmessage(Some(on_message.as_ref().unchecked_ref()));

@@ -171,11 +171,11 @@ impl Stream {
                     Sending::Finished | Sending::Failed(_) => {}
                 }
             }
+            // Everything has arrived: there is nothing left to give up.
+            Some(Flag::Reset) if self.receiving == Receiving::Finished => {}
             Some(Flag::Reset) => {
-                if self.receiving != Receiving::Finished {
-                    self.discard();
-                    self.receiving = Receiving::Failed(Failed::Reset);
-                }
+                self.discard();
+                self.receiving = Receiving::Failed(Failed::Reset);
             }
         }
     }
