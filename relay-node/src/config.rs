@@ -84,6 +84,8 @@ pub struct RelayConfig {
     /// Addresses to announce beside those of the interfaces.
     pub external_ip: Vec<IpAddr>,
     pub tls: Option<TlsFiles>,
+    /// Whether measurements of other peers are answered.
+    pub perf: bool,
     pub log: LogFormat,
     /// Events on stdout as JSON lines.
     pub json: bool,
@@ -118,6 +120,7 @@ impl RelayConfig {
             bootstrap: layers.many("bootstrap", parse::multiaddr)?,
             external_ip: layers.many("external-ip", parse::external_ip)?,
             tls: tls_files(layers)?,
+            perf: layers.or("perf", parse::boolean, "false")?,
             log: layers.or("log", parse::log_format, "human")?,
             json: layers.or("json", parse::boolean, "false")?,
         };

@@ -3,7 +3,6 @@
 //! Knows sockets, TLS and routes. Does not know what a relay would say in its documents: it asks,
 //! for each request, those who do.
 
-mod admission;
 mod assets;
 mod connection;
 mod headers;
@@ -18,22 +17,25 @@ use tokio::{
     sync::{Semaphore, mpsc, watch},
 };
 use tokio_rustls::TlsAcceptor;
-use warren_shared::error::{Code, Error, Result};
+use warren_shared::{
+    error::{Code, Error, Result},
+    net::admission::Admission,
+};
 
-use self::{admission::Admission, connection::Connection};
+use self::connection::Connection;
 use crate::{
     config::TlsFiles,
     tls::{RELOAD_EVERY, Reload, TlsIdentity},
     transport::ws::WsAcceptor,
 };
 
-pub use self::{admission::Prefix, origin::RequestOrigin};
+pub use self::origin::RequestOrigin;
 
 /// Clients that are told at one time that there is no place; during a flood the rest is just closed.
 const FAREWELLS: usize = 32;
 
-/// Makes the text of a document for one request.
-pub type Provider = Arc<dyn Fn(&RequestOrigin) -> String + Send + Sync>;
+/// Makes the text of a document for one request, or says why there is none.
+pub type Provider = Arc<dyn Fn(&RequestOrigin) -> Result<String> + Send + Sync>;
 
 /// What the server answers with.
 #[derive(Clone)]

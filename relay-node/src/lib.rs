@@ -9,6 +9,5 @@ pub mod identity;
 pub mod peer;
 pub mod relay;
 pub mod store;
-mod stun;
 pub mod tls;
 pub mod transport;

@@ -77,8 +77,9 @@ impl PeerArgs {
             keypair(&transport_key)?,
         );
         let found = sources.find(&outside, ask).await?;
+        let network = found.network.clone();
         let node = Node::start(NodeConfig {
-            network: found.network,
+            network,
             role: Role::Peer,
             connections: connections(&transport_key, None, None)?,
             transport_key,
@@ -95,9 +96,8 @@ impl PeerArgs {
             ping_every: PING_EVERY,
             capabilities: vec!["native".into()],
         })?;
-        for hint in found.hints {
-            node.learn(hint).await?;
-        }
+        let complain = |error: Error| tracing::warn!(%error, "one of the relays cannot be used");
+        found.teach(&node, complain).await?;
         match tokio::time::timeout(JOIN_PATIENCE, node.joined()).await {
             Ok(joined) => joined?,
             Err(_) => {

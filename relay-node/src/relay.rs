@@ -1,34 +1,35 @@
 //! A relay: listeners, swarm, store and HTTP server put together. The binary and the tests start
 //! the same one.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock};
+mod join;
+mod listen;
+mod stun;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use libp2p::Multiaddr;
-use libp2p::multiaddr::Protocol;
 use serde_json::json;
 use warren_shared::error::{Code, Error, Result};
-use warren_shared::limits::MAX_JOIN_ADDRESSES;
-use warren_shared::net::address::{Via, best_mix, ip_of, is_relayed};
 use warren_shared::net::discover::Sources;
 use warren_shared::net::node::keypair;
 use warren_shared::net::outside::SharedOutside;
-use warren_shared::net::{Event, Node, NodeConfig, Role};
+use warren_shared::net::{Node, NodeConfig, Role};
 use warren_shared::platform;
 use warren_shared::proto::NetworkId;
 use warren_shared::proto::homes::HomesConfig;
-use warren_shared::proto::join::{JoinDocument, RelayHint};
 use warren_shared::proto::key::SigningKey;
 use warren_shared::store::{RecordStore, StoreLimits};
 
+use tokio::task::JoinSet;
+
+use self::join::JoinState;
+use self::listen::{all_listening, check_free, expected, external, listen_addresses, local_url};
 use crate::config::RelayConfig;
 use crate::fetch::Fetcher;
 use crate::http::{HttpServer, HttpState, Provider};
 use crate::identity::DataDir;
 use crate::store::RedbStore;
-use crate::stun::stun_address;
 use crate::transport::webrtc::Certificate;
 use crate::transport::{connections, dialable, ws};
 
@@ -45,6 +46,9 @@ pub struct Relay {
     tls: bool,
     stop_http: Option<tokio::sync::oneshot::Sender<()>>,
     http_task: Option<tokio::task::JoinHandle<()>>,
+    /// What runs beside the node, and ends with the relay.
+    tasks: JoinSet<()>,
+    store: Arc<RedbStore>,
     _data: DataDir,
 }
 
@@ -94,19 +98,23 @@ impl Relay {
             ping_every: PING_EVERY,
             capabilities: vec!["relay".into(), "store".into()],
         })?;
+        if config.perf {
+            node.answer_measurements()?;
+        }
         let addresses = all_listening(&node, expected(&config)).await?;
         node.handle()
             .declare(external(&addresses, &config.external_ip))
             .await?;
-        tokio::spawn(sweep(store.clone()));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(sweep(store.clone()));
         let join = JoinState::default();
-        tokio::spawn(keep_join_state(node.clone(), join.clone()));
+        tasks.spawn(join.clone().keep(node.clone()));
         if !sources.is_empty() {
             let known = Sources {
                 network: Some(network),
                 ..sources
             };
-            tokio::spawn(join_others(node.clone(), known, outside, key.clone()));
+            tasks.spawn(join_others(node.clone(), known, outside, key.clone()));
         }
         let mut relay = Relay {
             node,
@@ -114,6 +122,8 @@ impl Relay {
             tls: config.tls.is_some(),
             stop_http: None,
             http_task: None,
+            tasks,
+            store,
             _data: data,
         };
         if let Some(server) = http {
@@ -153,12 +163,21 @@ impl Relay {
         }))
     }
 
+    /// A relay whose disk failed still relays; it says so here, and why in its log.
     fn health(&self) -> Provider {
+        let store = self.store.clone();
         let peer = self.node.id().to_string();
         let network = self.node.network().to_string();
         Arc::new(move |_| {
-            json!({"status": "ok", "peer": peer, "network": network, "now": platform::now()})
-                .to_string()
+            let (status, stored) = match store.failure() {
+                None => ("ok", "ok"),
+                Some(_) => ("degraded", "failed"),
+            };
+            Ok(json!({
+                "status": status, "store": stored, "peer": peer, "network": network,
+                "now": platform::now(),
+            })
+            .to_string())
         })
     }
 
@@ -171,6 +190,10 @@ impl Relay {
         if let Some(task) = self.http_task.take() {
             let _ = tokio::time::timeout(Duration::from_secs(3), task).await;
         }
+        self.tasks.shutdown().await;
+        // Requests that still hold the store would keep its file locked.
+        let store = self.store.clone();
+        let _ = tokio::task::spawn_blocking(move || store.close()).await;
     }
 }
 
@@ -218,9 +241,8 @@ async fn join_others(node: Node, sources: Sources, outside: SharedOutside, key: 
             .await
         {
             Ok(found) => {
-                for hint in found.hints {
-                    let _ = node.learn(hint).await;
-                }
+                let complain = |error| tracing::warn!(%error, "one of the relays cannot be used");
+                let _ = found.teach(&node, complain).await;
                 return;
             }
             Err(error) => {
@@ -237,220 +259,6 @@ async fn sweep(store: Arc<RedbStore>) {
         match store.sweep(platform::now()).await {
             Ok(swept) => tracing::debug!(?swept, "removed what has expired"),
             Err(error) => tracing::error!(%error, "the store could not be swept"),
-        }
-    }
-}
-
-fn listen_addresses(config: &RelayConfig, http: Option<SocketAddr>) -> Result<Vec<Multiaddr>> {
-    let mut all = Vec::new();
-    if let Some(address) = config.tcp.address() {
-        all.push(ip(address.ip()).with(Protocol::Tcp(address.port())));
-    }
-    if let Some(address) = config.quic.address() {
-        all.push(
-            ip(address.ip())
-                .with(Protocol::Udp(address.port()))
-                .with(Protocol::QuicV1),
-        );
-    }
-    if let Some(address) = config.udp.address() {
-        all.push(
-            ip(address.ip())
-                .with(Protocol::Udp(address.port()))
-                .with(Protocol::WebRTCDirect),
-        );
-    }
-    for ip_address in http
-        .map(|http| interfaces(http.ip()))
-        .transpose()?
-        .into_iter()
-        .flatten()
-    {
-        let port = http.map_or(0, |http| http.port());
-        let address = ip(ip_address).with(Protocol::Tcp(port));
-        all.push(match config.tls {
-            Some(_) => address.with(Protocol::Tls).with(Protocol::Ws("/".into())),
-            None => address.with(Protocol::Ws("/".into())),
-        });
-    }
-    Ok(all)
-}
-
-/// The transports share a port silently with another process that lets them; so ask first, in the
-/// one way that is refused when anybody else is there.
-fn check_free(config: &RelayConfig) -> Result<()> {
-    if let Some(address) = config.tcp.address() {
-        std::net::TcpListener::bind(address).map_err(|error| taken("TCP", address, &error))?;
-    }
-    for address in [config.quic.address(), config.udp.address()]
-        .into_iter()
-        .flatten()
-    {
-        std::net::UdpSocket::bind(address).map_err(|error| taken("UDP", address, &error))?;
-    }
-    Ok(())
-}
-
-fn taken(protocol: &str, address: SocketAddr, error: &std::io::Error) -> Error {
-    let code = match error.kind() {
-        std::io::ErrorKind::AddrInUse => Code::PortInUse,
-        std::io::ErrorKind::PermissionDenied => Code::PermissionDenied,
-        _ => Code::ConfigInvalid,
-    };
-    Error::new(code, format!("cannot listen on {protocol} {address}")).caused_by(error)
-}
-
-/// The concrete addresses behind "all interfaces".
-fn interfaces(address: IpAddr) -> Result<Vec<IpAddr>> {
-    if !address.is_unspecified() {
-        return Ok(vec![address]);
-    }
-    let all = if_addrs::get_if_addrs().map_err(|error| {
-        Error::new(
-            Code::Internal,
-            "the machine's network interfaces cannot be listed",
-        )
-        .caused_by(error)
-    })?;
-    Ok(all
-        .into_iter()
-        .map(|interface| interface.ip())
-        .filter(|ip| ip.is_ipv4() || address.is_ipv6())
-        .collect())
-}
-
-fn ip(address: IpAddr) -> Multiaddr {
-    Multiaddr::from(address)
-}
-
-/// Which transports must have an address before the relay is ready.
-fn expected(config: &RelayConfig) -> Vec<Via> {
-    [
-        (config.tcp.address(), Via::Tcp),
-        (config.quic.address(), Via::Quic),
-        (config.udp.address(), Via::WebrtcDirect),
-        (config.http.address(), Via::Websocket),
-    ]
-    .into_iter()
-    .filter_map(|(address, via)| address.map(|_| via))
-    .collect()
-}
-
-async fn all_listening(node: &Node, expected: Vec<Via>) -> Result<Vec<Multiaddr>> {
-    let mut events = node.handle().events().await?;
-    while let Some(event) = events.next().await {
-        let addresses = match event {
-            Event::Addresses { addresses } => addresses,
-            Event::Snapshot(snapshot) => snapshot.addresses,
-            _ => continue,
-        };
-        let addresses: Vec<Multiaddr> = addresses
-            .iter()
-            .filter_map(|text| text.parse().ok())
-            .collect();
-        if expected
-            .iter()
-            .all(|via| addresses.iter().any(|address| Via::of(address) == *via))
-        {
-            return Ok(addresses);
-        }
-    }
-    Err(Error::new(
-        Code::Closed,
-        "the node stopped before it listened",
-    ))
-}
-
-/// The listening addresses as seen from outside, with the addresses that the operator declared.
-fn external(listening: &[Multiaddr], declared: &[IpAddr]) -> Vec<Multiaddr> {
-    let mut all: Vec<Multiaddr> = declared
-        .iter()
-        .flat_map(|outside| {
-            listening
-                .iter()
-                .filter(|address| {
-                    ip_of(address).is_some_and(|inside| inside.is_ipv4() == outside.is_ipv4())
-                })
-                .filter_map(|address| {
-                    address.replace(0, |_| {
-                        Some(match outside {
-                            IpAddr::V4(ip) => Protocol::Ip4(*ip),
-                            IpAddr::V6(ip) => Protocol::Ip6(*ip),
-                        })
-                    })
-                })
-        })
-        .collect();
-    all.sort();
-    all.dedup();
-    all
-}
-
-fn local_url(address: SocketAddr, tls: bool) -> String {
-    let scheme = if tls { "https" } else { "http" };
-    let host: IpAddr = match address.ip() {
-        ip if ip.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    format!("{scheme}://{}", SocketAddr::new(host, address.port()))
-}
-
-/// What the join document says beside the time, kept fresh by a task.
-#[derive(Clone, Default)]
-struct JoinState(Arc<RwLock<(Vec<String>, Vec<RelayHint>)>>);
-
-impl JoinState {
-    fn text(&self, node: Node, key: SigningKey) -> Provider {
-        let state = self.0.clone();
-        Arc::new(move |origin| {
-            let (addresses, relays) = state.read().unwrap_or_else(PoisonError::into_inner).clone();
-            let document = JoinDocument {
-                network: node.network().clone(),
-                peer: node.id().to_string(),
-                stun: stun_address(&origin, &addresses),
-                addresses,
-                http: Some(origin.http_url()),
-                witnesses: None,
-                relays,
-                version: env!("CARGO_PKG_VERSION").into(),
-                now: platform::now(),
-            };
-            document.to_json(&key).unwrap_or_else(|error| {
-                tracing::error!(%error, "the join document cannot be signed");
-                "{}".into()
-            })
-        })
-    }
-}
-
-async fn keep_join_state(node: Node, state: JoinState) {
-    let Ok(mut events) = node.handle().events().await else {
-        return;
-    };
-    loop {
-        if let (Ok(snapshot), Ok(hints)) = (
-            node.handle().snapshot().await,
-            node.handle().relay_hints().await,
-        ) {
-            let direct = snapshot
-                .addresses
-                .iter()
-                .filter_map(|text| text.parse().ok())
-                .filter(|address| !is_relayed(address))
-                .collect();
-            let addresses = best_mix(direct, MAX_JOIN_ADDRESSES)
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            *state.0.write().unwrap_or_else(PoisonError::into_inner) = (addresses, hints);
-        }
-        // Addresses and relays change rarely; everything else that happens is passed over.
-        loop {
-            match events.next().await {
-                Some(Event::Addresses { .. } | Event::Relay { .. } | Event::Snapshot(_)) => break,
-                Some(_) => {}
-                None => return,
-            }
         }
     }
 }

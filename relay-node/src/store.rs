@@ -6,6 +6,8 @@
 //! not whether they are true: only validated records come in.
 
 mod batch;
+mod ledger;
+mod medium;
 mod open;
 mod providers;
 mod schema;
@@ -23,10 +25,13 @@ use warren_shared::{
         key::Key,
         record::{Prefix, ProviderEntry, ProviderSet, Record},
     },
-    store::{AnnounceError, Outcome, RecordStore, StoreError, StoreLimits, StoreStats, Swept},
+    store::{
+        AnnounceError, Outcome, RecordStore, Source, StoreError, StoreLimits, StoreStats, Swept,
+    },
 };
 
 use self::{
+    medium::Medium,
     schema::{Counters, Fault, META, PROVIDERS, RECORDS, decode},
     writer::Writer,
 };
@@ -37,7 +42,7 @@ const CONCURRENT_READS: usize = 32;
 /// The store of a relay.
 #[derive(Debug)]
 pub struct RedbStore {
-    database: Arc<Database>,
+    medium: Arc<Medium>,
     writer: Writer,
     reads: Semaphore,
 }
@@ -46,13 +51,32 @@ impl RedbStore {
     /// Opens or creates the file `warren.redb` in a directory. After a crash this returns what was
     /// committed, without a scan of the file. Blocks.
     pub fn open(directory: &Path, limits: StoreLimits) -> Result<Self> {
-        let database = Arc::new(open::open(directory)?);
-        let writer = Writer::start(database.clone(), limits)?;
+        let directory = directory.to_owned();
+        Self::open_with(move || open::open(&directory), limits)
+    }
+
+    fn open_with(
+        open: impl Fn() -> Result<Database> + Send + Sync + 'static,
+        limits: StoreLimits,
+    ) -> Result<Self> {
+        let medium = Arc::new(Medium::new(Box::new(open))?);
+        let writer = Writer::start(medium.clone(), limits)?;
         Ok(Self {
-            database,
+            medium,
             writer,
             reads: Semaphore::new(CONCURRENT_READS),
         })
+    }
+
+    /// Why it does not work just now, if it does not. It opens its file again by itself.
+    pub fn failure(&self) -> Option<String> {
+        self.medium.failure()
+    }
+
+    /// Gives the file free, even if others still hold this store: it only fails from then on. Blocks
+    /// for the transaction under way.
+    pub fn close(&self) {
+        self.medium.close();
     }
 
     async fn read<T: Send + 'static>(
@@ -61,18 +85,31 @@ impl RedbStore {
     ) -> Result<T, StoreError> {
         let failed = |error: &dyn std::fmt::Display| StoreError::Failed(error.to_string());
         let _permit = self.reads.acquire().await.map_err(|error| failed(&error))?;
-        let database = self.database.clone();
-        tokio::task::spawn_blocking(move || work(&database.begin_read()?))
+        let medium = self.medium.clone();
+        let read = move || {
+            let result = medium.with(|database| work(&database.begin_read()?));
+            if result.is_err() {
+                medium.mend();
+            }
+            result
+        };
+        tokio::task::spawn_blocking(read)
             .await
             .map_err(|error| failed(&error))?
-            .map_err(|fault| failed(&fault))
     }
 }
 
 #[async_trait]
 impl RecordStore for RedbStore {
-    async fn put(&self, record: Record, now: Millis) -> Result<Outcome, StoreError> {
-        self.writer.run(move |batch| batch.put(record, now)).await?
+    async fn put_from(
+        &self,
+        source: Source,
+        record: Record,
+        now: Millis,
+    ) -> Result<Outcome, StoreError> {
+        self.writer
+            .run(move |batch| batch.put(source, record, now))
+            .await?
     }
 
     async fn get(&self, key: Key, now: Millis) -> Result<Option<Record>, StoreError> {
@@ -80,7 +117,7 @@ impl RecordStore for RedbStore {
             let records = snapshot.open_table(RECORDS)?;
             let row = records.get(&key.to_bytes())?;
             Ok(row.and_then(|row| {
-                let (_, expires, _, bytes) = row.value();
+                let (_, expires, .., bytes) = row.value();
                 (expires > now).then(|| decode(key, bytes)).flatten()
             }))
         })
@@ -149,3 +186,6 @@ impl RecordStore for RedbStore {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,10 +96,14 @@ pub const RECORD_RETENTION: Millis = 48 * HOUR;
 pub const MAX_STORED_RECORDS: u64 = 100_000;
 /// Bytes of records in one store: see above.
 pub const MAX_STORED_BYTES: u64 = 1024 * 1024 * 1024;
+/// Peer records in one store, apart from the others so that values never crowd them out; most have
+/// less than 1 KiB, and they live half an hour.
+pub const MAX_STORED_PEERS: u64 = 50_000;
+/// One source (an address prefix, or a peer behind a proxy) holds at most one in so many of what a
+/// store takes: a large school fits, and three quarters stay for everybody else.
+pub const SOURCES_TO_FILL_A_STORE: u64 = 4;
 /// Signed records of one owner in one store: many labels, but not a store filled by one key.
 pub const MAX_RECORDS_PER_OWNER: u64 = 1_000;
-/// Keys with providers in one store: bounds the memory of announcements.
-pub const MAX_PROVIDER_KEYS: usize = 100_000;
 /// Provider entries in one store: at about 500 bytes each some 100 MiB.
 pub const MAX_STORED_PROVIDERS: u64 = 200_000;
 
@@ -130,6 +134,11 @@ pub const HOMES_WANTED: usize = 2;
 pub const HOMES_FIRST_DIALS: usize = 3;
 /// Relays remembered as possible homes: hints come from strangers and are bounded.
 pub const MAX_KNOWN_HOMES: usize = 32;
+/// Of these, relays that only say of themselves that they are: those that people and join documents
+/// name find a place in any case.
+pub const MAX_MET_HOMES: usize = 16;
+/// Strangers at one time whose word a relay checks by dialling them.
+pub const MAX_PROOFS: usize = 64;
 /// First wait before a lost home is tried again: shorter than a relay's restart.
 pub const HOME_RETRY_FIRST: Millis = 250;
 /// Longest wait while the user looks: leaves 3 s of the promised 5 s for the dial itself.
@@ -160,6 +169,13 @@ pub const RELAY_CONNECTIONS: u32 = 8_192;
 pub const CONNECTIONS_PER_PEER: u32 = 6;
 /// Handshakes under way: each costs a task and buffers before anybody has proven anything.
 pub const PENDING_CONNECTIONS: u32 = 512;
+/// Connections that a tab or command-line peer accepts: the others stay for homes and own dials.
+pub const PEER_INBOUND: u32 = 96;
+/// Inbound connections from one IPv4 address or IPv6 /64, all transports together: a busy office
+/// behind one NAT fits, one machine cannot take the whole relay.
+pub const CONNECTIONS_PER_SUBSCRIBER: usize = 256;
+/// Handshakes under way from one such address: a quarter of all, and a class that comes back at once.
+pub const PENDING_PER_SUBSCRIBER: usize = 128;
 /// A connection nobody uses is closed after this; homes are kept by their reservation.
 pub const IDLE_CONNECTION: Duration = Duration::from_secs(600);
 /// How long one address may take to be dialled and authenticated.
@@ -169,13 +185,20 @@ pub const DIAL_DEADLINE: Duration = Duration::from_secs(10);
 pub const RECORD_DEADLINE: Duration = Duration::from_secs(8);
 /// Record requests under way on one connection.
 pub const RECORD_STREAMS: usize = 64;
-/// Record requests that a node works on at once, all peers together.
-pub const RECORD_TASKS: usize = 2_048;
+/// Requests and commands that a node works on at once, all peers together.
+pub const JOBS: usize = 2_048;
+/// Of these, for one peer: more than any of ours asks at a time.
+pub const JOBS_PER_PEER: usize = 128;
+/// Of these, for one address prefix: four of them are needed to keep a node busy.
+pub const JOBS_PER_PREFIX: usize = 512;
 /// A command may do work at the other end before it answers.
 pub const RPC_DEADLINE: Duration = Duration::from_secs(30);
 /// Commands under way on one connection.
 pub const RPC_STREAMS: usize = 32;
 
+/// Whoever leaves a namespace waits this long for nodes to take it off their lists; those that were not
+/// reached forget it with its entry.
+pub const WITHDRAW_PATIENCE: Duration = Duration::from_secs(5);
 /// Nodes that hold each record.
 pub const REPLICATION: usize = 20;
 /// A walk to the closest nodes.
@@ -189,6 +212,13 @@ pub const READ_PARALLEL: usize = 6;
 
 /// A chat message is at most 16 KiB; its envelope and encryption come on top.
 pub const MAX_GOSSIP: usize = 24 * 1024;
+
+/// Measurements answered at once: each takes all the bandwidth it gets.
+pub const PERF_STREAMS: usize = 8;
+/// Bytes of one measurement, each way.
+pub const PERF_BYTES: u64 = 1024 * 1024 * 1024;
+/// How long one measurement may take.
+pub const PERF_DEADLINE: Duration = Duration::from_secs(300);
 
 // ---- circuit relay -----------------------------------------------------------------------------
 

@@ -5,17 +5,20 @@
 
 pub mod conformance;
 mod memory;
+pub mod shares;
 
 pub use memory::MemoryStore;
+pub use shares::{Share, Source};
 
 use std::fmt;
 
 use async_trait::async_trait;
 
+use self::shares::{Holding, Pool};
 use crate::error::{Code, Error};
 use crate::limits::{
-    CLOCK_TOLERANCE, MAX_PROVIDER_KEYS, MAX_RECORDS_PER_OWNER, MAX_STORED_BYTES,
-    MAX_STORED_PROVIDERS, MAX_STORED_RECORDS, RECORD_RETENTION,
+    CLOCK_TOLERANCE, MAX_RECORDS_PER_OWNER, MAX_STORED_BYTES, MAX_STORED_PEERS,
+    MAX_STORED_PROVIDERS, MAX_STORED_RECORDS, RECORD_RETENTION, SOURCES_TO_FILL_A_STORE,
 };
 use crate::proto::Millis;
 use crate::proto::key::Key;
@@ -30,11 +33,13 @@ pub struct Stored {
     pub received: Millis,
     /// When the store forgets it.
     pub expires: Millis,
+    /// Whom it counts for.
+    pub source: Source,
 }
 
 impl Stored {
     /// A record as it is to be stored, or the refusal when its time is over.
-    pub fn new(record: Record, now: Millis) -> Result<Stored, StoreError> {
+    pub fn new(record: Record, source: Source, now: Millis) -> Result<Stored, StoreError> {
         let expires = keep_until(&record, now);
         if expires <= now {
             return Err(StoreError::Expired);
@@ -43,7 +48,17 @@ impl Stored {
             record,
             received: now,
             expires,
+            source,
         })
+    }
+
+    /// What it takes up.
+    pub fn holding(&self) -> Holding {
+        Holding {
+            source: self.source,
+            pool: Pool::of(&self.record),
+            bytes: self.record.bytes().len() as u64,
+        }
     }
 }
 
@@ -71,7 +86,7 @@ pub enum Outcome {
 /// Why a store could not do its work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
-    /// A limit of the store is reached.
+    /// A limit of the store, or that of the source, is reached.
     Full,
     /// The record's time is over.
     Expired,
@@ -162,26 +177,30 @@ pub struct StoreStats {
 /// How much a store takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreLimits {
-    /// Records.
-    pub max_records: u64,
-    /// Bytes of all records.
-    pub max_bytes: u64,
+    /// Records that are no peer records.
+    pub records: Share,
+    /// Bytes of those.
+    pub bytes: Share,
+    /// Peer records.
+    pub peers: Share,
+    /// Provider entries of all keys.
+    pub providers: Share,
     /// Signed records of one owner.
     pub max_per_owner: u64,
-    /// Keys with providers.
-    pub max_provider_keys: u64,
-    /// Provider entries of all keys.
-    pub max_providers: u64,
 }
 
 impl Default for StoreLimits {
     fn default() -> Self {
+        let share = |total| Share {
+            total,
+            each: total / SOURCES_TO_FILL_A_STORE,
+        };
         StoreLimits {
-            max_records: MAX_STORED_RECORDS,
-            max_bytes: MAX_STORED_BYTES,
+            records: share(MAX_STORED_RECORDS),
+            bytes: share(MAX_STORED_BYTES),
+            peers: share(MAX_STORED_PEERS),
+            providers: share(MAX_STORED_PROVIDERS),
             max_per_owner: MAX_RECORDS_PER_OWNER,
-            max_provider_keys: MAX_PROVIDER_KEYS as u64,
-            max_providers: MAX_STORED_PROVIDERS,
         }
     }
 }
@@ -189,14 +208,25 @@ impl Default for StoreLimits {
 /// A back end. Every method is atomic, and methods may run concurrently.
 #[async_trait]
 pub trait RecordStore: Send + Sync + 'static {
-    /// Keeps the record if it wins over the one that is there. Durable when it returns.
-    async fn put(&self, record: Record, now: Millis) -> Result<Outcome, StoreError>;
+    /// Keeps the record if it wins over the one that is there. Durable when it returns. It counts
+    /// for the source: when the store is full, those who hold most of it give way.
+    async fn put_from(
+        &self,
+        source: Source,
+        record: Record,
+        now: Millis,
+    ) -> Result<Outcome, StoreError>;
+
+    /// Keeps a record of this node itself.
+    async fn put(&self, record: Record, now: Millis) -> Result<Outcome, StoreError> {
+        self.put_from(Source::OWN, record, now).await
+    }
 
     /// The live record of a key.
     async fn get(&self, key: Key, now: Millis) -> Result<Option<Record>, StoreError>;
 
-    /// Lists a provider, under the quotas of
-    /// [`ProviderSet`](crate::proto::record::ProviderSet). Need not be durable: the provider
+    /// Lists a provider, under the quotas of [`ProviderSet`](crate::proto::record::ProviderSet) and
+    /// of its source. Need not be durable: the provider
     /// renews it.
     async fn announce(
         &self,

@@ -10,12 +10,21 @@ export function summary(numbers) {
   return { median: at(0.5), low: at(0.25), high: at(0.75), min: sorted[0], max: sorted.at(-1) };
 }
 
-/** `goal`: {ratio} is the largest ratio ours / rival, {ours} the largest number of ours. */
+/**
+ * `goal`: {ratio} is the largest ratio ours / rival, {floor} the smallest, {ours} the largest number of ours;
+ * without any of them the row is only shown.
+ */
 export function row(name, ours, rival, unit, goal, more = {}) {
   const ratio = ours / rival;
-  const met = goal.ratio === undefined ? ours <= goal.ours : ratio <= goal.ratio;
-  const words = goal.ratio === undefined ? `ours ≤ ${goal.ours} ${unit}` : `ratio ≤ ${goal.ratio}`;
+  const { met, words } = judged(goal, ours, ratio, unit);
   return { name, ours: rounded(ours), rival: rounded(rival), unit, ratio: rounded(ratio, 3), goal: words, met, ...more };
+}
+
+function judged(goal, ours, ratio, unit) {
+  if (goal.ratio !== undefined) return { met: ratio <= goal.ratio, words: `ratio ≤ ${goal.ratio}` };
+  if (goal.floor !== undefined) return { met: ratio >= goal.floor, words: `ratio ≥ ${goal.floor}` };
+  if (goal.ours !== undefined) return { met: ours <= goal.ours, words: `ours ≤ ${goal.ours} ${unit}` };
+  return { met: null, words: 'shown' };
 }
 
 export function rounded(number, digits = 1) {
@@ -32,16 +41,17 @@ export function print(rows, asJson) {
     line.name,
     withSpread(line.ours, line.unit, line.oursSpread),
     withSpread(line.rival, line.unit, line.rivalSpread),
-    String(line.ratio),
+    line.ratio === null ? '' : String(line.ratio),
     line.goal,
-    line.met ? 'met' : 'not met',
+    line.met === null ? '' : line.met ? 'met' : 'not met',
   ]);
-  const table = [['', 'ours', 'js-libp2p', 'ratio', 'goal', ''], ...cells];
+  const table = [['', 'ours', 'rival', 'ratio', 'goal', ''], ...cells];
   const widths = table[0].map((_, column) => Math.max(...table.map((cell) => cell[column].length)));
   for (const line of table) console.log(line.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd());
 }
 
 function withSpread(value, unit, spread) {
+  if (value === null) return '';
   if (!spread) return `${value} ${unit}`;
   return `${value} ${unit} (half within ${rounded(spread.low)}–${rounded(spread.high)}, all ${rounded(spread.min)}–${rounded(spread.max)})`;
 }

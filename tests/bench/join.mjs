@@ -8,9 +8,9 @@
 import { get as httpGet } from 'node:http';
 import { parseArgs } from 'node:util';
 import { launch } from '../e2e/browser.mjs';
+import { serveBundled } from '../e2e/bundled.mjs';
 import { Relay, within } from '../e2e/relay.mjs';
 import { print, row, rounded, summary } from './figures.mjs';
-import { serveRival } from './rival.mjs';
 
 const KIB = 1024;
 const PAGE_MS = 30_000;
@@ -26,7 +26,10 @@ if (!Number.isInteger(rounds) || rounds < 1) {
 }
 
 const relay = await Relay.start();
-const rival = await serveRival({ relay: webSocketOf(relay), protocol: `/warren/${relay.ready.network}/kad/1` });
+const rival = await serveBundled(new URL('rival-page.mjs', import.meta.url), {
+  relay: webSocketOf(relay),
+  protocol: `/warren/${relay.ready.network}/kad/1`,
+});
 const browser = await launch();
 try {
   const key = await storeValue();

@@ -74,12 +74,14 @@ scenario('the same peer after a reload, and another one for another visitor', as
   assert.notEqual(await stranger.id(), before.id);
 });
 
-scenario('goes offline with the browser and is back with it', async (scene) => {
+scenario('goes offline with the browser when no connection lives, and is back with it', async (scene) => {
   const relay = await scene.relay();
   const tab = await (await scene.tab(relay)).reserved();
   const context = tab.page.context();
   await context.setOffline(true);
+  await relay.kill();
   await tab.state('offline');
+  await relay.restart();
   await context.setOffline(false);
   await tab.reserved();
   const key = await tab.peer(async (peer) => (await peer.dht.put('online')).key);

@@ -10,11 +10,16 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const TARGET = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL('../../target', import.meta.url));
-const BINARY = process.env.WARREN_BIN ?? join(TARGET, 'debug', 'warren');
+const BINARY = process.env.WARREN_BIN ?? program('warren');
 const READY_MS = 20_000;
 const ANY_PORT = '127.0.0.1:0';
 const KEPT_LOG_LINES = 60;
 const SERVICES = ['http', 'tcp', 'udp', 'quic'];
+
+/** A program that the tests are built with. */
+export function program(name) {
+  return join(TARGET, 'debug', name);
+}
 
 /** A folder that `remove()` deletes again. */
 export function temporaryFolder() {
@@ -28,14 +33,19 @@ export class Relay {
   /** Where each service listens; after the first start these are real ports. */
   #listen;
   #args;
+  #prefix;
   #folder = temporaryFolder();
   #child;
   #exited;
   #log = [];
 
-  /** `http`, `tcp`, `udp`, `quic` may be given as ip:port or `off`; `args` are further arguments. */
-  constructor({ args = [], ...listen } = {}) {
+  /**
+   * `http`, `tcp`, `udp`, `quic` may be given as ip:port or `off`; `args` are further arguments, `prefix` the
+   * program that starts it, for instance in a namespace.
+   */
+  constructor({ args = [], prefix = [], ...listen } = {}) {
     this.#args = args;
+    this.#prefix = prefix;
     this.#listen = Object.fromEntries(SERVICES.map((name) => [name, listen[name] ?? ANY_PORT]));
   }
 
@@ -71,7 +81,8 @@ export class Relay {
   async start() {
     if (this.running) throw new Error('this relay already runs');
     if (!existsSync(BINARY)) throw new Error(`there is no binary ${BINARY}: build it, or set WARREN_BIN`);
-    const child = spawn(BINARY, this.#commandLine(), {
+    const [program, ...args] = [...this.#prefix, BINARY, ...this.#commandLine()];
+    const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NO_COLOR: '1', RUST_BACKTRACE: '0' },
     });

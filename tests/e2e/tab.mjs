@@ -54,8 +54,25 @@ export class Tab {
 
   /** Waits until `condition(snapshot)` holds; it runs in the page. */
   async until(condition, argument, timeout = WAIT_MS) {
-    const source = `(${condition})(await window.warren.peer.snapshot(), ${JSON.stringify(argument ?? null)})`;
-    await this.page.waitForFunction(`(async () => ${source})()`, undefined, { timeout, polling: 100 });
+    const source = `async (peer, argument) => (${condition})(await peer.snapshot(), argument)`;
+    await this.#answer(source, argument, timeout);
+  }
+
+  /** Asks in the page until there is an answer. (`waitForFunction` takes any promise for one.) */
+  #answer(source, argument, timeout) {
+    return this.page.evaluate(
+      async ({ source, argument, timeout }) => {
+        const ask = (0, eval)(`(${source})`);
+        const late = performance.now() + timeout;
+        for (;;) {
+          const answer = await ask(window.warren.peer, argument);
+          if (answer) return answer;
+          if (performance.now() > late) throw new Error(`not within ${timeout} ms: ${source}`);
+          await new Promise((again) => setTimeout(again, 100));
+        }
+      },
+      { source: String(source), argument, timeout },
+    );
   }
 
   /** Runs in the page with the peer as first argument. Errors come back with `code` and `remedy`. */
@@ -77,18 +94,14 @@ export class Tab {
   }
 
   /** What `id` published about itself, waited for: a peer is reserved a moment before its record has arrived. */
-  async untilFound(id, timeout = WAIT_MS) {
-    const found = await this.page.waitForFunction(
-      async (id) => {
-        const info = await window.warren.peer.findPeer(id).catch((error) => {
-          if (error.code !== 'NOT_FOUND') throw error;
-        });
-        return info?.addresses.length ? info : undefined;
-      },
-      id,
-      { timeout, polling: 100 },
-    );
-    return found.jsonValue();
+  untilFound(id, timeout = WAIT_MS) {
+    const find = async (peer, id) => {
+      const info = await peer.findPeer(id).catch((error) => {
+        if (error.code !== 'NOT_FOUND') throw error;
+      });
+      return info?.addresses.length ? info : undefined;
+    };
+    return this.#answer(find, id, timeout);
   }
 
   snapshot() {

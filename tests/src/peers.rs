@@ -43,6 +43,11 @@ pub fn stranger(network: &NetworkId) -> Node {
     bare(network, Role::Peer, Vec::new(), None, PING_OFTEN)
 }
 
+/// Says that it is a relay, and cannot be dialled.
+pub fn hidden_relay(network: &NetworkId) -> Node {
+    bare(network, Role::Relay, Vec::new(), None, PING_OFTEN)
+}
+
 /// One of a crowd: as [`member`], but it pings its relays rarely, since hundreds of debug builds in
 /// one process would do little else.
 pub async fn one_of_many(relay: &TestRelay) -> Result<Node> {

@@ -14,7 +14,7 @@ use crate::wait::within;
 /// A running `warren`; killed when it is dropped.
 pub struct Program {
     child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Option<Lines<BufReader<ChildStdout>>>,
 }
 
 impl Program {
@@ -28,7 +28,7 @@ impl Program {
         let out = child.stdout.take().expect("piped");
         Program {
             child,
-            lines: BufReader::new(out).lines(),
+            lines: Some(BufReader::new(out).lines()),
         }
     }
 
@@ -36,7 +36,8 @@ impl Program {
     pub async fn event(&mut self, name: &str) -> Value {
         within(&format!("warren prints the event {name:?}"), async {
             loop {
-                let line = self.lines.next_line().await.expect("readable output");
+                let lines = self.lines.as_mut().expect("its output is read");
+                let line = lines.next_line().await.expect("readable output");
                 let line = line.unwrap_or_else(|| panic!("warren ended before the event {name:?}"));
                 let event: Value = serde_json::from_str(&line).expect("lines of JSON");
                 if event["event"] == name {
@@ -45,6 +46,12 @@ impl Program {
             }
         })
         .await
+    }
+
+    /// Closes its standard output, as `head` does when it has enough.
+    pub fn unread(mut self) -> Program {
+        self.lines = None;
+        self
     }
 
     /// How it ended by itself.

@@ -2,8 +2,10 @@
 //! connect directly and exchange greetings.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use futures::future::join_all;
+use futures::FutureExt;
+use futures::future::{join_all, pending};
 use libp2p::PeerId;
 use warren_shared::net::Node;
 use warren_tests::count;
@@ -149,6 +151,57 @@ async fn a_dialler_waits_for_as_many_members_as_it_was_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn members_that_never_answer_keep_nobody_waiting() {
+    let relay = TestRelay::first().await;
+    let url = relay.url();
+    let mut stuck = Vec::new();
+    for _ in 0..6 {
+        let peer = member(&url).await.expect("a member joins");
+        peer.node
+            .serve("warren.hello", Arc::new(|_, _| pending().boxed()));
+        peer.node.provide("jam").await.expect("announced");
+        stuck.push(peer);
+    }
+    let listen = [
+        "listen",
+        "--namespace",
+        "jam",
+        "--listen",
+        ANY_PORT,
+        "--json",
+    ];
+    let mut listener = Program::start(&[&listen[..], &["--join", &url]].concat());
+    let listening = listener.event("listening").await;
+    let dial = ["dial", "--namespace", "jam", "--timeout", "50", "--json"];
+    let mut dialler = Program::start(&[&dial[..], &["--join", &url]].concat());
+    assert_eq!(dialler.event("greeted").await["peer"], listening["peer"]);
+    dialler.kill().await;
+    join_all(stuck.iter().map(|peer| peer.node.close())).await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_whose_output_nobody_reads_ends_quietly() {
+    let relay = TestRelay::first().await;
+    let url = relay.url();
+    let listen = [
+        "listen",
+        "--namespace",
+        "lobby",
+        "--listen",
+        ANY_PORT,
+        "--json",
+    ];
+    let mut listener = Program::start(&[&listen[..], &["--join", &url]].concat());
+    listener.event("listening").await;
+    let listener = listener.unread();
+    let dial = ["dial", "--namespace", "lobby", "--join", &url];
+    assert!(run(&dial).await.status.success());
+    assert!(listener.ended().await.success());
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failures_have_a_status_a_cause_and_a_remedy() {
     let relay = TestRelay::first().await;
     let url = relay.url();
@@ -198,6 +251,11 @@ async fn failures_have_a_status_a_cause_and_a_remedy() {
             assert!(!text.is_empty(), "{code}: {told}");
         }
     }
+    // What does not even parse is explained at length to people, and in one object to machines.
+    let output = run(&["dht", "put", "--json"]).await;
+    assert_eq!(output.status.code(), Some(2));
+    let told: serde_json::Value = serde_json::from_slice(&output.stderr).expect("one object");
+    assert_eq!(told["error"]["code"], "INVALID_ARGUMENT");
     relay.stop().await;
 }
 
@@ -215,7 +273,8 @@ async fn the_command_line_stores_and_reads() {
 
     let home = tempfile::tempdir().expect("a temporary folder");
     let home = home.path().to_str().expect("a path in text");
-    for (text, seq) in [("first", 1), ("second", 2)] {
+    let mut last = 0;
+    for text in ["first", "second"] {
         let set = run(&[
             "dht",
             "set",
@@ -229,7 +288,9 @@ async fn the_command_line_stores_and_reads() {
         ])
         .await;
         let set: serde_json::Value = serde_json::from_slice(&set.stdout).expect("one object");
-        assert_eq!(set["seq"], seq);
+        let seq = set["seq"].as_u64().expect("a number");
+        assert!(seq > last, "{seq} after {last}");
+        last = seq;
         let key = set["key"].as_str().expect("a key");
         let get = run(&["dht", "get", key, "--join", &url, "--json"]).await;
         let get: serde_json::Value = serde_json::from_slice(&get.stdout).expect("one object");

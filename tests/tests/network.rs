@@ -3,13 +3,19 @@
 
 use std::collections::BTreeSet;
 
+use futures::StreamExt;
 use futures::future::join_all;
 use libp2p::PeerId;
+use warren_relay::peer::PeerArgs;
 use warren_shared::error::Code;
-use warren_shared::proto::key::Key;
+use warren_shared::net::overlay::Overlay;
+use warren_shared::net::{Event, Route, StoreReport};
+use warren_shared::platform;
+use warren_shared::proto::key::{Key, SigningKey};
+use warren_shared::proto::record::peer::PeerRecord;
 use warren_shared::proto::record::{MutableValue, Record, Value};
 use warren_tests::count;
-use warren_tests::peers::{arguments, member};
+use warren_tests::peers::{arguments, hidden_relay, member, stranger};
 use warren_tests::random::Random;
 use warren_tests::relays::{TestRelay, dead_port};
 use warren_tests::wait::{until, within};
@@ -215,6 +221,62 @@ async fn joined_by(join: Vec<String>, bootstrap: Vec<String>) -> TestRelay {
         .expect("a relay joins")
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn only_relays_that_were_dialled_are_passed_on() {
+    let relay = TestRelay::first().await;
+    let hidden = hidden_relay(relay.node().network());
+    let Route { peer, addresses } = relay.route().await;
+    within("a dial", hidden.handle().dial(Some(peer), addresses))
+        .await
+        .expect("the relay answers");
+    until("the relay has heard who that is", || async {
+        let connections = relay.snapshot().await.connections;
+        let claim = connections
+            .into_iter()
+            .find(|open| open.peer == hidden.id().to_string());
+        claim.and_then(|open| open.agent)
+    })
+    .await;
+
+    let other = TestRelay::start(|args| args.join = vec![relay.url()]).await;
+    let other = other.expect("another relay joins");
+    let hints = until("the other relay is dialled back", || async {
+        let hints = relay.node().handle().relay_hints().await.expect("hints");
+        (!hints.is_empty()).then_some(hints)
+    })
+    .await;
+    let told: Vec<_> = hints.iter().map(|hint| hint.peer.clone()).collect();
+    assert_eq!(told, [other.id().to_string()]);
+    hidden.close().await;
+    other.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_is_learned_after_it_was_connected_is_told() {
+    let relay = TestRelay::first().await;
+    let peer = stranger(relay.node().network());
+    let mut events = peer.handle().events_only().await.expect("events");
+    let Route {
+        peer: id,
+        addresses,
+    } = relay.route().await;
+    within("a dial", peer.handle().dial(Some(id), addresses))
+        .await
+        .expect("the relay answers");
+    let told = within("the home is told", async {
+        loop {
+            match events.next().await.expect("the peer runs") {
+                Event::Relay { id, state, .. } => return (id, state),
+                _ => continue,
+            }
+        }
+    });
+    assert_eq!(told.await, (relay.id().to_string(), "connected"));
+    peer.close().await;
+    relay.stop().await;
+}
+
 fn ids<'a>(relays: &'a [&TestRelay]) -> impl Iterator<Item = PeerId> + 'a {
     relays.iter().map(|relay| relay.id())
 }
@@ -235,4 +297,109 @@ fn dead_address() -> String {
         dead_port(),
         PeerId::random()
     )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_all_relays_forgot_is_not_rolled_back() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let author = |relay: &TestRelay| PeerArgs {
+        data_dir: Some(home.path().into()),
+        ..arguments(&[relay.url()], &[])
+    };
+    let remembers = TestRelay::first().await;
+    let network = remembers.node().network().to_string();
+    let forgot = TestRelay::start(|args| args.network = Some(network)).await;
+    let forgot = forgot.expect("a relay without records");
+
+    let peer = author(&remembers).start(Vec::new()).await.expect("joined");
+    let mut key = None;
+    for text in ["\"1\"", "\"2\"", "\"3\""] {
+        let version = Value::Json(text.into());
+        let set = peer.node.set("label", &version, HOUR).await;
+        key = Some(set.expect("stored").0);
+    }
+    let key = key.expect("a key");
+    let old = peer.node.get(key).await.expect("the third version");
+    peer.node.close().await;
+    drop(peer);
+
+    let peer = author(&forgot).start(Vec::new()).await.expect("joined");
+    let new = Value::Json("\"new\"".into());
+    peer.node.set("label", &new, HOUR).await.expect("stored");
+    let put_back = peer.node.overlay().store(old).await;
+    assert_eq!(put_back.expect_err("an older one").code(), Code::Older);
+    let read = peer.node.get(key).await.expect("the new one");
+    assert_eq!(content(&read), new);
+    peer.node.close().await;
+    remembers.stop().await;
+    forgot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_that_are_set_at_once_are_stored_in_the_order_of_the_calls() {
+    let relay = TestRelay::first().await;
+    let peer = member(&relay.url()).await.expect("a peer");
+    let values: Vec<Value> = (0..8)
+        .map(|number: i32| Value::Json(number.to_string()))
+        .collect();
+    let sets = values
+        .iter()
+        .map(|value| peer.node.set("label", value, HOUR));
+    let stored: Vec<(Key, u64, StoreReport)> = within("all are stored", join_all(sets))
+        .await
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .expect("stored");
+    assert!(
+        stored.is_sorted_by(|(_, one, _), (_, next, _)| one < next),
+        "{stored:?}"
+    );
+    let read = peer.node.get(stored[0].0).await.expect("the last one");
+    assert_eq!(Some(&content(&read)), values.last());
+    peer.node.close().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_record_written_by_a_fast_clock_is_replaced() {
+    let relay = TestRelay::first().await;
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let args = PeerArgs {
+        data_dir: Some(home.path().into()),
+        ..arguments(&[relay.url()], &[])
+    };
+    let peer = args.start(Vec::new()).await.expect("joined");
+    let id = peer.node.id();
+    peer.node.close().await;
+    drop(peer);
+
+    // What an earlier run of the same peer left behind, its clock an hour ahead.
+    let seed = std::fs::read(home.path().join("identity.key")).expect("its key");
+    let key = SigningKey::from_seed(seed.try_into().expect("a seed"));
+    let left_behind = PeerRecord {
+        addresses: vec![],
+        relays: vec![],
+        mailboxes: vec![],
+        capabilities: vec!["before".into()],
+        author: None,
+    };
+    let now = platform::now();
+    let network = relay.node().network();
+    let envelope = left_behind.sign(&key, network, now + HOUR, now);
+    let envelope = Record::Signed(envelope.expect("signed"));
+    relay
+        .node()
+        .overlay()
+        .store(envelope)
+        .await
+        .expect("stored");
+
+    let peer = args.start(Vec::new()).await.expect("joined");
+    until("the record is renewed", || async {
+        let (record, _) = relay.node().find_peer(id).await.ok()?;
+        (record.capabilities == ["native"]).then_some(())
+    })
+    .await;
+    peer.node.close().await;
+    relay.stop().await;
 }

@@ -15,7 +15,9 @@ use warren_shared::proto::record::{
     MutableValue, Prefix, ProviderEntry, Record, Refusal, VALUE_DOMAIN, Value, ValueBlock,
 };
 use warren_shared::proto::{Millis, NetworkId};
-use warren_shared::store::{AnnounceError, Outcome, RecordStore, StoreError, StoreStats, Swept};
+use warren_shared::store::{
+    AnnounceError, Outcome, RecordStore, Source, StoreError, StoreStats, Swept,
+};
 use warren_tests::peers::{node_with_store, stranger};
 use warren_tests::relays::TestRelay;
 use warren_tests::wait::within;
@@ -332,7 +334,7 @@ fn crying_older(claims: Vec<u8>) -> Arc<Liar> {
 
 #[async_trait]
 impl RecordStore for Liar {
-    async fn put(&self, _: Record, _: Millis) -> Result<Outcome, StoreError> {
+    async fn put_from(&self, _: Source, _: Record, _: Millis) -> Result<Outcome, StoreError> {
         Ok(Outcome::Older(self.claims.clone()))
     }
 

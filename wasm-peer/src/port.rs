@@ -10,19 +10,29 @@ use futures::future::{AbortHandle, abortable};
 use js_sys::{Object, Reflect};
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
-use warren_shared::api::{Call, Outgoing, Session, Surroundings};
-use warren_shared::error::{Code, Error};
+use warren_shared::api::{Call, Outgoing, Reply, Session, Surroundings};
+use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::Event;
 use warren_shared::platform;
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, MessagePort};
 
-use crate::host::{Host, PageFetch};
+use crate::host::{Host, PageFetch, describe};
 use crate::{log, transport};
 
 type Running = Rc<RefCell<HashMap<u64, AbortHandle>>>;
+type OnMessage = Closure<dyn FnMut(MessageEvent)>;
 
-/// Serves the peer API on a message port until the port is closed.
+/// One peer's end of its port.
+#[derive(Clone)]
+struct Served {
+    session: Session,
+    port: MessagePort,
+    running: Running,
+    on_message: Rc<RefCell<Option<OnMessage>>>,
+}
+
+/// Serves the peer API on a message port until the peer is closed.
 #[wasm_bindgen]
 pub fn serve(port: MessagePort, host: Host) {
     log::install();
@@ -38,43 +48,63 @@ pub fn serve(port: MessagePort, host: Host) {
             post(&out, &message);
         }
     });
-    let running = Running::default();
-    let replies = port.clone();
-    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-        receive(&session, &replies, &running, &event.data());
+    let served = Served {
+        session,
+        port: port.clone(),
+        running: Running::default(),
+        on_message: Rc::default(),
+    };
+    let receiver = served.clone();
+    let on_message = OnMessage::new(move |event: MessageEvent| {
+        receiver.receive(&event.data());
     });
     port.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-    // The engine lives as long as its page or worker.
-    on_message.forget();
+    *served.on_message.borrow_mut() = Some(on_message);
 }
 
-fn receive(session: &Session, port: &MessagePort, running: &Running, data: &JsValue) {
-    if let Some(id) = number(data, "cancel") {
-        if let Some(call) = running.borrow_mut().remove(&id.to_bits()) {
+impl Served {
+    fn receive(&self, data: &JsValue) {
+        if let Some(id) = number(data, "cancel") {
+            if let Some(call) = self.running.borrow_mut().remove(&id.to_bits()) {
+                call.abort();
+            }
+            return;
+        }
+        let Some(id) = number(data, "id") else { return };
+        let call = match serde_wasm_bindgen::from_value::<Call>(data.clone()) {
+            Ok(call) => call,
+            Err(error) => {
+                let error = Error::new(
+                    Code::InvalidArgument,
+                    "the engine does not understand this call",
+                )
+                .caused_by(error);
+                return post(&self.port, &Outgoing::Error { id, error });
+            }
+        };
+        let last = matches!(call, Call::Close {});
+        let session = self.session.clone();
+        let (work, abort) = abortable(async move { session.serve(id, call).await });
+        self.running.borrow_mut().insert(id.to_bits(), abort);
+        let served = self.clone();
+        platform::spawn(async move {
+            let _ = work.await;
+            served.running.borrow_mut().remove(&id.to_bits());
+            if last {
+                served.end();
+            }
+        });
+    }
+
+    /// Lets go of everything that keeps a closed peer in memory: the listener holds the session, and
+    /// the task that posts ends with the last session.
+    fn end(&self) {
+        self.port.set_onmessage(None);
+        for (_, call) in self.running.borrow_mut().drain() {
             call.abort();
         }
-        return;
+        self.on_message.borrow_mut().take();
     }
-    let Some(id) = number(data, "id") else { return };
-    let call = match serde_wasm_bindgen::from_value::<Call>(data.clone()) {
-        Ok(call) => call,
-        Err(error) => {
-            let error = Error::new(
-                Code::InvalidArgument,
-                "the engine does not understand this call",
-            )
-            .caused_by(error);
-            return post(port, &Outgoing::Error { id, error });
-        }
-    };
-    let session = session.clone();
-    let (work, abort) = abortable(async move { session.serve(id, call).await });
-    running.borrow_mut().insert(id.to_bits(), abort);
-    let running = running.clone();
-    platform::spawn(async move {
-        let _ = work.await;
-        running.borrow_mut().remove(&id.to_bits());
-    });
 }
 
 fn number(object: &JsValue, name: &str) -> Option<f64> {
@@ -87,10 +117,13 @@ fn post(port: &MessagePort, message: &Outgoing) {
         let _ = Reflect::set(&object, &name.into(), &value);
     };
     match message {
-        Outgoing::Ok { id, reply } => {
-            set("id", (*id).into());
-            set("ok", encode(reply));
-        }
+        Outgoing::Ok { id, reply } => match encode_reply(reply) {
+            Ok(value) => {
+                set("id", (*id).into());
+                set("ok", value);
+            }
+            Err(error) => return post(port, &Outgoing::Error { id: *id, error }),
+        },
         Outgoing::Error { id, error } => {
             set("id", (*id).into());
             set("error", encode(error));
@@ -113,7 +146,25 @@ fn post_event(port: &MessagePort, event: &Event) {
     let _ = port.post_message(&encode(event));
 }
 
+/// What another peer returned arrives as `JSON.parse` reads it: null stays null, and integers
+/// beyond 2⁵³ are rounded, as everywhere in JavaScript.
+pub(crate) fn encode_reply(reply: &Reply) -> Result<JsValue> {
+    match reply {
+        Reply::Json(value) => {
+            js_sys::JSON::parse(&value.to_string()).map_err(|cause| not_encoded(describe(&cause)))
+        }
+        other => other.serialize(&plain()).map_err(not_encoded),
+    }
+}
+
+fn not_encoded(cause: impl std::fmt::Display) -> Error {
+    Error::new(Code::Internal, "the result cannot be handed to JavaScript").caused_by(cause)
+}
+
 fn encode(value: &impl Serialize) -> JsValue {
-    let serializer = Serializer::new().serialize_maps_as_objects(true);
-    value.serialize(&serializer).unwrap_or(JsValue::NULL)
+    value.serialize(&plain()).unwrap_or(JsValue::NULL)
+}
+
+fn plain() -> Serializer {
+    Serializer::new().serialize_maps_as_objects(true)
 }

@@ -63,7 +63,7 @@ export function attemptWords(attempt: Attempt): string {
     case 'failed':
       return 'Failed';
     case 'fallback':
-      return 'Ready as fallback';
+      return attempt.reason === undefined ? 'Ready as fallback' : 'Not needed';
     case 'unavailable':
       return 'Not available here';
   }

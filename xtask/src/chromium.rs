@@ -4,7 +4,6 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Result};
-use crate::logged::run_logged;
 use crate::machine;
 use crate::workspace::Workspace;
 
@@ -75,23 +74,5 @@ fn not_a_file(chosen: &Path) -> Failure {
 
 fn install(workspace: &Workspace) -> Result {
     const OFFLINE: &str = "check that apt-get reaches a package mirror, or set WARREN_CHROMIUM";
-    run_logged(
-        workspace,
-        "apt-get: refresh the package lists",
-        workspace.command("apt-get").arg("update"),
-        OFFLINE,
-    )?;
-    let mut install = workspace.command("apt-get");
-    install.env("DEBIAN_FRONTEND", "noninteractive").args([
-        "install",
-        "--yes",
-        "--no-install-recommends",
-        "chromium",
-    ]);
-    run_logged(
-        workspace,
-        "apt-get: install Chromium",
-        &mut install,
-        OFFLINE,
-    )
+    machine::install_debian(workspace, "chromium", OFFLINE)
 }

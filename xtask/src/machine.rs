@@ -5,6 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use crate::failure::Result;
+use crate::logged::run_logged;
+use crate::workspace::Workspace;
+
 /// The standard output of a command that succeeds, if it does.
 pub fn output_of(command: &mut Command) -> Option<String> {
     let output = command
@@ -48,6 +52,25 @@ fn names_debian(os_release: &str) -> bool {
 
 pub fn is_root() -> bool {
     output_of(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0")
+}
+
+/// Installs one of Debian's packages; needs root.
+pub fn install_debian(workspace: &Workspace, package: &str, remedy: &str) -> Result {
+    run_logged(
+        workspace,
+        "apt-get: refresh the package lists",
+        workspace.command("apt-get").arg("update"),
+        remedy,
+    )?;
+    let mut install = workspace.command("apt-get");
+    install.env("DEBIAN_FRONTEND", "noninteractive").args([
+        "install",
+        "--yes",
+        "--no-install-recommends",
+        package,
+    ]);
+    let what = format!("apt-get: install {package}");
+    run_logged(workspace, &what, &mut install, remedy)
 }
 
 #[cfg(test)]

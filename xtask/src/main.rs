@@ -6,11 +6,14 @@ mod commands;
 mod counts;
 mod failure;
 mod fingerprint;
+mod firefox;
 mod imports;
 mod logged;
 mod machine;
 mod node;
+mod python;
 mod relay;
+mod rival;
 #[cfg(test)]
 mod scratch;
 mod step;

@@ -6,9 +6,11 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use warren_shared::error::{Code, Error, Result};
+use warren_shared::net::node::value_of;
 use warren_shared::proto::key::Key;
-use warren_shared::proto::record::{MutableValue, Record, Value};
+use warren_shared::proto::record::{Record, Value};
 
+use super::lines::{outcome, print};
 use super::start_peer_log;
 use crate::peer::PeerArgs;
 
@@ -62,7 +64,7 @@ impl DhtCommand {
 }
 
 pub(super) async fn run(command: DhtCommand) -> Result<()> {
-    start_peer_log(command.peer());
+    start_peer_log();
     match command {
         DhtCommand::Put(args) => put(args).await,
         DhtCommand::Set(args) => set(args).await,
@@ -74,13 +76,10 @@ async fn put(args: PutArgs) -> Result<()> {
     let value = value(&args.value)?;
     let peer = args.peer.start(Vec::new()).await?;
     let (key, report) = peer.node.put(&value).await?;
-    match args.peer.json {
-        true => println!(
-            "{}",
-            json!({"key": key.to_string(), "stored": report.stored})
-        ),
-        false => println!("{key}"),
-    }
+    print(&match args.peer.json {
+        true => json!({"key": key.to_string(), "stored": report.stored}).to_string(),
+        false => key.to_string(),
+    })?;
     peer.node.close().await;
     Ok(())
 }
@@ -90,13 +89,10 @@ async fn set(args: SetArgs) -> Result<()> {
     let peer = args.peer.start(Vec::new()).await?;
     let lifetime = Duration::from_secs(u64::from(args.days) * 86_400).as_millis() as u64;
     let (key, seq, report) = peer.node.set(&args.label, &value, lifetime).await?;
-    match args.peer.json {
-        true => println!(
-            "{}",
-            json!({"key": key.to_string(), "seq": seq, "stored": report.stored})
-        ),
-        false => println!("{key}"),
-    }
+    print(&match args.peer.json {
+        true => json!({"key": key.to_string(), "seq": seq, "stored": report.stored}).to_string(),
+        false => key.to_string(),
+    })?;
     peer.node.close().await;
     Ok(())
 }
@@ -105,12 +101,9 @@ async fn get(args: GetArgs) -> Result<()> {
     let key: Key = args.key.parse()?;
     let peer = args.peer.start(Vec::new()).await?;
     let record = peer.node.get(key).await?;
-    let block = match &record {
-        Record::Value(block) => block.clone(),
-        Record::Signed(envelope) => MutableValue::open(envelope)?,
-    };
+    let block = value_of(&record)?;
     if args.peer.json {
-        println!("{}", described(&record, block.value())?);
+        print(&described(&record, block.value())?.to_string())?;
     } else {
         let bytes = match block.value() {
             Value::Json(text) => text.as_bytes(),
@@ -118,12 +111,8 @@ async fn get(args: GetArgs) -> Result<()> {
         };
         let mut out = std::io::stdout();
         let end: &[u8] = if out.is_terminal() { b"\n" } else { b"" };
-        out.write_all(bytes)
-            .and_then(|()| out.write_all(end))
-            .and_then(|()| out.flush())
-            .map_err(|error| {
-                Error::new(Code::StorageFailed, "the value cannot be written out").caused_by(error)
-            })?;
+        let written = out.write_all(bytes).and_then(|()| out.write_all(end));
+        outcome(written.and_then(|()| out.flush()))?;
     }
     peer.node.close().await;
     Ok(())

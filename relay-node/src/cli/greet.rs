@@ -1,24 +1,29 @@
 //! `warren listen` and `warren dial`: peers of a namespace find each other through a relay, connect
 //! directly and exchange greetings in JSON.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt, stream};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use serde_json::{Value, json};
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::Route;
+use warren_shared::proto::record::ProviderEntry;
 
+use super::lines::Lines;
 use super::{asked_to_stop, start_peer_log};
 use crate::peer::{Peer, PeerArgs};
 
 const HELLO: &str = "warren.hello";
 /// A namespace may fill while somebody is already looking at it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Members that are dialled at the same time: each is a handshake or two.
+const GREETED_AT_ONCE: usize = 16;
 
 #[derive(Debug, Args)]
 pub(super) struct ListenArgs {
@@ -48,83 +53,95 @@ pub(super) struct DialArgs {
 }
 
 pub(super) async fn listen(args: ListenArgs) -> Result<()> {
-    start_peer_log(&args.peer);
+    start_peer_log();
     let peer = args.peer.start(listen_addresses(args.listen)).await?;
     let json = args.peer.json;
+    let lines = Lines::to_stdout();
+    let aside = lines.aside();
     peer.node.serve(
         HELLO,
-        Arc::new(move |from, params| async move { Ok(answer(from, &params, json)) }.boxed()),
+        Arc::new(move |from, params| {
+            aside.say(heard(from, &params, json));
+            async move { Ok(answer(from)) }.boxed()
+        }),
     );
     peer.node.provide(&args.namespace).await?;
     let snapshot = peer.node.handle().snapshot().await?;
-    if json {
-        println!(
-            "{}",
-            json!({"event": "listening", "peer": snapshot.id, "namespace": args.namespace, "addresses": snapshot.addresses})
-        );
-    } else {
-        println!("listening in {:?} as {}", args.namespace, snapshot.id);
+    lines
+        .say(match json {
+            true => json!({"event": "listening", "peer": snapshot.id, "namespace": args.namespace, "addresses": snapshot.addresses}).to_string(),
+            false => format!("listening in {:?} as {}", args.namespace, snapshot.id),
+        })
+        .await;
+    tokio::select! {
+        () = asked_to_stop() => {}
+        () = lines.unread() => {}
     }
-    asked_to_stop().await;
     peer.node.unprovide(&args.namespace).await?;
     peer.node.close().await;
-    Ok(())
+    lines.finish().await
 }
 
-fn answer(from: PeerId, params: &Value, json: bool) -> Value {
-    if json {
-        println!(
-            "{}",
-            json!({"event": "greeted", "by": from.to_string(), "params": params})
-        );
-    } else {
-        println!("{from} says {params}");
+fn heard(from: PeerId, params: &Value, json: bool) -> String {
+    match json {
+        true => json!({"event": "greeted", "by": from.to_string(), "params": params}).to_string(),
+        false => format!("{from} says {params}"),
     }
+}
+
+fn answer(from: PeerId) -> Value {
     json!({"greeting": format!("hello {from}"), "agent": concat!("warren/", env!("CARGO_PKG_VERSION"))})
 }
 
 pub(super) async fn dial(args: DialArgs) -> Result<()> {
-    start_peer_log(&args.peer);
+    start_peer_log();
     let peer = args.peer.start(Vec::new()).await?;
-    let greeted = tokio::time::timeout(
-        Duration::from_secs(args.timeout),
-        greet_members(&peer, &args),
-    )
-    .await;
+    let lines = Lines::to_stdout();
+    let mut greeted = BTreeSet::new();
+    let outcome = tokio::select! {
+        outcome = greet_members(&peer, &args, &lines, &mut greeted) => outcome.map(|()| true),
+        () = tokio::time::sleep(Duration::from_secs(args.timeout)) => Ok(false),
+        () = lines.unread() => Ok(true),
+    };
     peer.node.close().await;
-    greeted.map_err(|_| {
-        Error::new(
-            Code::TimedOut,
-            format!(
-                "fewer than {} members of {:?} answered within {} s",
-                args.members, args.namespace, args.timeout
-            ),
-        )
-        .with_remedy(
-            "check that `warren listen` runs with the same namespace and joins the same network",
-        )
-    })?
+    lines.finish().await?;
+    if outcome? || greeted.len() >= args.members {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::TimedOut,
+        format!(
+            "fewer than {} members of {:?} answered within {} s",
+            args.members, args.namespace, args.timeout
+        ),
+    )
+    .with_remedy(
+        "check that `warren listen` runs with the same namespace and joins the same network",
+    ))
 }
 
-async fn greet_members(peer: &Peer, args: &DialArgs) -> Result<()> {
-    let mut greeted = Vec::new();
+/// Greets everybody who is found, several at a time: who does not answer keeps nobody waiting.
+async fn greet_members(
+    peer: &Peer,
+    args: &DialArgs,
+    lines: &Lines,
+    greeted: &mut BTreeSet<PeerId>,
+) -> Result<()> {
     loop {
-        for entry in peer.node.find(&args.namespace).await? {
-            let Ok(member) = PeerId::from_bytes(&entry.peer) else {
-                continue;
-            };
-            if greeted.contains(&member) {
-                continue;
-            }
-            let addresses = entry
-                .addresses
-                .into_iter()
-                .filter_map(|bytes| Multiaddr::try_from(bytes).ok())
-                .collect();
-            match greet(peer, member, addresses, &args.namespace).await {
+        let found = peer.node.find(&args.namespace).await?;
+        let routes: Vec<Route> = found
+            .into_iter()
+            .filter_map(route)
+            .filter(|route| !greeted.contains(&route.peer))
+            .collect();
+        let mut answers = stream::iter(routes)
+            .map(|route| greet(peer, route, &args.namespace))
+            .buffer_unordered(GREETED_AT_ONCE);
+        while let Some((member, answer)) = answers.next().await {
+            match answer {
                 Ok(reply) => {
-                    tell(peer, member, &reply, args.peer.json).await?;
-                    greeted.push(member);
+                    tell(peer, member, &reply, args.peer.json, lines).await?;
+                    greeted.insert(member);
                 }
                 // Tabs are members too, and offer no greeting.
                 Err(error) if error.code() == Code::Unsupported => {
@@ -140,22 +157,24 @@ async fn greet_members(peer: &Peer, args: &DialArgs) -> Result<()> {
     }
 }
 
-async fn greet(
-    peer: &Peer,
-    member: PeerId,
-    addresses: Vec<Multiaddr>,
-    namespace: &str,
-) -> Result<Value> {
-    let id = peer.node.id().to_string();
-    let route = Route {
-        peer: member,
-        addresses,
-    };
-    let params = json!({"greeting": "hello", "from": id, "namespace": namespace});
-    peer.node.handle().call(route, HELLO, params).await
+fn route(entry: ProviderEntry) -> Option<Route> {
+    let addresses = entry.addresses.into_iter();
+    Some(Route {
+        peer: PeerId::from_bytes(&entry.peer).ok()?,
+        addresses: addresses
+            .filter_map(|bytes| Multiaddr::try_from(bytes).ok())
+            .collect(),
+    })
 }
 
-async fn tell(peer: &Peer, member: PeerId, reply: &Value, json: bool) -> Result<()> {
+async fn greet(peer: &Peer, route: Route, namespace: &str) -> (PeerId, Result<Value>) {
+    let member = route.peer;
+    let id = peer.node.id().to_string();
+    let params = json!({"greeting": "hello", "from": id, "namespace": namespace});
+    (member, peer.node.handle().call(route, HELLO, params).await)
+}
+
+async fn tell(peer: &Peer, member: PeerId, reply: &Value, json: bool, lines: &Lines) -> Result<()> {
     let text = member.to_string();
     let connections = peer.node.handle().snapshot().await?.connections;
     let used = connections
@@ -164,14 +183,12 @@ async fn tell(peer: &Peer, member: PeerId, reply: &Value, json: bool) -> Result<
     let (address, relayed) = used.map_or((String::new(), false), |used| {
         (used.address.clone(), used.relayed)
     });
-    if json {
-        println!(
-            "{}",
-            json!({"event": "greeted", "peer": text, "address": address, "relayed": relayed, "reply": reply})
-        );
-    } else {
-        println!("{member} answered at {address}: {reply}");
-    }
+    lines
+        .say(match json {
+            true => json!({"event": "greeted", "peer": text, "address": address, "relayed": relayed, "reply": reply}).to_string(),
+            false => format!("{member} answered at {address}: {reply}"),
+        })
+        .await;
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 mod dht;
 mod greet;
+mod lines;
+mod perf;
 mod relay;
 
 use std::io::IsTerminal;
@@ -12,7 +14,6 @@ use serde_json::json;
 use warren_shared::error::{Code, Error, Result};
 
 use crate::config::{LogFormat, RelayArgs};
-use crate::peer::PeerArgs;
 
 /// A peer-to-peer network that web pages join.
 #[derive(Debug, Parser)]
@@ -33,11 +34,16 @@ enum Command {
     /// Store and read values.
     #[command(subcommand)]
     Dht(dht::DhtCommand),
+    /// Measure the connection to a node that was started with --perf.
+    Perf(perf::PerfArgs),
 }
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(misuse) => return misused(&misuse),
+    };
     let json = arguments.command.wants_json();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -57,6 +63,20 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, json),
     }
+}
+
+/// Help goes to people; a mistake is told as every other failure if machines listen.
+fn misused(misuse: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if !json || !misuse.use_stderr() {
+        misuse.exit();
+    }
+    let text = misuse.to_string();
+    let cause = text.lines().next().unwrap_or_default();
+    let cause = cause.strip_prefix("error: ").unwrap_or(cause);
+    let error = Error::new(Code::InvalidArgument, cause)
+        .with_remedy("`warren help` lists the commands and what they take");
+    fail(&error, json)
 }
 
 /// One line of cause and one of remedy on standard error; with `--json` the error as an object.
@@ -80,6 +100,7 @@ impl Command {
             Command::Listen(args) => args.peer.json,
             Command::Dial(args) => args.peer.json,
             Command::Dht(command) => command.peer().json,
+            Command::Perf(args) => args.peer.json,
         }
     }
 
@@ -89,6 +110,7 @@ impl Command {
             Command::Listen(args) => greet::listen(args).await,
             Command::Dial(args) => greet::dial(args).await,
             Command::Dht(command) => dht::run(command).await,
+            Command::Perf(args) => perf::run(args).await,
         }
     }
 }
@@ -107,7 +129,7 @@ fn start_log(format: LogFormat, default: &str) {
     };
 }
 
-fn start_peer_log(_: &PeerArgs) {
+fn start_peer_log() {
     start_log(
         LogFormat::Human,
         "error,warren_relay=warn,warren_shared=warn",

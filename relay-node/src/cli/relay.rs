@@ -2,6 +2,7 @@
 
 use warren_shared::error::Result;
 
+use super::lines::print;
 use super::{asked_to_stop, start_log};
 use crate::config::{RelayArgs, RelayConfig};
 use crate::relay::Relay;
@@ -15,26 +16,27 @@ pub(super) async fn run(args: RelayArgs) -> Result<()> {
     let json = config.json;
     let relay = Relay::start(config).await?;
     let ready = relay.announcement().await?;
-    if json {
-        println!("{ready}");
-    } else {
-        tell(&ready);
-    }
+    print(&match json {
+        true => ready.to_string(),
+        false => told(&ready),
+    })?;
     asked_to_stop().await;
     tracing::info!("stopping");
     relay.stop().await;
     Ok(())
 }
 
-fn tell(ready: &serde_json::Value) {
+fn told(ready: &serde_json::Value) -> String {
     let text = |name: &str| ready[name].as_str().unwrap_or("none").to_owned();
-    println!("Warren relay is ready");
-    println!("  page     {}", text("http"));
-    println!("  network  {}", text("network"));
-    println!("  peer     {}", text("peer"));
-    println!("  addresses");
-    for address in ready["addresses"].as_array().into_iter().flatten() {
-        println!("    {}", address.as_str().unwrap_or_default());
-    }
-    println!("  others join with  --join {}", text("http"));
+    let mut lines = vec![
+        "Warren relay is ready".to_owned(),
+        format!("  page     {}", text("http")),
+        format!("  network  {}", text("network")),
+        format!("  peer     {}", text("peer")),
+        "  addresses".to_owned(),
+    ];
+    let addresses = ready["addresses"].as_array().into_iter().flatten();
+    lines.extend(addresses.map(|address| format!("    {}", address.as_str().unwrap_or_default())));
+    lines.push(format!("  others join with  --join {}", text("http")));
+    lines.join("\n")
 }

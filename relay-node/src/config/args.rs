@@ -54,6 +54,10 @@ pub struct RelayArgs {
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
+    /// Answer bandwidth measurements (/perf/1.0.0): anybody may then use this node's bandwidth
+    #[arg(long)]
+    pub perf: bool,
+
     /// Read options from this TOML file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -62,7 +66,7 @@ pub struct RelayArgs {
     #[arg(long, value_name = "human|json")]
     pub log: Option<String>,
 
-    /// Print events on stdout as JSON lines
+    /// Print the addresses as one JSON line once everything listens, and errors as JSON
     #[arg(long)]
     pub json: bool,
 }

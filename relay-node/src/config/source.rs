@@ -15,7 +15,7 @@ use warren_shared::error::{Error, Result};
 use super::{RelayArgs, invalid};
 
 /// Every setting, by its name in the file; the flag is `--name`, the variable `WARREN_NAME`.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "http",
     "tcp",
     "udp",
@@ -27,6 +27,7 @@ const NAMES: [&str; 13] = [
     "external-ip",
     "tls-cert",
     "tls-key",
+    "perf",
     "log",
     "json",
 ];
@@ -225,6 +226,7 @@ fn flags(args: RelayArgs) -> BTreeMap<&'static str, Vec<OsString>> {
         ("external-ip", list(args.external_ip)),
         ("tls-cert", path(args.tls_cert)),
         ("tls-key", path(args.tls_key)),
+        ("perf", text(args.perf.then(|| "true".to_owned()))),
         ("log", text(args.log)),
         ("json", text(args.json.then(|| "true".to_owned()))),
     ];

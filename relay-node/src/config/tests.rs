@@ -57,7 +57,7 @@ fn defaults_need_nothing() {
     assert_eq!(config.network, None);
     assert_eq!(config.tls, None);
     assert_eq!(config.log, LogFormat::Human);
-    assert!(!config.json);
+    assert!(!config.json && !config.perf);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn lists_come_from_one_source_each() {
 fn everything_can_be_set_in_the_file() {
     let file = file(
         "http = 'off'\ntcp = 'off'\nudp = '[::1]:0'\nquic = 'off'\ndata-dir = 'data'\n\
-         network = 'test-1'\nlog = 'json'\njson = true",
+         network = 'test-1'\nlog = 'json'\njson = true\nperf = true",
     );
     let config = load(&["--config", path_of(&file)], &[]).unwrap();
     assert_eq!(config.http, Listen::Off);
@@ -116,7 +116,7 @@ fn everything_can_be_set_in_the_file() {
     assert_eq!(config.data_dir, file.path().parent().unwrap().join("data"));
     assert_eq!(config.network.unwrap().to_string(), "test-1");
     assert_eq!(config.log, LogFormat::Json);
-    assert!(config.json);
+    assert!(config.json && config.perf);
 }
 
 #[test]

@@ -19,8 +19,9 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
+use warren_shared::net::admission::Permit;
 
-use super::{HttpState, RequestOrigin, admission::Permit, routes};
+use super::{HttpState, RequestOrigin, routes};
 
 /// The first byte of a TLS handshake; no HTTP method starts with it.
 const TLS_HANDSHAKE: u8 = 0x16;

@@ -9,6 +9,7 @@ use axum::{
 
 use super::{HttpState, Provider, RequestOrigin, assets, headers};
 use crate::transport::ws;
+use warren_shared::error::{Code, Error};
 
 const HEALTH: &str = "/health";
 const JOIN: &str = "/.well-known/warren.json";
@@ -61,12 +62,15 @@ pub(super) fn method_not_allowed(allowed: &'static str) -> Response {
 /// Fresh JSON for everyone. The body of an answer to HEAD is left out by the server underneath.
 fn document(method: &Method, provider: &Provider, origin: &RequestOrigin) -> Response {
     let mut response = match *method {
-        Method::GET | Method::HEAD => {
-            let mut response = Response::new(Body::from(provider(origin)));
-            let mime = HeaderValue::from_static("application/json");
-            response.headers_mut().insert(header::CONTENT_TYPE, mime);
-            response
-        }
+        Method::GET | Method::HEAD => match provider(origin) {
+            Ok(text) => {
+                let mut response = Response::new(Body::from(text));
+                let mime = HeaderValue::from_static("application/json");
+                response.headers_mut().insert(header::CONTENT_TYPE, mime);
+                response
+            }
+            Err(error) => refusal(&error).into_response(),
+        },
         Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
         _ => method_not_allowed(API_METHODS),
     };
@@ -88,6 +92,14 @@ fn document(method: &Method, provider: &Provider, origin: &RequestOrigin) -> Res
             .insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+fn refusal(error: &Error) -> (StatusCode, String) {
+    let status = match error.code() {
+        Code::InvalidArgument => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, format!("{error}\n"))
 }
 
 fn wants_websocket(headers: &HeaderMap) -> bool {

@@ -6,7 +6,8 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError};
 use warren_shared::error::{Code, Error, Result};
 
 use super::schema::{
-    Fault, META, OWNERS, PROVIDERS, PROVIDERS_DUE, RECORDS, RECORDS_DUE, VERSION, VERSION_FIELD,
+    Fault, META, OWNERS, PROVIDERS, PROVIDERS_BY_SOURCE, PROVIDERS_DUE, RECORDS, RECORDS_BY_SOURCE,
+    RECORDS_DUE, VERSION, VERSION_FIELD,
 };
 use crate::identity::sync_dir;
 
@@ -54,13 +55,15 @@ fn builder() -> Builder {
     builder
 }
 
-fn prepare(database: &Database) -> Result<(), redb::Error> {
+pub(super) fn prepare(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(RECORDS)?;
     transaction.open_table(RECORDS_DUE)?;
+    transaction.open_table(RECORDS_BY_SOURCE)?;
     transaction.open_table(OWNERS)?;
     transaction.open_table(PROVIDERS)?;
     transaction.open_table(PROVIDERS_DUE)?;
+    transaction.open_table(PROVIDERS_BY_SOURCE)?;
     transaction
         .open_table(META)?
         .insert(VERSION_FIELD, VERSION)?;

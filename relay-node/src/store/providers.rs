@@ -12,12 +12,18 @@ use warren_shared::{
         key::Key,
         record::{Prefix, ProviderEntry, ProviderSet, Refusal},
     },
-    store::AnnounceError,
+    store::{
+        AnnounceError, Source,
+        shares::{Room, provider_sources, provider_to_remove},
+    },
 };
 
 use super::{
     batch::{Batch, due_until},
-    schema::{Due, Fault, Location, PROVIDERS, PROVIDERS_DUE, ProviderRow},
+    schema::{
+        Due, Fault, Location, PROVIDERS, PROVIDERS_BY_SOURCE, PROVIDERS_DUE, ProviderRow,
+        ProviderSourceRow,
+    },
 };
 
 /// Stands for "nothing in it will ever expire".
@@ -26,6 +32,7 @@ const NEVER: Millis = Millis::MAX;
 pub(super) struct Providers<'t> {
     rows: Table<'t, Location, ProviderRow>,
     due: Table<'t, Due, ()>,
+    by_source: Table<'t, ProviderSourceRow, u64>,
     touched: BTreeMap<[u8; 33], Touched>,
 }
 
@@ -34,8 +41,10 @@ struct Touched {
     set: ProviderSet,
     /// Not later than the first expiry in the set.
     due: Millis,
-    /// As the table has it.
+    sources: BTreeMap<Source, u64>,
+    /// As the tables have them.
     stored_due: Option<Millis>,
+    stored_sources: BTreeMap<Source, u64>,
 }
 
 impl<'t> Providers<'t> {
@@ -43,12 +52,14 @@ impl<'t> Providers<'t> {
         Ok(Self {
             rows: transaction.open_table(PROVIDERS)?,
             due: transaction.open_table(PROVIDERS_DUE)?,
+            by_source: transaction.open_table(PROVIDERS_BY_SOURCE)?,
             touched: BTreeMap::new(),
         })
     }
 
     pub(super) fn flush(&mut self) -> Result<(), Fault> {
         for (location, touched) in std::mem::take(&mut self.touched) {
+            self.flush_sources(&location, &touched)?;
             if let Some(due) = touched.stored_due {
                 self.due.remove((due, &location))?;
             }
@@ -59,6 +70,20 @@ impl<'t> Providers<'t> {
                 self.rows
                     .insert(&location, (touched.due, bytes.as_slice()))?;
                 self.due.insert((touched.due, &location), ())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush_sources(&mut self, location: &[u8; 33], touched: &Touched) -> Result<(), Fault> {
+        for source in touched.stored_sources.keys() {
+            if !touched.sources.contains_key(source) {
+                self.by_source.remove((source.to_u64(), location))?;
+            }
+        }
+        for (source, count) in &touched.sources {
+            if touched.stored_sources.get(source) != Some(count) {
+                self.by_source.insert((source.to_u64(), location), count)?;
             }
         }
         Ok(())
@@ -85,10 +110,13 @@ impl<'t> Providers<'t> {
             tracing::error!(%refusal, "the store holds a damaged provider set");
             ProviderSet::new()
         });
+        let sources = provider_sources(&set);
         Ok(Touched {
             set,
             due,
+            sources: sources.clone(),
             stored_due: Some(due),
+            stored_sources: sources,
         })
     }
 }
@@ -102,11 +130,13 @@ impl Batch<'_> {
         now: Millis,
     ) -> Result<Result<(), AnnounceError>, Fault> {
         let location = key.to_bytes();
-        if !self.has_room_for(location, &entry.peer)? {
-            self.sweep_providers(now)?;
-            if !self.has_room_for(location, &entry.peer)? {
-                return Ok(Err(Refusal::Full.into()));
-            }
+        let admitted = self.change(location, |touched| touched.set.admit(&entry, prefix, now))?;
+        if let Err(why) = admitted {
+            return Ok(Err(why.into()));
+        }
+        let listed = self.providers.touch(location)?.set.contains(&entry.peer);
+        if !listed && !self.make_provider_room(Source::of(prefix, &entry.peer), now)? {
+            return Ok(Err(Refusal::Full.into()));
         }
         let expires = entry.expires;
         let inserted = self.change(location, |touched| {
@@ -141,11 +171,45 @@ impl Batch<'_> {
         Ok((removed, due.len() as u64))
     }
 
-    fn has_room_for(&mut self, location: [u8; 33], peer: &[u8]) -> Result<bool, Fault> {
-        let (limits, counters) = (self.limits, self.counters);
-        let set = &self.providers.touch(location)?.set;
-        let key_fits = !set.is_empty() || counters.provider_keys < limits.max_provider_keys;
-        Ok(set.contains(peer) || (key_fits && counters.providers < limits.max_providers))
+    fn make_provider_room(&mut self, source: Source, now: Millis) -> Result<bool, Fault> {
+        let share = self.limits.providers;
+        if self.ledger.providers.room(source, 1, share) != Room::Free {
+            self.sweep_providers(now)?;
+        }
+        loop {
+            match self.ledger.providers.room(source, 1, share) {
+                Room::Free => return Ok(true),
+                Room::Full => return Ok(false),
+                Room::After(heaviest) => {
+                    if !self.evict_provider(heaviest)? {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Removes an entry of a source; whether there was any.
+    fn evict_provider(&mut self, source: Source) -> Result<bool, Fault> {
+        // The index knows nothing of sets that are only in memory.
+        self.providers.flush()?;
+        let number = source.to_u64();
+        let all = (number, &[0; 33])..=(number, &[u8::MAX; 33]);
+        let first = self.providers.by_source.range(all)?.next().transpose()?;
+        let Some((location, count)) = first.map(|(key, count)| (*key.value().1, count.value()))
+        else {
+            return Ok(false);
+        };
+        let found = self.change(location, |touched| {
+            let peer = provider_to_remove(&touched.set, source);
+            peer.is_some_and(|peer| touched.set.remove(&peer))
+        })?;
+        if !found {
+            // The set was damaged, and its entries are gone.
+            self.providers.by_source.remove((number, &location))?;
+            self.ledger.providers.remove(source, count);
+        }
+        Ok(true)
     }
 
     /// Changes a set and the totals with it.
@@ -158,10 +222,15 @@ impl Batch<'_> {
         let before = touched.set.len() as u64;
         let result = change(touched);
         let after = touched.set.len() as u64;
+        let sources = provider_sources(&touched.set);
+        for (source, count) in std::mem::replace(&mut touched.sources, sources) {
+            self.ledger.providers.remove(source, count);
+        }
+        for (source, count) in &touched.sources {
+            self.ledger.providers.add(*source, *count);
+        }
         let counters = &mut self.counters;
         counters.providers = counters.providers.saturating_sub(before) + after;
-        counters.provider_keys =
-            counters.provider_keys.saturating_sub(u64::from(before > 0)) + u64::from(after > 0);
         Ok(result)
     }
 }

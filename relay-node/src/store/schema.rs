@@ -10,7 +10,7 @@ use warren_shared::proto::{
 };
 
 /// What this program reads and writes.
-pub(super) const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 
 /// Whatever redb may say. It ends the transaction, and nothing in it has happened.
 #[derive(Debug)]
@@ -22,6 +22,13 @@ impl<E: Into<redb::Error>> From<E> for Fault {
     }
 }
 
+impl Fault {
+    /// Whether the medium failed, after which an open database stays useless.
+    pub(super) fn is_of_the_medium(&self) -> bool {
+        matches!(*self.0, redb::Error::Io(_) | redb::Error::PreviousIo)
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -30,9 +37,13 @@ impl fmt::Display for Fault {
 
 /// A [`Key`] as bytes.
 pub(super) type Location = &'static [u8; 33];
-/// Received, expires, owner (empty for immutable values), the record. Owner and times stand apart
-/// so that what has expired can be removed without verifying a signature.
-pub(super) type RecordRow = (u64, u64, &'static [u8], &'static [u8]);
+/// Received, expires, source, pool, owner (empty for immutable values), the record. All but the
+/// record stand apart so that what goes can be removed without verifying a signature.
+pub(super) type RecordRow = (u64, u64, u64, u8, &'static [u8], &'static [u8]);
+/// Source, pool, expires, location: what of a source gives way first.
+pub(super) type SourceRow = (u64, u8, u64, Location);
+/// Source and location of a set with entries of that source.
+pub(super) type ProviderSourceRow = (u64, Location);
 /// When something is due for a look, and where it is.
 pub(super) type Due = (u64, Location);
 /// When the set is due, and the encoded set.
@@ -41,11 +52,17 @@ pub(super) type ProviderRow = (u64, &'static [u8]);
 pub(super) const RECORDS: TableDefinition<'_, Location, RecordRow> =
     TableDefinition::new("records");
 pub(super) const RECORDS_DUE: TableDefinition<'_, Due, ()> = TableDefinition::new("records-due");
+/// With the length of the record.
+pub(super) const RECORDS_BY_SOURCE: TableDefinition<'_, SourceRow, u64> =
+    TableDefinition::new("records-by-source");
 pub(super) const OWNERS: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("owners");
 pub(super) const PROVIDERS: TableDefinition<'_, Location, ProviderRow> =
     TableDefinition::new("providers");
 pub(super) const PROVIDERS_DUE: TableDefinition<'_, Due, ()> =
     TableDefinition::new("providers-due");
+/// With the number of those entries.
+pub(super) const PROVIDERS_BY_SOURCE: TableDefinition<'_, ProviderSourceRow, u64> =
+    TableDefinition::new("providers-by-source");
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 pub(super) const VERSION_FIELD: &str = "version";
@@ -56,7 +73,6 @@ pub(super) struct Counters {
     pub(super) records: u64,
     pub(super) bytes: u64,
     pub(super) providers: u64,
-    pub(super) provider_keys: u64,
 }
 
 impl Counters {
@@ -66,7 +82,6 @@ impl Counters {
             records: field("records")?,
             bytes: field("bytes")?,
             providers: field("providers")?,
-            provider_keys: field("provider-keys")?,
         })
     }
 
@@ -75,7 +90,6 @@ impl Counters {
             ("records", self.records),
             ("bytes", self.bytes),
             ("providers", self.providers),
-            ("provider-keys", self.provider_keys),
         ] {
             meta.insert(name, count)?;
         }

@@ -9,7 +9,7 @@ use warren_shared::{
     store::{StoreError, StoreLimits},
 };
 
-use super::{batch::Batch, schema::Fault};
+use super::{batch::Batch, ledger::Ledger, medium::Medium, schema::Fault};
 
 /// Jobs waiting for the thread: about a second's worth on a slow disk. Whoever comes later is told
 /// so at once instead of running into a deadline.
@@ -26,11 +26,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(database: Arc<Database>, limits: StoreLimits) -> Result<Self> {
+    pub(super) fn start(medium: Arc<Medium>, limits: StoreLimits) -> Result<Self> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("warren-store".into())
-            .spawn(move || write_all(&database, limits, receiver))
+            .spawn(move || write_all(&medium, limits, receiver))
             .map_err(|error| {
                 Error::new(Code::StorageFailed, "cannot start the store's thread")
                     .caused_by(error)
@@ -110,13 +110,16 @@ where
     }
 }
 
-fn write_all(database: &Database, limits: StoreLimits, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+fn write_all(medium: &Medium, limits: StoreLimits, mut queue: mpsc::Receiver<Box<dyn Job>>) {
     let mut jobs = Vec::with_capacity(BATCH);
+    let mut ledger = None;
     while queue.blocking_recv_many(&mut jobs, BATCH) > 0 {
-        let committed = commit(database, limits, &mut jobs).map_err(|fault| {
-            tracing::error!(error = %fault, "the store could not commit");
-            StoreError::Failed(fault.to_string())
-        });
+        medium.mend();
+        let committed = medium.with(|database| commit(database, limits, &mut ledger, &mut jobs));
+        match &committed {
+            Ok(()) => medium.succeeded(),
+            Err(error) => tracing::error!(%error, "the store could not commit"),
+        }
         for job in jobs.drain(..) {
             job.answer(committed.as_ref().copied());
         }
@@ -126,17 +129,25 @@ fn write_all(database: &Database, limits: StoreLimits, mut queue: mpsc::Receiver
 fn commit(
     database: &Database,
     limits: StoreLimits,
+    ledger: &mut Option<Ledger>,
     jobs: &mut [Box<dyn Job>],
 ) -> Result<(), Fault> {
+    // What a failed transaction counted did not happen: then it is counted anew.
+    let mut counted = match ledger.take() {
+        Some(counted) => counted,
+        None => Ledger::load(database)?,
+    };
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     // Opens at once after a crash, however large the file; and commits in two phases, because
     // strangers choose the bytes and redb's checksum is not made against them.
     transaction.set_quick_repair(true);
-    let mut batch = Batch::new(&transaction, limits)?;
+    let mut batch = Batch::new(&transaction, limits, &mut counted)?;
     for job in jobs {
         job.run(&mut batch)?;
     }
     batch.finish()?;
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    *ledger = Some(counted);
+    Ok(())
 }

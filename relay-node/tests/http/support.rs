@@ -41,8 +41,8 @@ impl Running {
         let (acceptor, transport) = ws::channel(ws::Limits::default());
         let address = server.local_addr();
         let state = HttpState {
-            join: Arc::new(|origin| format!("{{\"http\":\"{}\"}}", origin.http_url())),
-            health: Arc::new(|_| "{\"status\":\"ok\"}".to_owned()),
+            join: Arc::new(|origin| Ok(format!("{{\"http\":\"{}\"}}", origin.http_url()))),
+            health: Arc::new(|_| Ok("{\"status\":\"ok\"}".to_owned())),
             websockets: Some(acceptor),
         };
         let (stop, stopped) = oneshot::channel();

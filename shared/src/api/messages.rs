@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::net::perf::Measured;
 use crate::net::snapshot::Snapshot;
 use crate::net::{Event, HostHint};
 use crate::proto::Millis;
@@ -48,6 +49,13 @@ pub enum Call {
     Ping {
         id: String,
     },
+    Measure {
+        id: String,
+        #[serde(default)]
+        upload: f64,
+        #[serde(default)]
+        download: f64,
+    },
     Call {
         id: String,
         method: String,
@@ -63,9 +71,22 @@ pub enum Call {
 
 impl Call {
     /// Whether doing it twice is the same as doing it once. Items of a search are given out as they
-    /// come, and what a method of another peer does is not ours to know.
+    /// come, what a method of another peer does is not ours to know, and a measurement costs bandwidth.
     pub fn may_be_repeated(&self) -> bool {
-        !matches!(self, Call::Call { .. } | Call::Find { .. })
+        !matches!(
+            self,
+            Call::Call { .. } | Call::Find { .. } | Call::Measure { .. }
+        )
+    }
+}
+
+impl Call {
+    /// Calls of one queue are carried out in the order in which they came.
+    pub(super) fn queue(&self) -> Option<&str> {
+        match self {
+            Call::DhtSet { label, .. } => Some(label),
+            _ => None,
+        }
     }
 }
 
@@ -181,6 +202,7 @@ pub enum Reply {
     Ping {
         ms: u64,
     },
+    Measured(Measured),
     Json(serde_json::Value),
     Snapshot(Box<FullSnapshot>),
     Nothing {},

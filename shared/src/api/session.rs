@@ -1,39 +1,35 @@
-//! One application's engine: starts the node when the network is known, and serves calls on it.
+//! Serves the calls of one application on its node.
+
+mod page;
+mod start;
+mod views;
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::channel::{mpsc, oneshot};
-use futures::future::{BoxFuture, Either, Shared, select};
+use futures::channel::mpsc;
+use futures::future::{AbortHandle, BoxFuture, Either, Shared, select};
 use futures::{FutureExt, SinkExt, StreamExt};
-use libp2p::{Multiaddr, PeerId};
+use libp2p::PeerId;
 
-use super::messages::{
-    Call, DhtEntry, Found, FullSnapshot, Outgoing, PeerView, Reply, StartParams, WireValue,
-};
+use self::page::Page;
+use self::start::RETRY_FIRST;
+use self::views::{entry, find_peer, lifetime, texts, told};
+use super::messages::{Call, Found, FullSnapshot, Outgoing, Reply, StartParams};
 use crate::error::{Code, Error, Result};
-use crate::net::address;
-use crate::net::discover::Sources;
-use crate::net::node::{keypair, parse_peer};
+use crate::net::node::parse_peer;
 use crate::net::outside::SharedOutside;
 use crate::net::snapshot::{RoutingView, Snapshot};
 use crate::net::swarm::Connections;
-use crate::net::{Dialable, Event, HostHint, Node, NodeConfig, Role};
-use crate::platform;
-use crate::proto::homes::HomesConfig;
+use crate::net::turns::Turns;
+use crate::net::{Dialable, HostHint, Node};
 use crate::proto::key::{Key, SigningKey};
-use crate::proto::record::{MutableValue, Record, Value};
-use crate::{limits, proto::NetworkId};
+use crate::proto::record::ProviderEntry;
+use crate::{limits, platform};
 
 /// How long a call waits for the network before it fails.
 const JOIN_PATIENCE: Duration = Duration::from_secs(15);
-/// Homes have a heartbeat of their own; this is for all other connections.
-const PING_EVERY: Duration = Duration::from_secs(15);
-const RETRY_FIRST: Duration = Duration::from_millis(250);
-const RETRY_LONGEST: Duration = Duration::from_secs(2);
-const DAY_MS: f64 = 86_400_000.0;
-
 /// What the platform brings.
 pub struct Surroundings {
     /// How HTTP texts are fetched.
@@ -56,7 +52,15 @@ pub struct Session {
 
 struct SessionState {
     surroundings: Surroundings,
-    started: Mutex<Option<Started>>,
+    life: Mutex<Life>,
+    sets: Turns,
+}
+
+#[derive(Default)]
+struct Life {
+    started: Option<Started>,
+    closed: bool,
+    page: Page,
 }
 
 #[derive(Clone)]
@@ -65,7 +69,9 @@ struct Started {
     id: PeerId,
     author: String,
     ephemeral: bool,
-    nudge: mpsc::Sender<bool>,
+    /// Ends the search for the network.
+    search: AbortHandle,
+    nudge: mpsc::Sender<()>,
     trouble: Arc<Mutex<Option<String>>>,
 }
 
@@ -75,7 +81,8 @@ impl Session {
         let (outgoing, receiver) = mpsc::channel(limits::EVENT_QUEUE);
         let shared = Arc::new(SessionState {
             surroundings,
-            started: Mutex::new(None),
+            life: Mutex::default(),
+            sets: Turns::default(),
         });
         (Session { shared, outgoing }, receiver)
     }
@@ -102,18 +109,23 @@ impl Session {
                 .map(|full| Reply::Snapshot(Box::new(full))),
             Call::Hint { kind } => self.hint(kind.into()).await,
             Call::Close {} => self.close().await,
+            Call::Unprovide { namespace } => self.unprovide(&namespace).await,
             other => self.on_network(id, other).await,
         }
     }
 
     /// A call that met the moment in which a relay was lost is tried again once there is one.
     async fn on_network(&self, id: f64, call: Call) -> Result<Reply> {
+        let mut turn = call.queue().map(|name| self.shared.sets.take(name));
         let deadline = platform::now() + JOIN_PATIENCE.as_millis() as u64;
         loop {
             let node = self.joined().await?;
+            if let Some(turn) = &mut turn {
+                turn.come().await;
+            }
             match self.on_node(id, &node, call.clone()).await {
                 Err(error)
-                    if error.code() == Code::NotConnected
+                    if matches!(error.code(), Code::NotConnected | Code::NoRelay)
                         && call.may_be_repeated()
                         && platform::now() < deadline =>
                 {
@@ -153,9 +165,6 @@ impl Session {
             Call::Provide { namespace } => Ok(Reply::Provided {
                 expires: node.provide(&namespace).await?,
             }),
-            Call::Unprovide { namespace } => {
-                node.unprovide(&namespace).await.map(|()| Reply::Nothing {})
-            }
             Call::Find { namespace, limit } => self.find(id, node, &namespace, limit).await,
             Call::FindPeer { id } => find_peer(node, &id).await,
             Call::Connect { target } => Ok(Reply::Connected {
@@ -172,178 +181,41 @@ impl Session {
                     ms: rtt.as_millis() as u64,
                 })
             }
+            Call::Measure {
+                id,
+                upload,
+                download,
+            } => {
+                let peer = node.connect(&parse_peer(&id)?.to_string()).await?;
+                // What is no count of bytes becomes one that is refused, or nothing.
+                let measured = node.measure(peer, upload as u64, download as u64).await?;
+                Ok(Reply::Measured(measured))
+            }
             Call::Call { id, method, params } => {
                 let route = node.route_to(parse_peer(&id)?).await?;
                 Ok(Reply::Json(
                     node.handle().call(route, &method, params).await?,
                 ))
             }
-            Call::Start(_) | Call::Snapshot {} | Call::Hint { .. } | Call::Close {} => {
+            Call::Start(_)
+            | Call::Snapshot {}
+            | Call::Hint { .. }
+            | Call::Close {}
+            | Call::Unprovide { .. } => {
                 Err(Error::new(Code::Internal, "this call needs no network"))
             }
         }
     }
 
-    fn started(&self) -> Result<Started> {
-        let started = self
-            .shared
-            .started
+    fn life(&self) -> MutexGuard<'_, Life> {
+        self.shared
+            .life
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        started.clone().ok_or_else(|| {
-            Error::new(
-                Code::Closed,
-                "this peer has not been started, or has been closed",
-            )
-        })
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn start(&self, params: StartParams) -> Result<Reply> {
-        let transport = SigningKey::from_seed(seed(&params.transport_seed)?);
-        let author = SigningKey::from_seed(seed(&params.author_seed)?);
-        let sources = sources(&params)?;
-        let (ready, node) = oneshot::channel();
-        let (nudge, nudges) = mpsc::channel(8);
-        let started = Started {
-            node: node.map(|node| node.ok()).boxed().shared(),
-            id: keypair(&transport)?.public().to_peer_id(),
-            author: author.public().to_string(),
-            ephemeral: params.ephemeral,
-            nudge,
-            trouble: Arc::default(),
-        };
-        {
-            let mut slot = self
-                .shared
-                .started
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if slot.is_some() {
-                return Err(Error::new(
-                    Code::InvalidArgument,
-                    "this peer has been started already",
-                ));
-            }
-            *slot = Some(started.clone());
-        }
-        let reply = Reply::Started {
-            id: started.id.to_string(),
-            author: started.author.clone(),
-            network: sources.network.as_ref().map(ToString::to_string),
-        };
-        platform::spawn(
-            self.clone()
-                .boot(params, transport, author, sources, nudges, started, ready),
-        );
-        Ok(reply)
-    }
-
-    /// Finds the network, however long that takes, then starts the node and forwards its events.
-    #[allow(clippy::too_many_arguments)]
-    async fn boot(
-        self,
-        params: StartParams,
-        transport: SigningKey,
-        author: SigningKey,
-        sources: Sources,
-        mut nudges: mpsc::Receiver<bool>,
-        started: Started,
-        ready: oneshot::Sender<Node>,
-    ) {
-        let mut wait = RETRY_FIRST;
-        let found = loop {
-            let find = sources.find(
-                &self.shared.surroundings.outside,
-                (
-                    || (self.shared.surroundings.connections)(&transport, &params.transports),
-                    match keypair(&transport) {
-                        Ok(pair) => pair,
-                        Err(error) => return self.warn(&error).await,
-                    },
-                ),
-            );
-            match find.await {
-                Ok(found) => break found,
-                Err(error) => {
-                    *started
-                        .trouble
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner) = Some(told(&error));
-                    self.warn(&error).await;
-                }
-            }
-            match select(platform::sleep(wait), nudges.next()).await {
-                Either::Right((None, _)) => return,
-                Either::Right((Some(_), _)) => wait = RETRY_FIRST,
-                Either::Left(_) => wait = (wait * 8 / 5).min(RETRY_LONGEST),
-            }
-            let closed = self
-                .shared
-                .started
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_none();
-            if closed {
-                return;
-            }
-        };
-        match self.build(&params, transport, author, found.network) {
-            Ok(node) => {
-                for hint in found.hints {
-                    let _ = node.learn(hint).await;
-                }
-                let _ = ready.send(node.clone());
-                self.forward(node, started).await;
-            }
-            Err(error) => self.warn(&error).await,
-        }
-    }
-
-    fn build(
-        &self,
-        params: &StartParams,
-        transport: SigningKey,
-        author: SigningKey,
-        network: NetworkId,
-    ) -> Result<Node> {
-        let surroundings = &self.shared.surroundings;
-        Node::start(NodeConfig {
-            network,
-            role: Role::Peer,
-            connections: (surroundings.connections)(&transport, &params.transports)?,
-            transport_key: transport,
-            author_key: author,
-            listen: Vec::new(),
-            external: Vec::new(),
-            store: None,
-            homes: HomesConfig::browser(),
-            outside: surroundings.outside.clone(),
-            dialable: (surroundings.dialable)(params),
-            ping_every: PING_EVERY,
-            capabilities: vec!["browser".into()],
-        })
-    }
-
-    async fn forward(&self, node: Node, started: Started) {
-        let Ok(mut events) = node.handle().events().await else {
-            return;
-        };
-        while let Some(event) = events.next().await {
-            let message = match event {
-                Event::Snapshot(snapshot) => Outgoing::Snapshot(Box::new(started.full(*snapshot))),
-                other => Outgoing::Event(other),
-            };
-            self.say(message).await;
-        }
-    }
-
-    async fn warn(&self, error: &Error) {
-        self.say(Outgoing::Event(Event::Warning {
-            code: error.code().as_str().to_owned(),
-            message: told(error),
-            remedy: error.remedy().to_owned(),
-        }))
-        .await;
+    fn started(&self) -> Result<Started> {
+        self.life().started.clone().ok_or_else(not_running)
     }
 
     /// The node once it is connected to a relay; waits for that, but not for ever.
@@ -362,10 +234,7 @@ impl Session {
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .clone();
-                let error = Error::new(
-                    Code::NotConnected,
-                    "this peer is not connected to any relay",
-                );
+                let error = Error::new(Code::NoRelay, "this peer is not connected to any relay");
                 Err(match trouble {
                     Some(cause) => error.caused_by(cause),
                     None => error,
@@ -376,19 +245,38 @@ impl Session {
 
     async fn snapshot(&self) -> Result<FullSnapshot> {
         let started = self.started()?;
-        let snapshot = match started.node.clone().now_or_never().flatten() {
+        let snapshot = match started.node_now() {
             Some(node) => *node.handle().snapshot().await?,
             None => started.before_network(),
         };
         Ok(started.full(snapshot))
     }
 
+    /// Works without a relay, too: what counts is that the announcement is not renewed.
+    async fn unprovide(&self, namespace: &str) -> Result<Reply> {
+        if let Some(node) = self.started()?.node_now() {
+            node.unprovide(namespace).await?;
+        }
+        Ok(Reply::Nothing {})
+    }
+
+    /// Before there is a node, what was said about the page waits for it.
     async fn hint(&self, hint: HostHint) -> Result<Reply> {
-        let started = self.started()?;
-        match started.node.clone().now_or_never().flatten() {
+        let (nudge, node) = {
+            let mut life = self.life();
+            if life.closed {
+                return Err(not_running());
+            }
+            life.page.note(hint);
+            let Some(started) = &life.started else {
+                return Ok(Reply::Nothing {});
+            };
+            (started.nudge.clone(), started.node_now())
+        };
+        match node {
             Some(node) => node.handle().hint(hint).await?,
             None if hint != HostHint::Offline && hint != HostHint::Hidden => {
-                let _ = started.nudge.clone().try_send(true);
+                let _ = { nudge }.try_send(());
             }
             None => {}
         }
@@ -396,15 +284,15 @@ impl Session {
     }
 
     async fn close(&self) -> Result<Reply> {
-        let started = self
-            .shared
-            .started
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let started = {
+            let mut life = self.life();
+            life.closed = true;
+            life.started.take()
+        };
         if let Some(started) = started {
-            let _ = started.nudge.clone().try_send(true);
-            if let Some(node) = started.node.clone().now_or_never().flatten() {
+            started.search.abort();
+            // A node that is being built at this moment is closed by whoever builds it.
+            if let Some(node) = started.node.await {
                 node.close().await;
             }
         }
@@ -418,22 +306,55 @@ impl Session {
         namespace: &str,
         limit: Option<f64>,
     ) -> Result<Reply> {
-        let most = limit.map_or(usize::MAX, |limit| limit.max(0.0) as usize);
-        for entry in node.find(namespace).await?.into_iter().take(most) {
+        let mut left = limit.map_or(usize::MAX, |limit| limit.max(0.0) as usize);
+        let (mut reached, mut failure) = (false, None);
+        let mut lists = node.find_as_named(namespace).await?;
+        while left > 0
+            && let Some(list) = lists.next().await
+        {
+            match list {
+                Ok(entries) => {
+                    reached = true;
+                    left = self.say_found(id, entries, left).await;
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            Some(error) if !reached => Err(error),
+            _ => Ok(Reply::Nothing {}),
+        }
+    }
+
+    /// Says at most so many; returns how many more may be said.
+    async fn say_found(&self, id: f64, entries: Vec<ProviderEntry>, mut left: usize) -> usize {
+        for entry in entries {
             let Ok(peer) = PeerId::from_bytes(&entry.peer) else {
                 continue;
             };
+            if left == 0 {
+                break;
+            }
+            left -= 1;
             let item = Found {
                 id: peer.to_string(),
                 addresses: texts(entry.addresses),
             };
             self.say(Outgoing::Item { id, item }).await;
         }
-        Ok(Reply::Nothing {})
+        left
     }
 }
 
 impl Started {
+    fn node_now(&self) -> Option<Node> {
+        self.node.clone().now_or_never().flatten()
+    }
+
+    fn note_trouble(&self, error: &Error) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(told(error));
+    }
+
     fn full(&self, snapshot: Snapshot) -> FullSnapshot {
         FullSnapshot {
             snapshot,
@@ -463,28 +384,11 @@ impl Started {
     }
 }
 
-/// What went wrong and why, in one line.
-fn told(error: &Error) -> String {
-    match error.cause() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
-}
-
-async fn find_peer(node: &Node, id: &str) -> Result<Reply> {
-    let (record, expires) = node.find_peer(parse_peer(id)?).await?;
-    let relays = record
-        .relays
-        .iter()
-        .filter_map(|bytes| PeerId::from_bytes(bytes).ok());
-    Ok(Reply::Peer(Box::new(PeerView {
-        id: id.to_owned(),
-        addresses: texts(record.addresses),
-        relays: relays.map(|peer| peer.to_string()).collect(),
-        capabilities: record.capabilities,
-        author: record.author.map(|proof| proof.author().to_string()),
-        expires,
-    })))
+fn not_running() -> Error {
+    Error::new(
+        Code::Closed,
+        "this peer has not been started, or has been closed",
+    )
 }
 
 async fn within<T>(patience: Duration, work: impl Future<Output = T>) -> Option<T> {
@@ -494,85 +398,5 @@ async fn within<T>(patience: Duration, work: impl Future<Output = T>) -> Option<
     }
 }
 
-fn entry(key: Key, record: Record) -> Result<DhtEntry> {
-    let mut entry = DhtEntry {
-        key: key.to_string(),
-        kind: "value",
-        value: WireValue::Bytes(Vec::new()),
-        author: None,
-        label: None,
-        seq: None,
-        issued: None,
-        expires: None,
-    };
-    match record {
-        Record::Value(block) => entry.value = block.value().clone().into(),
-        Record::Signed(envelope) => {
-            let body = envelope.body();
-            entry.kind = "record";
-            entry.value = MutableValue::open(&envelope)?.value().clone().into();
-            entry.author = Some(body.key.to_string());
-            entry.label = Some(body.label.clone());
-            entry.seq = Some(body.seq);
-            entry.issued = Some(body.issued);
-            entry.expires = Some(body.expires);
-        }
-    }
-    Ok(entry)
-}
-
-fn texts(addresses: Vec<Vec<u8>>) -> Vec<String> {
-    addresses
-        .into_iter()
-        .filter_map(|bytes| Multiaddr::try_from(bytes).ok())
-        .map(|address| address.to_string())
-        .collect()
-}
-
-fn sources(params: &StartParams) -> Result<Sources> {
-    let network = params.network.as_deref().map(str::parse).transpose()?;
-    let bootstrap = params
-        .bootstrap
-        .iter()
-        .map(|text| address::parse(text))
-        .collect::<Result<_>>()?;
-    Ok(Sources {
-        join: params.join.clone(),
-        bootstrap,
-        network,
-    })
-}
-
-fn seed(bytes: &[u8]) -> Result<[u8; 32]> {
-    bytes
-        .try_into()
-        .map_err(|_| Error::new(Code::InvalidKey, "a seed has 32 bytes"))
-}
-
-fn lifetime(ttl_ms: Option<f64>) -> Result<u64> {
-    match ttl_ms.unwrap_or(DAY_MS) {
-        ttl if ttl >= 1_000.0 && ttl <= limits::MAX_LIFETIME as f64 => Ok(ttl as u64),
-        _ => Err(Error::new(
-            Code::InvalidArgument,
-            "a lifetime is between one second and 400 days",
-        )),
-    }
-}
-
-impl From<WireValue> for Value {
-    fn from(value: WireValue) -> Self {
-        match value {
-            WireValue::Json(text) => Value::Json(text),
-            WireValue::Bytes(bytes) => Value::Bytes(bytes),
-        }
-    }
-}
-
-impl From<Value> for WireValue {
-    fn from(value: Value) -> Self {
-        match value {
-            Value::Json(text) => WireValue::Json(text),
-            Value::Bytes(bytes) => WireValue::Bytes(bytes),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -135,7 +135,8 @@ pub fn best_mix(mut addresses: Vec<Multiaddr>, most: usize) -> Vec<Multiaddr> {
         .collect()
 }
 
-/// What a quota counts a connection under; loopback is exempt.
+/// What a quota counts a connection under. `None` for loopback and private networks: proxies and
+/// container gateways hide many people behind one of these, so there each peer counts for itself.
 pub fn quota_prefix(address: &Multiaddr) -> Option<Prefix> {
     if is_relayed(address) {
         let relay = address.iter().find_map(|part| match part {
@@ -147,8 +148,8 @@ pub fn quota_prefix(address: &Multiaddr) -> Option<Prefix> {
         short.copy_from_slice(&digest.as_bytes()[..8]);
         return Some(Prefix::Relay(u64::from_be_bytes(short)));
     }
-    match ip_of(address)? {
-        ip if ip.is_loopback() => None,
+    match ip_of(address)?.to_canonical() {
+        ip if is_shared(ip) => None,
         IpAddr::V4(ip) => {
             let [a, b, c, _] = ip.octets();
             Some(Prefix::V4([a, b, c]))
@@ -157,6 +158,14 @@ pub fn quota_prefix(address: &Multiaddr) -> Option<Prefix> {
             let [a, b, c, d, e, f, ..] = ip.octets();
             Some(Prefix::V6([a, b, c, d, e, f]))
         }
+    }
+}
+
+/// Whether an address says nothing about who is behind it.
+fn is_shared(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
     }
 }
 
@@ -235,6 +244,8 @@ mod tests {
     fn quotas_count_networks_and_relays_but_not_loopback() {
         let prefix = |text: &str| quota_prefix(&parse(text).unwrap());
         assert_eq!(prefix("/ip4/127.0.0.1/tcp/1"), None);
+        assert_eq!(prefix("/ip4/172.17.0.1/tcp/1"), None);
+        assert_eq!(prefix("/ip6/fd00::1/tcp/1"), None);
         assert_eq!(
             prefix("/ip4/203.0.113.9/tcp/1"),
             Some(Prefix::V4([203, 0, 113]))

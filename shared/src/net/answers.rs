@@ -7,14 +7,14 @@ use futures::future::BoxFuture;
 use libp2p::PeerId;
 use serde_json::{Value, json};
 
-use super::rpc::{RpcReply, RpcRequest};
+use super::rpc::{RpcCall, RpcReply, RpcRequest};
 use crate::limits;
 use crate::platform;
 use crate::proto::record::provider::{Prefix, ProviderEntry};
 use crate::proto::record::wire::{Answer, Request, Response};
 use crate::proto::record::{Record, Refusal};
 use crate::proto::{Millis, NetworkId};
-use crate::store::{AnnounceError, Outcome, RecordStore, StoreError};
+use crate::store::{AnnounceError, Outcome, RecordStore, Source, StoreError};
 
 /// A store that several tasks use.
 pub type SharedStore = Arc<dyn RecordStore>;
@@ -57,25 +57,25 @@ impl Answers {
     }
 
     pub(super) async fn rpc(&self, peer: PeerId, request: RpcRequest) -> RpcReply {
-        let (name, params) = match request.parse() {
+        let RpcCall { id, method, params } = match request.parse() {
             Ok(call) => call,
             Err(reply) => return reply,
         };
-        if name == "warren.ping" {
-            return RpcReply::result(json!("pong"));
+        if method == "warren.ping" {
+            return RpcReply::result(id, json!("pong"));
         }
-        let method = self
+        let serve = self
             .methods
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(&name)
+            .get(&method)
             .cloned();
-        let Some(method) = method else {
-            return RpcReply::unknown_method(&name);
+        let Some(serve) = serve else {
+            return RpcReply::unknown_method(id, &method);
         };
-        match method(peer, params).await {
-            Ok(value) => RpcReply::result(value),
-            Err(message) => RpcReply::error(json!(1), -32000, &message),
+        match serve(peer, params).await {
+            Ok(value) => RpcReply::result(id, value),
+            Err(message) => RpcReply::error(id, -32000, &message),
         }
     }
 
@@ -84,14 +84,21 @@ impl Answers {
         peer: PeerId,
         seen_at: Option<Prefix>,
         request: Request,
-        busy: bool,
     ) -> Answer {
         let now = platform::now();
         let response = match &self.store {
             None => refuse(Refusal::Unsupported),
-            Some(_) if busy => refuse(Refusal::RateLimited),
             Some(store) => self.answer(store, peer, seen_at, request, now).await,
         };
+        self.finished(now, response)
+    }
+
+    /// The answer when this node has no time for the request.
+    pub(super) fn too_busy(&self) -> Answer {
+        self.finished(platform::now(), refuse(Refusal::RateLimited))
+    }
+
+    fn finished(&self, now: Millis, response: Response) -> Answer {
         if let Response::Refused { why, .. } = &response {
             let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
             *refusals.entry(why.as_str()).or_default() += 1;
@@ -110,7 +117,10 @@ impl Answers {
         match request {
             Request::Put { key, record } => {
                 match Record::validate(key, &record, &self.network, now) {
-                    Ok(record) => stored(store.put(record, now).await),
+                    Ok(record) => {
+                        let source = Source::of(seen_at, &peer.to_bytes());
+                        stored(store.put_from(source, record, now).await)
+                    }
                     Err(why) => refuse(why),
                 }
             }
@@ -168,10 +178,11 @@ fn stored(outcome: Result<Outcome, StoreError>) -> Response {
 fn failed(error: StoreError) -> Response {
     match error {
         StoreError::Full => refuse(Refusal::Full),
+        StoreError::Expired => refuse(Refusal::Expired),
         StoreError::Overloaded => refuse(Refusal::RateLimited),
-        other => {
-            tracing::error!(error = %other, "the record store failed");
-            refuse(Refusal::RateLimited)
+        StoreError::Failed(error) => {
+            tracing::error!(error, "the record store failed");
+            refuse(Refusal::StorageFailed)
         }
     }
 }

@@ -10,6 +10,7 @@ use libp2p::swarm::NetworkBehaviour;
 use libp2p::{connection_limits, gossipsub, identify, ping, relay};
 
 use super::codec::Framed;
+use super::guard;
 use super::protocols;
 use super::rpc::{RpcReply, RpcRequest};
 use crate::limits;
@@ -30,6 +31,8 @@ pub enum Role {
 pub struct Behaviour {
     /// Refuses connections beyond [`limits`].
     pub limits: connection_limits::Behaviour,
+    /// Refuses inbound connections beyond those of one address.
+    pub guard: guard::Behaviour,
     /// Tells protocols and addresses, and learns those of others.
     pub identify: identify::Behaviour,
     /// Notices connections that have died.
@@ -40,6 +43,8 @@ pub struct Behaviour {
     pub record: request_response::Behaviour<Framed<Request, Answer>>,
     /// JSON-RPC commands.
     pub rpc: request_response::Behaviour<Framed<RpcRequest, RpcReply>>,
+    /// Carries protocols that are plain streams.
+    pub streams: libp2p_stream::Behaviour,
     /// Routes topics; no feature of this version uses it.
     pub gossip: gossipsub::Behaviour,
     /// Reserves places at relays, and dials through them.
@@ -63,6 +68,7 @@ impl Behaviour {
         let id = key.public().to_peer_id();
         Behaviour {
             limits: connection_limits::Behaviour::new(connection_limits(role)),
+            guard: guard::Behaviour::default(),
             identify: identify::Behaviour::new(
                 identify::Config::new(protocols::FAMILY.into(), key.public())
                     .with_agent_version(concat!("warren/", env!("CARGO_PKG_VERSION")).into())
@@ -82,6 +88,7 @@ impl Behaviour {
                 [(protocols::rpc(network), ProtocolSupport::Full)],
                 request_config(limits::RPC_DEADLINE, limits::RPC_STREAMS),
             ),
+            streams: libp2p_stream::Behaviour::new(),
             gossip: gossip(),
             relay_client,
             #[cfg(feature = "server")]
@@ -113,12 +120,13 @@ fn request_config(deadline: Duration, streams: usize) -> request_response::Confi
 }
 
 fn connection_limits(role: Role) -> connection_limits::ConnectionLimits {
-    let total = match role {
-        Role::Peer => limits::PEER_CONNECTIONS,
-        Role::Relay => limits::RELAY_CONNECTIONS,
+    let (total, inbound) = match role {
+        Role::Peer => (limits::PEER_CONNECTIONS, limits::PEER_INBOUND),
+        Role::Relay => (limits::RELAY_CONNECTIONS, limits::RELAY_CONNECTIONS),
     };
     connection_limits::ConnectionLimits::default()
         .with_max_established(Some(total))
+        .with_max_established_incoming(Some(inbound))
         .with_max_established_per_peer(Some(limits::CONNECTIONS_PER_PEER))
         .with_max_pending_incoming(Some(limits::PENDING_CONNECTIONS))
 }
@@ -172,10 +180,14 @@ fn gossip() -> gossipsub::Behaviour {
 /// limiters lock out many users behind one address.
 #[cfg(feature = "server")]
 fn relay_server(id: libp2p::PeerId, role: Role) -> Option<relay::Behaviour> {
-    let per_ip = NonZeroU32::new(limits::CIRCUITS_PER_IP_PER_MINUTE).expect("not zero");
-    let per_peer = NonZeroU32::new(limits::CIRCUITS_PER_PEER_PER_MINUTE).expect("not zero");
-    let minute = Duration::from_secs(60);
-    let config = relay::Config {
+    (role == Role::Relay).then(|| relay::Behaviour::new(id, relay_config()))
+}
+
+#[cfg(feature = "server")]
+fn relay_config() -> relay::Config {
+    let (per_ip, token_of_ip) = rate(limits::CIRCUITS_PER_IP_PER_MINUTE);
+    let (per_peer, token_of_peer) = rate(limits::CIRCUITS_PER_PEER_PER_MINUTE);
+    relay::Config {
         max_reservations: limits::RELAY_RESERVATIONS,
         max_reservations_per_peer: limits::RELAY_RESERVATIONS_PER_PEER,
         reservation_duration: limits::RESERVATION_LIFETIME,
@@ -186,14 +198,54 @@ fn relay_server(id: libp2p::PeerId, role: Role) -> Option<relay::Behaviour> {
         max_circuit_bytes: limits::CIRCUIT_BYTES,
         circuit_src_rate_limiters: Vec::new(),
     }
-    .reservation_rate_per_peer(per_peer, minute)
-    .reservation_rate_per_ip(per_ip, minute)
-    .circuit_src_per_peer(per_peer, minute)
-    .circuit_src_per_ip(per_ip, minute);
-    (role == Role::Relay).then(|| relay::Behaviour::new(id, config))
+    .reservation_rate_per_peer(per_peer, token_of_peer)
+    .reservation_rate_per_ip(per_ip, token_of_ip)
+    .circuit_src_per_peer(per_peer, token_of_peer)
+    .circuit_src_per_ip(per_ip, token_of_ip)
+}
+
+/// As the rate limiters count: tokens in the bucket, and the time until one more is put into it.
+#[cfg(feature = "server")]
+fn rate(per_minute: u32) -> (NonZeroU32, Duration) {
+    let tokens = NonZeroU32::new(per_minute).expect("limits are not zero");
+    (tokens, Duration::from_secs(60) / per_minute)
 }
 
 #[cfg(not(feature = "server"))]
 const _: fn() = || {
     let _ = NonZeroU32::MIN;
 };
+
+#[cfg(all(test, feature = "server", not(target_family = "wasm")))]
+mod tests {
+    use std::time::Instant;
+
+    use libp2p::{Multiaddr, PeerId};
+
+    use super::*;
+
+    #[test]
+    fn a_minute_gives_as_many_circuits_as_the_limits_say() {
+        let mut config = relay_config();
+        let (start, peer) = (Instant::now(), PeerId::random());
+        let address: Multiaddr = "/ip4/203.0.113.1/tcp/1".parse().unwrap();
+        let mut granted = |after: u64| {
+            let now = start + Duration::from_secs(after);
+            let mut count = 0;
+            while config.circuit_src_rate_limiters[0].try_next(peer, &address, now) {
+                count += 1;
+            }
+            count
+        };
+        assert_eq!(granted(0), limits::CIRCUITS_PER_PEER_PER_MINUTE);
+        assert_eq!(granted(30), limits::CIRCUITS_PER_PEER_PER_MINUTE / 2);
+    }
+
+    #[test]
+    fn strangers_leave_a_peer_connections_of_its_own() {
+        let shown = format!("{:?}", connection_limits(Role::Peer));
+        let inbound = format!("max_established_incoming: Some({})", limits::PEER_INBOUND);
+        assert!(shown.contains(&inbound), "{shown}");
+        const { assert!(limits::PEER_INBOUND < limits::PEER_CONNECTIONS) };
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt;
-use futures::stream::{self, FuturesUnordered};
+use futures::stream::{self, BoxStream, FuturesUnordered};
 
 use super::answers::SharedStore;
 use super::handle::{Handle, Route};
@@ -62,10 +62,19 @@ impl RecordClient {
             .correct(platform::now())
     }
 
+    /// Asks once more when the connection broke off: requests may be repeated, and connections that
+    /// nobody used for long, or that lost a race, break just when they are used.
     async fn ask(&self, route: Route, request: Request) -> Result<Answer> {
         let peer = route.peer;
-        let sent = platform::now();
-        let answer = self.handle.ask(route, request).await?;
+        let mut sent = platform::now();
+        let first = self.handle.ask(route.clone(), request.clone()).await;
+        let answer = match first {
+            Err(error) if error.code() == Code::NotConnected => {
+                sent = platform::now();
+                self.handle.ask(route, request).await?
+            }
+            other => other?,
+        };
         let offset = {
             let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
             clock.observe(peer.to_bytes(), answer.now, sent, platform::now());
@@ -73,6 +82,20 @@ impl RecordClient {
         };
         self.handle.set_clock_offset(offset).await;
         Ok(answer)
+    }
+
+    /// The answers of all routes, as they come.
+    fn ask_all(
+        &self,
+        routes: Vec<Route>,
+        request: Request,
+    ) -> FuturesUnordered<impl Future<Output = Result<Response>> + '_> {
+        let ask = move |route| {
+            let request = request.clone();
+            async move { Ok(self.ask(route, request).await?.response) }
+        };
+        let routes = routes.into_iter().take(limits::REPLICATION);
+        routes.map(ask).collect()
     }
 
     /// Stores at all routes at once.
@@ -94,33 +117,17 @@ impl RecordClient {
                 }
             }
         }
-        let mut answers: FuturesUnordered<_> = routes
-            .into_iter()
-            .take(limits::REPLICATION)
-            .map(|route| {
-                self.ask(
-                    route,
-                    Request::Put {
-                        key,
-                        record: bytes.clone(),
-                    },
-                )
-            })
-            .collect();
+        let put = Request::Put { key, record: bytes };
+        let mut answers = self.ask_all(routes, put);
         while let Some(answer) = answers.next().await {
-            match answer.map(|answer| answer.response) {
+            match answer {
                 Ok(Response::Stored) => report.stored += 1,
                 Ok(Response::Refused { why, newer: found }) => {
                     *report.refused.entry(why.as_str()).or_default() += 1;
                     newer |= found.is_some_and(|found| self.is_newer(&found, &record));
                     last = Some(why.into());
                 }
-                Ok(_) => {
-                    last = Some(Error::new(
-                        Code::ProtocolViolation,
-                        "a node answered a store with something else",
-                    ))
-                }
+                Ok(_) => last = Some(beside_the_point("a store")),
                 Err(error) => last = Some(error),
             }
         }
@@ -203,25 +210,9 @@ impl RecordClient {
 
     /// Every provider that any of the routes lists, each once.
     pub async fn providers(&self, routes: Vec<Route>, key: Key) -> Result<Vec<ProviderEntry>> {
-        if routes.is_empty() && self.own.is_none() {
-            return Err(no_node());
-        }
         let mut found: BTreeMap<Vec<u8>, ProviderEntry> = BTreeMap::new();
-        let mut reached = self.own.is_some();
-        let mut failure = None;
-        if let Some(own) = &self.own {
-            let mut after = None;
-            while let Ok((entries, more)) = own.providers(key, after.take(), self.now()).await {
-                after = entries.last().map(|entry| entry.peer.clone());
-                found.extend(entries.into_iter().map(|entry| (entry.peer.clone(), entry)));
-                if !more || after.is_none() {
-                    break;
-                }
-            }
-        }
-        let mut lists = stream::iter(routes.into_iter().take(limits::REPLICATION))
-            .map(|route| self.provider_list(route, key))
-            .buffer_unordered(limits::READ_PARALLEL);
+        let (mut reached, mut failure) = (false, None);
+        let mut lists = self.provider_lists(routes, key)?;
         while let Some(list) = lists.next().await {
             match list {
                 Ok(entries) => {
@@ -237,6 +228,35 @@ impl RecordClient {
             Some(error) if !reached => Err(error),
             _ => Ok(found.into_values().collect()),
         }
+    }
+
+    /// What each of the routes lists, in the order in which they answer.
+    pub fn provider_lists(
+        &self,
+        routes: Vec<Route>,
+        key: Key,
+    ) -> Result<BoxStream<'_, Result<Vec<ProviderEntry>>>> {
+        if routes.is_empty() && self.own.is_none() {
+            return Err(no_node());
+        }
+        let own = stream::iter(&self.own).then(move |own| self.own_providers(own, key));
+        let others = stream::iter(routes.into_iter().take(limits::REPLICATION))
+            .map(move |route| self.provider_list(route, key))
+            .buffer_unordered(limits::READ_PARALLEL);
+        Ok(stream::select(own, others).boxed())
+    }
+
+    async fn own_providers(&self, own: &SharedStore, key: Key) -> Result<Vec<ProviderEntry>> {
+        let mut all: Vec<ProviderEntry> = Vec::new();
+        let mut after = None;
+        while let Ok((entries, more)) = own.providers(key, after.take(), self.now()).await {
+            after = entries.last().map(|entry| entry.peer.clone());
+            all.extend(entries);
+            if !more || after.is_none() {
+                break;
+            }
+        }
+        Ok(all)
     }
 
     async fn provider_list(&self, route: Route, key: Key) -> Result<Vec<ProviderEntry>> {
@@ -256,12 +276,7 @@ impl RecordClient {
                     }
                 }
                 Response::Refused { why, .. } => return Err(why.into()),
-                _ => {
-                    return Err(Error::new(
-                        Code::ProtocolViolation,
-                        "a node answered a provider question with something else",
-                    ));
-                }
+                _ => return Err(beside_the_point("a provider question")),
             }
         }
     }
@@ -287,30 +302,17 @@ impl RecordClient {
                 announced = Some(expires);
             }
         }
-        let mut answers: FuturesUnordered<_> = routes
-            .into_iter()
-            .take(limits::REPLICATION)
-            .map(|route| {
-                self.ask(
-                    route,
-                    Request::Announce {
-                        key,
-                        addresses: addresses.clone(),
-                        ttl_ms,
-                    },
-                )
-            })
-            .collect();
+        let announce = Request::Announce {
+            key,
+            addresses,
+            ttl_ms,
+        };
+        let mut answers = self.ask_all(routes, announce);
         while let Some(answer) = answers.next().await {
-            match answer.map(|answer| answer.response) {
+            match answer {
                 Ok(Response::Announced { expires }) => announced = announced.max(Some(expires)),
                 Ok(Response::Refused { why, .. }) => last = Some(why.into()),
-                Ok(_) => {
-                    last = Some(Error::new(
-                        Code::ProtocolViolation,
-                        "a node answered an announcement with something else",
-                    ))
-                }
+                Ok(_) => last = Some(beside_the_point("an announcement")),
                 Err(error) => last = Some(error),
             }
         }
@@ -322,10 +324,7 @@ impl RecordClient {
         if let Some(own) = &self.own {
             let _ = own.withdraw(key, &self.handle.id().to_bytes()).await;
         }
-        let mut answers: FuturesUnordered<_> = routes
-            .into_iter()
-            .map(|route| self.ask(route, Request::Withdraw { key }))
-            .collect();
+        let mut answers = self.ask_all(routes, Request::Withdraw { key });
         while answers.next().await.is_some() {}
         Ok(())
     }
@@ -340,6 +339,13 @@ fn keep_freshest(found: &mut BTreeMap<Vec<u8>, ProviderEntry>, entry: ProviderEn
     }
 }
 
+fn beside_the_point(question: &str) -> Error {
+    Error::new(
+        Code::ProtocolViolation,
+        format!("a node answered {question} with something else"),
+    )
+}
+
 fn no_node() -> Error {
-    Error::new(Code::NotConnected, "no node of the network is within reach")
+    Error::new(Code::NoRelay, "no node of the network is within reach")
 }

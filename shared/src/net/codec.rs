@@ -9,7 +9,9 @@ use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::StreamProtocol;
 use libp2p::request_response::Codec;
 
-use crate::limits::MAX_FRAME;
+use crate::limits::MAX_FRAME_PREFIX;
+use crate::proto::record::Refusal;
+use crate::proto::record::wire::{decode_length, encode_frame};
 
 /// A message that travels in one frame.
 pub trait Message: Sized + Send + Sync + 'static {
@@ -75,40 +77,33 @@ impl<Req: Message, Res: Message> Codec for Framed<Req, Res> {
 
 async fn read<T: AsyncRead + Unpin + Send, M: Message>(io: &mut T) -> io::Result<M> {
     let length = read_length(io).await?;
-    let mut frame = vec![0; length];
-    io.read_exact(&mut frame).await?;
+    // Whoever announces a long frame has to send it before there is memory for it.
+    let mut frame = Vec::new();
+    io.take(length as u64).read_to_end(&mut frame).await?;
+    if frame.len() < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     M::from_frame(&frame).map_err(invalid)
 }
 
-/// An unsigned varint of at most three bytes: enough for the limit, and nothing beyond it.
 async fn read_length<T: AsyncRead + Unpin + Send>(io: &mut T) -> io::Result<usize> {
-    let mut length = 0usize;
-    for position in 0..3 {
-        let mut byte = [0u8];
-        io.read_exact(&mut byte).await?;
-        length |= usize::from(byte[0] & 0x7f) << (7 * position);
-        if byte[0] & 0x80 == 0 {
-            return match length {
-                0 => Err(invalid("an empty frame")),
-                n if n > MAX_FRAME => Err(invalid("a frame beyond the limit")),
-                n => Ok(n),
-            };
+    let mut head = [0u8; MAX_FRAME_PREFIX];
+    for position in 0..head.len() {
+        io.read_exact(&mut head[position..=position]).await?;
+        match decode_length(&head[..=position]) {
+            Ok(Some((length, _))) => return Ok(length),
+            Ok(None) => {}
+            Err(refusal) => return Err(invalid(refusal.as_str())),
         }
     }
-    Err(invalid("a frame beyond the limit"))
+    Err(invalid(Refusal::Oversized.as_str()))
 }
 
 async fn write<T: AsyncWrite + Unpin + Send, M: Message>(
     io: &mut T,
     message: &M,
 ) -> io::Result<()> {
-    let body = message.to_frame();
-    if body.len() > MAX_FRAME {
-        return Err(invalid("a message beyond the frame limit"));
-    }
-    let mut prefix = unsigned_varint::encode::usize_buffer();
-    let prefix = unsigned_varint::encode::usize(body.len(), &mut prefix);
-    let frame = [prefix, body.as_slice()].concat();
+    let frame = encode_frame(&message.to_frame()).map_err(|refusal| invalid(refusal.as_str()))?;
     io.write_all(&frame).await?;
     io.close().await
 }
@@ -120,8 +115,11 @@ fn invalid(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::E
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::MAX_FRAME;
     use futures::executor::block_on;
     use futures::io::Cursor;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
     #[derive(Debug, PartialEq)]
     struct Bytes(Vec<u8>);
@@ -151,14 +149,53 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beyond_the_limit_allocates_nothing() {
+    fn a_length_beyond_the_limit_or_in_a_long_form_is_refused() {
         for wire in [
             &[0xff, 0xff, 0xff, 0xff, 0x0f][..],
             &[0x81, 0x80, 0x04],
-            &[0],
+            &[0x81, 0x00, 7],
+            &[0x81, 0x80, 0x00, 7],
         ] {
             let mut wire = Cursor::new(wire.to_vec());
-            assert!(block_on(read::<_, Bytes>(&mut wire)).is_err());
+            let read = block_on(read::<_, Bytes>(&mut wire));
+            assert_eq!(read.unwrap_err().kind(), io::ErrorKind::InvalidData);
         }
+    }
+
+    #[test]
+    fn a_frame_that_ends_early_is_refused() {
+        let mut wire = Cursor::new(vec![3, 7, 7]);
+        let read = block_on(read::<_, Bytes>(&mut wire));
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    /// A stream that remembers the most room that was ever made for its bytes.
+    struct Watched {
+        wire: Cursor<Vec<u8>>,
+        most: usize,
+    }
+
+    impl AsyncRead for Watched {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buffer: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            self.most = self.most.max(buffer.len());
+            Pin::new(&mut self.wire).poll_read(cx, buffer)
+        }
+    }
+
+    #[test]
+    fn a_long_frame_gets_memory_only_as_it_arrives() {
+        let mut prefix = unsigned_varint::encode::usize_buffer();
+        let mut wire = unsigned_varint::encode::usize(MAX_FRAME, &mut prefix).to_vec();
+        wire.extend([7; 100]);
+        let mut stream = Watched {
+            wire: Cursor::new(wire),
+            most: 0,
+        };
+        assert!(block_on(read::<_, Bytes>(&mut stream)).is_err());
+        assert!(stream.most <= 1_024, "room for {} bytes", stream.most);
     }
 }

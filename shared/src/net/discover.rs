@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::stream::{self, BoxStream, FuturesUnordered};
 use futures::{FutureExt, StreamExt};
 use libp2p::identity::Keypair;
 use libp2p::swarm::dial_opts::DialOpts;
@@ -11,6 +11,7 @@ use libp2p::swarm::{Swarm, SwarmEvent};
 use libp2p::{Multiaddr, identify};
 
 use super::address::peer_of;
+use super::node::Node;
 use super::outside::SharedOutside;
 use super::protocols;
 use super::swarm::{Connections, swarm_config};
@@ -25,7 +26,7 @@ pub const WELL_KNOWN: &str = "/.well-known/warren.json";
 const FETCH_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Fetches and verifies the join document of the relay at an HTTP URL.
-pub async fn join_document(outside: &SharedOutside, url: &str) -> Result<JoinDocument> {
+pub async fn join_document(outside: SharedOutside, url: String) -> Result<JoinDocument> {
     let base = url.trim_end_matches('/');
     let text = outside
         .fetch(format!("{base}{WELL_KNOWN}"), FETCH_PATIENCE)
@@ -48,12 +49,38 @@ pub struct Sources {
 }
 
 /// The network, and relays to join it through.
-#[derive(Clone, Debug)]
 pub struct Found {
     /// The one that was given, or that of the first relay that answered.
     pub network: NetworkId,
-    /// The relays named by a person, and those that they know.
+    /// Relays that are known already: those named by a person, and those that they know.
     pub hints: Vec<RelayHint>,
+    /// Whether anybody answered, which proves that there is a network to answer over.
+    pub answered: bool,
+    /// What the other sources say, and what went wrong with them.
+    late: BoxStream<'static, Result<Vec<RelayHint>>>,
+}
+
+impl Found {
+    /// Tells a node what is known, and in the background what the other sources say later.
+    pub async fn teach(self, node: &Node, complain: impl Fn(Error) + Send + 'static) -> Result<()> {
+        for hint in self.hints {
+            node.learn(hint).await?;
+        }
+        let (node, mut late) = (node.clone(), self.late);
+        platform::spawn(async move {
+            while let Some(hints) = late.next().await {
+                match hints {
+                    Ok(hints) => {
+                        for hint in hints {
+                            let _ = node.learn(hint).await;
+                        }
+                    }
+                    Err(error) => complain(error),
+                }
+            }
+        });
+        Ok(())
+    }
 }
 
 impl Sources {
@@ -62,68 +89,63 @@ impl Sources {
         self.join.is_empty() && self.bootstrap.is_empty()
     }
 
-    /// Asks all sources at once; one good answer is enough, and without any the first failure is told.
+    /// Asks all sources at once and returns with the first good answer; without any, one of the
+    /// failures is told.
     pub async fn find(
         &self,
         outside: &SharedOutside,
         ask_address: impl AskAddress,
     ) -> Result<Found> {
-        let documents = join_all(self.join.iter().map(|url| join_document(outside, url))).await;
         let mut network = self.network.clone();
-        let mut hints = Vec::new();
-        let mut failure = None;
-        for document in documents {
-            match document.and_then(|document| self.accept(&mut network, document)) {
-                Ok(found) => hints.extend(found),
-                Err(error) => failure = failure.or(Some(error)),
-            }
-        }
+        let (mut hints, mut failures, mut answered) = (Vec::new(), Vec::new(), false);
+        let mut documents: FuturesUnordered<_> = self
+            .join
+            .iter()
+            .map(|url| join_document(outside.clone(), url.clone()).boxed())
+            .collect();
+        let mut addresses = FuturesUnordered::new();
         for address in &self.bootstrap {
             match self.bootstrap_hint(address) {
                 Ok(hint) => hints.push(hint),
-                Err(error) => failure = failure.or(Some(error)),
+                Err(error) => failures.push(error),
+            }
+            if network.is_none() {
+                addresses.push(ask_address.network_at(address.clone()));
             }
         }
-        for address in &self.bootstrap {
-            if network.is_some() {
-                break;
+        while network.is_none() || hints.is_empty() {
+            let answer = futures::select! {
+                document = documents.select_next_some() => {
+                    document.and_then(|document| accept(&mut network, document))
+                }
+                found = addresses.select_next_some() => found.map(|found| {
+                    network.get_or_insert(found);
+                    Vec::new()
+                }),
+                complete => break,
+            };
+            match answer {
+                Ok(found) => {
+                    answered = true;
+                    hints.extend(found);
+                }
+                Err(error) => failures.push(error),
             }
-            match ask_address.network_at(address.clone()).await {
-                Ok(found) => network = Some(found),
-                Err(error) => failure = failure.or(Some(error)),
-            }
         }
-        match (network, hints.is_empty(), failure) {
-            (Some(network), false, _) => Ok(Found { network, hints }),
-            (_, _, Some(error)) => Err(error),
-            _ => Err(Error::new(
-                Code::JoinFailed,
-                "no relay was named to join through",
-            )),
-        }
-    }
-
-    fn accept(
-        &self,
-        network: &mut Option<NetworkId>,
-        document: JoinDocument,
-    ) -> Result<Vec<RelayHint>> {
-        let expected = network.get_or_insert_with(|| document.network.clone());
-        if *expected != document.network {
-            return Err(Error::new(
-                Code::WrongNetwork,
-                format!(
-                    "{} belongs to network {}, not to {expected}",
-                    document.peer, document.network
-                ),
-            ));
-        }
-        let own = RelayHint {
-            peer: document.peer,
-            addresses: document.addresses,
-            http: document.http,
+        let Some(network) = network.filter(|_| !hints.is_empty()) else {
+            return Err(most_telling(failures));
         };
-        Ok(std::iter::once(own).chain(document.relays).collect())
+        let mut expected = Some(network.clone());
+        let late = documents
+            .map(move |document| document.and_then(|document| accept(&mut expected, document)));
+        Ok(Found {
+            network,
+            hints,
+            answered,
+            late: stream::iter(failures.into_iter().map(Err))
+                .chain(late)
+                .boxed(),
+        })
     }
 
     fn bootstrap_hint(&self, address: &Multiaddr) -> Result<RelayHint> {
@@ -140,6 +162,44 @@ impl Sources {
             http: None,
         })
     }
+}
+
+fn accept(network: &mut Option<NetworkId>, document: JoinDocument) -> Result<Vec<RelayHint>> {
+    let expected = network.get_or_insert_with(|| document.network.clone());
+    if *expected != document.network {
+        return Err(wrong_network(
+            &document.peer,
+            Some(&document.network),
+            expected,
+        ));
+    }
+    let own = RelayHint {
+        peer: document.peer,
+        addresses: document.addresses,
+        http: document.http,
+    };
+    Ok(std::iter::once(own).chain(document.relays).collect())
+}
+
+/// A relay that answers and belongs elsewhere says more than one that does not answer.
+fn most_telling(mut failures: Vec<Error>) -> Error {
+    let wrong = |error: &Error| error.code() == Code::WrongNetwork;
+    match failures.iter().position(wrong) {
+        Some(index) => failures.swap_remove(index),
+        None if failures.is_empty() => {
+            Error::new(Code::JoinFailed, "no relay was named to join through")
+        }
+        None => failures.swap_remove(0),
+    }
+}
+
+/// A relay that routes for others; `theirs` is unknown when it speaks no protocol of ours.
+pub(super) fn wrong_network(relay: &str, theirs: Option<&NetworkId>, ours: &NetworkId) -> Error {
+    let message = match theirs {
+        Some(theirs) => format!("{relay} belongs to network {theirs}, not to {ours}"),
+        None => format!("{relay} does not belong to network {ours}"),
+    };
+    Error::new(Code::WrongNetwork, message)
 }
 
 /// How the network of a relay is found out when only its address is known.
@@ -196,3 +256,6 @@ pub async fn network_at(
 fn unreachable(address: &Multiaddr) -> Error {
     Error::new(Code::JoinFailed, format!("no relay answered at {address}"))
 }
+
+#[cfg(test)]
+mod tests;

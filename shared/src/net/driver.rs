@@ -15,13 +15,14 @@ use futures::channel::mpsc;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, select_biased};
-use libp2p::PeerId;
 use libp2p::kad::QueryId;
 use libp2p::request_response::{OutboundRequestId, ResponseChannel};
 use libp2p::swarm::{ConnectionId, Swarm};
+use libp2p::{Multiaddr, PeerId};
 
 use super::answers::Answers;
 use super::behaviour::{Behaviour, Role};
+use super::budget::{Asker, Budget};
 use super::handle::{Command, HostHint, Reply, Route};
 use super::heartbeat::Heartbeats;
 use super::keeper::Keeper;
@@ -41,6 +42,9 @@ pub(super) enum Done {
     Rpc(ResponseChannel<RpcReply>, RpcReply),
 }
 
+/// A job that has ended, for whom, and what came of it unless it panicked.
+type Job = BoxFuture<'static, (Asker, Option<Done>)>;
+
 pub(super) struct Driver {
     swarm: Swarm<Behaviour>,
     network: NetworkId,
@@ -51,10 +55,17 @@ pub(super) struct Driver {
     table: Table,
     beats: Heartbeats,
     subscribers: Subscribers,
-    jobs: FuturesUnordered<BoxFuture<'static, Done>>,
+    jobs: FuturesUnordered<Job>,
+    budget: Budget,
     waiting: Waiting,
     namespaces: Vec<String>,
     clock_offset: i64,
+    /// Addresses that an operator vouches for.
+    declared: Vec<Multiaddr>,
+    /// Strangers that say they are relays, and the dial that is to prove it while it is under way.
+    proofs: HashMap<PeerId, Option<ConnectionId>>,
+    /// Relays that were named as homes and belong to other networks, and what was said about them.
+    strangers: HashMap<PeerId, String>,
     changed: bool,
 }
 
@@ -66,7 +77,11 @@ pub(super) struct Waiting {
     calls: HashMap<OutboundRequestId, Reply<Result<RpcReply>>>,
     dials: HashMap<ConnectionId, Reply<Result<PeerId>>>,
     beats: HashMap<OutboundRequestId, PeerId>,
+    /// Those that wanted to dial a peer while a dial to it was under way.
+    followers: HashMap<PeerId, Vec<Follower>>,
 }
+
+type Follower = (Vec<Multiaddr>, Reply<Result<PeerId>>);
 
 impl Driver {
     pub fn new(
@@ -88,14 +103,19 @@ impl Driver {
             beats: Heartbeats::default(),
             subscribers: Subscribers::default(),
             jobs: FuturesUnordered::new(),
+            budget: Budget::default(),
             waiting: Waiting::default(),
             namespaces: Vec::new(),
             clock_offset: 0,
+            declared: Vec::new(),
+            proofs: HashMap::new(),
+            strangers: HashMap::new(),
             changed: true,
         }
     }
 
-    /// Runs until it is told to close or every handle is gone.
+    /// Runs until it is told to close. The publisher and the probes hold handles as long as it runs, so
+    /// it does not end by itself when its users are gone.
     pub async fn run(mut self) {
         let mut snapshot_due = platform::sleep(Duration::ZERO).fuse();
         loop {
@@ -109,7 +129,7 @@ impl Driver {
                     None => return self.close(None).await,
                 },
                 event = self.swarm.select_next_some() => self.on_swarm(event),
-                done = self.jobs.select_next_some() => self.on_done(done),
+                (asker, done) = self.jobs.select_next_some() => self.on_done(asker, done),
                 () = timer => self.keeper.tick(platform::now()),
                 () = snapshot_due => {
                     self.publish_snapshot();
@@ -167,8 +187,8 @@ impl Driver {
             Command::Learn(hint) => self.learn(hint),
             Command::Probed { peer, alive } => self.keeper.probed(&peer, alive, platform::now()),
             Command::Hint(hint) => self.on_hint(hint),
-            Command::Subscribe(reply) => {
-                let _ = reply.send(self.subscribers.add());
+            Command::Subscribe { snapshots, reply } => {
+                let _ = reply.send(self.subscribers.add(snapshots));
                 self.changed = true;
             }
             Command::Snapshot(reply) => {
@@ -180,15 +200,17 @@ impl Driver {
             }
             Command::ClockOffset(offset) => self.clock_offset = offset,
             Command::State(reply) => drop(reply.send(self.subscribers.current().0)),
+            Command::Addresses(reply) => drop(reply.send(self.addresses())),
             Command::Homes(reply) => drop(reply.send(self.keeper.connected_homes())),
             Command::IsConnected { peer, reply } => {
                 let _ = reply.send(self.table.is_connected(&peer));
             }
             Command::Hints(reply) => drop(reply.send(self.keeper.hints())),
             Command::Declare(addresses) => {
-                for address in addresses {
-                    self.swarm.add_external_address(address);
+                for address in &addresses {
+                    self.swarm.add_external_address(address.clone());
                 }
+                self.declared.extend(addresses);
                 self.addresses_changed();
             }
             Command::Listen { address, reply } => {
@@ -219,3 +241,6 @@ impl Driver {
 pub(super) fn command_channel() -> (mpsc::Sender<Command>, mpsc::Receiver<Command>) {
     mpsc::channel(limits::COMMAND_QUEUE)
 }
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests;

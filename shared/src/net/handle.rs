@@ -109,12 +109,16 @@ pub(super) enum Command {
         alive: bool,
     },
     Hint(HostHint),
-    Subscribe(Reply<mpsc::Receiver<Event>>),
+    Subscribe {
+        snapshots: bool,
+        reply: Reply<mpsc::Receiver<Event>>,
+    },
     Snapshot(Reply<Box<Snapshot>>),
     SetNamespaces(Vec<String>),
     ClockOffset(i64),
     Hints(Reply<Vec<RelayHint>>),
     State(Reply<&'static str>),
+    Addresses(Reply<Vec<String>>),
     Homes(Reply<Vec<PeerId>>),
     IsConnected {
         peer: PeerId,
@@ -202,9 +206,25 @@ impl Handle {
         self.send(Command::Hint(hint)).await
     }
 
-    /// All events from now on; a slow reader loses the newest and is told how many.
+    /// All events from now on; a slow reader loses the newest and is told how many. Snapshots among
+    /// them cost the more the larger the peer's tables are: see [`Self::events_only`].
     pub async fn events(&self) -> Result<mpsc::Receiver<Event>> {
-        self.request(Command::Subscribe).await
+        self.subscribe(true).await
+    }
+
+    /// As [`Self::events`], without snapshots.
+    pub async fn events_only(&self) -> Result<mpsc::Receiver<Event>> {
+        self.subscribe(false).await
+    }
+
+    async fn subscribe(&self, snapshots: bool) -> Result<mpsc::Receiver<Event>> {
+        self.request(|reply| Command::Subscribe { snapshots, reply })
+            .await
+    }
+
+    /// Where this peer can be reached, as in a snapshot.
+    pub async fn addresses(&self) -> Result<Vec<String>> {
+        self.request(Command::Addresses).await
     }
 
     /// The peer as it is now.

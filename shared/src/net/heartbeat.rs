@@ -13,6 +13,7 @@ use crate::proto::Millis;
 #[derive(Default)]
 pub(super) struct Heartbeats {
     beats: BTreeMap<PeerId, Beat>,
+    now: Millis,
 }
 
 #[derive(Clone, Copy)]
@@ -32,6 +33,7 @@ pub(super) enum Due {
 
 impl Heartbeats {
     pub fn start(&mut self, peer: PeerId, now: Millis) {
+        self.advance(now);
         self.beats.entry(peer).or_insert(Beat::Resting {
             until: now + BEAT_EVERY,
         });
@@ -43,6 +45,7 @@ impl Heartbeats {
 
     /// Asks at once, for example because the machine slept.
     pub fn hurry(&mut self, peer: &PeerId, now: Millis) {
+        self.advance(now);
         if let Some(beat @ Beat::Resting { .. }) = self.beats.get_mut(peer) {
             *beat = Beat::Resting { until: now };
         }
@@ -50,6 +53,7 @@ impl Heartbeats {
 
     /// The home answered; returns how long that took.
     pub fn answered(&mut self, peer: &PeerId, now: Millis) -> Option<Millis> {
+        self.advance(now);
         match self.beats.get_mut(peer)? {
             Beat::Resting { .. } => None,
             beat @ Beat::Asked { .. } => {
@@ -66,6 +70,7 @@ impl Heartbeats {
 
     /// The next thing that is due, if any.
     pub fn due(&mut self, now: Millis) -> Option<Due> {
+        self.advance(now);
         let (peer, beat) = self.beats.iter_mut().find(|(_, beat)| beat.wake() <= now)?;
         let peer = *peer;
         match *beat {
@@ -80,6 +85,17 @@ impl Heartbeats {
         }
     }
 
+    /// All times are kept relative to a clock that may be set back.
+    fn advance(&mut self, now: Millis) {
+        let back = self.now.saturating_sub(now);
+        if back > 0 {
+            self.beats
+                .values_mut()
+                .for_each(|beat| beat.shift_back(back));
+        }
+        self.now = now;
+    }
+
     pub fn next_wake(&self) -> Option<Millis> {
         self.beats.values().map(|beat| beat.wake()).min()
     }
@@ -90,6 +106,14 @@ impl Beat {
         match self {
             Beat::Resting { until } => *until,
             Beat::Asked { at } => at + BEAT_PATIENCE,
+        }
+    }
+
+    fn shift_back(&mut self, by: Millis) {
+        match self {
+            Beat::Resting { until: time } | Beat::Asked { at: time } => {
+                *time = time.saturating_sub(by);
+            }
         }
     }
 }
@@ -116,6 +140,18 @@ mod tests {
         assert_eq!(beats.next_wake(), Some(now + BEAT_PATIENCE));
         assert_eq!(beats.due(now + BEAT_PATIENCE), Some(Due::Silent(peer)));
         assert_eq!(beats.next_wake(), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_suspend_the_heartbeat() {
+        const DAY: Millis = 86_400_000;
+        let mut beats = Heartbeats::default();
+        let peer = PeerId::random();
+        beats.start(peer, DAY);
+        assert_eq!(beats.due(1_000), None);
+        assert_eq!(beats.due(1_000 + BEAT_EVERY), Some(Due::Ask(peer)));
+        assert_eq!(beats.due(500), None);
+        assert_eq!(beats.due(500 + BEAT_PATIENCE), Some(Due::Silent(peer)));
     }
 
     #[test]

@@ -12,7 +12,9 @@ use super::handle::Handle;
 use super::outside::SharedOutside;
 use super::snapshot::RelayView;
 use super::table::Table;
-use crate::limits::{MAX_HINT_ADDRESSES, MAX_HOME_ADDRESSES, MAX_JOIN_RELAYS, MAX_KNOWN_HOMES};
+use crate::limits::{
+    MAX_HINT_ADDRESSES, MAX_HOME_ADDRESSES, MAX_JOIN_RELAYS, MAX_KNOWN_HOMES, MAX_MET_HOMES,
+};
 use crate::platform;
 use crate::proto::Millis;
 use crate::proto::homes::{Homes, HomesConfig, Output};
@@ -57,6 +59,10 @@ struct Known {
     connected: Option<Via>,
     reserved: bool,
     reason: Option<String>,
+    /// Whether it was only met, and named by nobody.
+    met: bool,
+    /// Whether this node has dialled it and it was who it should be.
+    proven: bool,
 }
 
 impl Keeper {
@@ -77,48 +83,114 @@ impl Keeper {
         }
     }
 
-    /// Takes a hint; returns whom it is about, unless it is of no use.
+    /// Takes a hint of a person or a join document; returns whom it is about, unless it is of no use.
     pub fn learn(&mut self, hint: RelayHint) -> Option<PeerId> {
         let peer: PeerId = hint.peer.parse().ok()?;
-        if peer == self.handle.id() {
+        if peer == self.handle.id() || !self.make_room(&peer, false) {
             return None;
         }
         let page = hint.http.as_deref().and_then(address::websocket_of);
-        let addresses: Vec<Multiaddr> = hint
+        let addresses = hint
             .addresses
             .iter()
             .filter_map(|text| text.parse().ok())
             .chain(page)
-            .map(address::without_peer)
-            .filter(|address| (self.dialable)(address))
             .collect();
-        if self.known.len() >= MAX_KNOWN_HOMES && !self.known.contains_key(&peer) {
-            return None;
+        self.known.entry(peer).or_default().met = false;
+        self.add(peer, self.dialable(addresses), hint.http);
+        Some(peer)
+    }
+
+    /// Takes what a relay says about itself that this node has dialled; whether it is of use. Only
+    /// addresses of hosts where it was dialled are believed: it would let us, and those we tell, dial
+    /// and probe others.
+    pub fn meet(&mut self, peer: PeerId, claimed: Vec<Multiaddr>, dialled: &[Multiaddr]) -> bool {
+        if peer == self.handle.id() || !self.make_room(&peer, true) {
+            return false;
         }
+        let there = |claim: &Multiaddr| {
+            dialled
+                .iter()
+                .any(|known| known.iter().next() == claim.iter().next())
+        };
+        let all = claimed.into_iter().filter(there);
+        let all = all.chain(dialled.iter().cloned()).collect();
+        self.known.entry(peer).or_default().proven = true;
+        self.add(peer, self.dialable(all), None);
+        true
+    }
+
+    /// Those of some addresses that can be dialled from here.
+    pub fn dialable(&self, addresses: Vec<Multiaddr>) -> Vec<Multiaddr> {
+        let addresses = addresses.into_iter().map(address::without_peer);
+        addresses
+            .filter(|address| (self.dialable)(address))
+            .collect()
+    }
+
+    fn add(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, url: Option<String>) {
         let known = self.known.entry(peer).or_default();
-        known.url = hint
-            .http
-            .clone()
+        known.url = url
             .or(known.url.take())
             .or_else(|| addresses.iter().find_map(address::page_of));
-        for address in &addresses {
-            if !known.addresses.contains(address) {
-                known.addresses.push(address.clone());
+        for address in addresses {
+            if !known.addresses.contains(&address) {
+                known.addresses.push(address);
             }
         }
         // The newest count: a relay that came back on other ports must not be dialled at the old ones for ever.
         let surplus = known.addresses.len().saturating_sub(MAX_HOME_ADDRESSES);
         known.addresses.drain(..surplus);
-        let texts = known.addresses.iter().map(ToString::to_string).collect();
-        self.homes.learn(
-            RelayHint {
-                peer: peer.to_string(),
-                addresses: texts,
-                http: known.url.clone(),
-            },
-            platform::now(),
-        );
-        Some(peer)
+        let hint = RelayHint {
+            peer: peer.to_string(),
+            addresses: known.addresses.iter().map(ToString::to_string).collect(),
+            http: known.url.clone(),
+        };
+        self.homes.learn(hint, platform::now());
+    }
+
+    /// Whether a relay has a place, or gets that of one that is worth less: relays that were only met
+    /// have half of all places, and give theirs up to those that were named.
+    fn make_room(&mut self, peer: &PeerId, met: bool) -> bool {
+        if self.known.contains_key(peer) {
+            return true;
+        }
+        let met_now = self.known.values().filter(|known| known.met).count();
+        let full = self.known.len() >= MAX_KNOWN_HOMES || (met && met_now >= MAX_MET_HOMES);
+        let worst = self
+            .known
+            .iter()
+            .filter(|(_, known)| known.connected.is_none() && (known.met || !met))
+            .filter(|(_, known)| known.reason.is_some() || (known.met && !met))
+            .max_by_key(|(_, known)| (known.met, known.reason.is_some()))
+            .map(|(peer, _)| *peer);
+        match worst {
+            _ if !full => {}
+            Some(worst) => {
+                self.known.remove(&worst);
+                self.homes.forget(&worst.to_string(), platform::now());
+            }
+            None => return false,
+        }
+        let known = Known {
+            met,
+            ..Known::default()
+        };
+        self.known.insert(*peer, known);
+        true
+    }
+
+    /// This node has dialled a relay and knows that it is the one it should be.
+    pub fn proven(&mut self, peer: &PeerId) {
+        if let Some(known) = self.known.get_mut(peer) {
+            known.proven = true;
+        }
+    }
+
+    /// Whether a relay is known and connected.
+    pub fn is_connected(&self, peer: &PeerId) -> bool {
+        let known = self.known.get(peer);
+        known.is_some_and(|known| known.connected.is_some())
     }
 
     /// The relays that are connected.
@@ -213,7 +285,7 @@ impl Keeper {
         };
         known.connected = Some(via);
         known.reason = None;
-        self.homes.connected(&peer.to_string(), via.as_str(), now);
+        self.homes.connected(&peer.to_string(), now);
         true
     }
 
@@ -290,20 +362,18 @@ impl Keeper {
             transport: known.connected,
             reserved: known.reserved,
             rtt_ms: table.best(peer).and_then(|connection| connection.rtt_ms),
-            retry_at: known
-                .connected
-                .is_none()
-                .then(|| self.homes.next_wake())
-                .flatten(),
+            retry_at: self.homes.next_attempt(&peer.to_string()),
             reason: known.reason.clone().filter(|_| known.connected.is_none()),
             attempts,
         }
     }
 
-    /// Relays this peer knows, the connected first: what it may pass on as hints.
+    /// Relays that this node has dialled and that were who they should be, the named and the connected
+    /// first: what it may pass on as hints.
     pub fn hints(&self) -> Vec<RelayHint> {
-        let mut hints: Vec<_> = self.known.iter().collect();
-        hints.sort_by_key(|(_, known)| known.connected.is_none());
+        let proven = self.known.iter().filter(|(_, known)| known.proven);
+        let mut hints: Vec<_> = proven.collect();
+        hints.sort_by_key(|(_, known)| (known.connected.is_none(), known.met));
         hints
             .into_iter()
             .take(MAX_JOIN_RELAYS)
@@ -318,3 +388,6 @@ impl Keeper {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

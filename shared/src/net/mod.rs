@@ -4,19 +4,22 @@
 //! `proto` never imports this, and this never imports a platform: transports come in ready-made.
 
 pub mod address;
+pub mod admission;
 mod answers;
 mod behaviour;
-pub mod chunked;
+mod budget;
 mod client;
 mod codec;
 pub mod discover;
 mod driver;
+mod guard;
 mod handle;
 mod heartbeat;
 mod keeper;
 pub mod node;
 pub mod outside;
 pub mod overlay;
+pub mod perf;
 pub mod protocols;
 mod publisher;
 mod records;
@@ -25,6 +28,7 @@ pub mod snapshot;
 mod subscribers;
 pub mod swarm;
 mod table;
+pub mod turns;
 pub mod webrtc;
 
 pub use answers::{Method, SharedStore};

@@ -1,32 +1,36 @@
 //! A whole peer: driver, overlay, and the records it keeps alive. What applications use.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod namespaces;
+mod peers;
+mod values;
+
+pub use self::values::value_of;
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::StreamExt;
 use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, PeerId};
 
-use super::address;
 use super::answers::{Answers, Method, SharedStore};
 use super::behaviour::Role;
-use super::client::{RecordClient, StoreReport};
+use super::client::RecordClient;
 use super::driver::{Driver, command_channel, listen_error};
-use super::handle::{Event, Handle, Route};
+use super::handle::{Event, Handle};
 use super::keeper::{Dialable, Keeper};
 use super::outside::SharedOutside;
-use super::overlay::{Kademlia, Overlay};
+use super::overlay::Kademlia;
+use super::perf::{self, Measured};
 use super::swarm::{self, Connections};
+use super::turns::Turns;
 use crate::error::{Code, Error, Result};
+use crate::platform;
+use crate::proto::NetworkId;
 use crate::proto::homes::HomesConfig;
 use crate::proto::join::RelayHint;
-use crate::proto::key::{Key, PublicKey, SigningKey};
-use crate::proto::record::Record;
-use crate::proto::record::peer::{AuthorProof, PeerRecord};
-use crate::proto::record::provider::ProviderEntry;
-use crate::proto::record::{MutableValue, Value, ValueBlock};
-use crate::proto::{Millis, NetworkId};
-use crate::{limits, platform};
+use crate::proto::key::{PublicKey, SigningKey};
 
 /// What a peer is made of.
 pub struct NodeConfig {
@@ -66,6 +70,10 @@ pub struct Node {
     answers: Arc<Answers>,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
+    streams: libp2p_stream::Control,
+    turns: Turns,
+    /// The version of the peer record that was written last.
+    peer_seq: Arc<AtomicU64>,
     wake: futures::channel::mpsc::Sender<()>,
 }
 
@@ -107,6 +115,7 @@ impl Node {
         for address in config.external {
             swarm.add_external_address(address);
         }
+        let streams = swarm.behaviour().streams.new_control();
         let (sender, commands) = command_channel();
         let handle = Handle::new(sender, key.public().to_peer_id());
         let answers = Arc::new(Answers::new(config.network.clone(), config.store.clone()));
@@ -137,6 +146,9 @@ impl Node {
                 capabilities: config.capabilities,
             }),
             namespaces: Arc::default(),
+            streams,
+            turns: Turns::default(),
+            peer_seq: Arc::default(),
             wake,
         };
         platform::spawn(super::publisher::run(node.clone(), woken));
@@ -173,6 +185,16 @@ impl Node {
         self.answers.serve(name, method);
     }
 
+    /// Answers measurements of other peers from now on.
+    pub fn answer_measurements(&self) -> Result<()> {
+        perf::serve(self.streams.clone())
+    }
+
+    /// Measures the connection to a peer: sends so many bytes, then receives so many.
+    pub async fn measure(&self, peer: PeerId, upload: u64, download: u64) -> Result<Measured> {
+        perf::measure(self.streams.clone(), peer, upload, download).await
+    }
+
     /// Tells this peer about a relay.
     pub async fn learn(&self, hint: RelayHint) -> Result<()> {
         self.handle.learn(hint).await
@@ -195,226 +217,6 @@ impl Node {
             }
         }
         Err(Error::new(Code::Closed, "this peer has been closed"))
-    }
-
-    /// Stores an immutable value under its hash.
-    pub async fn put(&self, value: &Value) -> Result<(Key, StoreReport)> {
-        let block = ValueBlock::new(value)?;
-        let key = block.key();
-        Ok((key, self.overlay.store(Record::Value(block)).await?))
-    }
-
-    /// Stores a new version of this author's value under a label.
-    pub async fn set(
-        &self,
-        label: &str,
-        value: &Value,
-        lifetime: Millis,
-    ) -> Result<(Key, u64, StoreReport)> {
-        let block = ValueBlock::new(value)?;
-        let key = MutableValue::key(&self.author(), label);
-        for _ in 0..3 {
-            let seq = match self.overlay.record_at(key).await? {
-                Some(Record::Signed(envelope)) => envelope.body().seq + 1,
-                _ => 1,
-            };
-            let now = self.overlay.client().now();
-            let envelope = MutableValue::sign(
-                &self.keys.author,
-                &self.keys.network,
-                label,
-                &block,
-                seq,
-                (now, now + lifetime),
-            )?;
-            match self.overlay.store(Record::Signed(envelope)).await {
-                Err(error) if error.code() == Code::Older => continue,
-                other => return other.map(|report| (key, seq, report)),
-            }
-        }
-        Err(Error::new(
-            Code::Older,
-            "somebody else keeps writing this value with the same author key",
-        ))
-    }
-
-    /// The verified record at a key.
-    pub async fn get(&self, key: Key) -> Result<Record> {
-        self.overlay
-            .record_at(key)
-            .await?
-            .ok_or_else(|| Error::new(Code::NotFound, format!("nothing is stored at {key}")))
-    }
-
-    /// Lists this peer in a namespace, and keeps it listed.
-    pub async fn provide(&self, namespace: &str) -> Result<Millis> {
-        let expires = self.announce(namespace).await?;
-        self.change_namespaces(|all| {
-            if !all.iter().any(|known| known == namespace) {
-                all.push(namespace.to_owned());
-            }
-        })
-        .await;
-        Ok(expires)
-    }
-
-    /// Takes this peer off the list of a namespace, and stops renewing it.
-    pub async fn unprovide(&self, namespace: &str) -> Result<()> {
-        self.change_namespaces(|all| all.retain(|known| known != namespace))
-            .await;
-        self.overlay
-            .withdraw(Key::namespace(self.network(), namespace)?)
-            .await
-    }
-
-    pub(super) async fn announce(&self, namespace: &str) -> Result<Millis> {
-        let key = Key::namespace(self.network(), namespace)?;
-        let addresses = self.reachable_at().await?;
-        let best = addresses
-            .iter()
-            .take(limits::MAX_PROVIDER_ADDRESSES)
-            .map(|address| address.to_vec())
-            .collect();
-        self.overlay.announce(key, best).await
-    }
-
-    async fn change_namespaces(&self, change: impl FnOnce(&mut Vec<String>)) {
-        let all = {
-            let mut all = self
-                .namespaces
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            change(&mut all);
-            all.clone()
-        };
-        self.handle.set_namespaces(all).await;
-    }
-
-    pub(super) fn namespaces(&self) -> Vec<String> {
-        self.namespaces
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Everyone listed in a namespace, this peer left out.
-    pub async fn find(&self, namespace: &str) -> Result<Vec<ProviderEntry>> {
-        let key = Key::namespace(self.network(), namespace)?;
-        let own = self.id().to_bytes();
-        let mut found = self.overlay.providers_of(key).await?;
-        found.retain(|entry| entry.peer != own);
-        Ok(found)
-    }
-
-    /// The signed record of a peer: where it can be reached, and for whom it runs.
-    pub async fn find_peer(&self, peer: PeerId) -> Result<(PeerRecord, Millis)> {
-        let key = PeerRecord::key(&key_of(&peer)?);
-        let Record::Signed(envelope) = self.overlay.record_at(key).await?.ok_or_else(|| {
-            Error::new(
-                Code::NotFound,
-                format!("{peer} has published no addresses, or they have expired"),
-            )
-        })?
-        else {
-            return Err(Error::new(Code::Internal, "a peer record is always signed"));
-        };
-        Ok((PeerRecord::open(&envelope)?, envelope.body().expires))
-    }
-
-    /// Connects to a peer by id alone, or at an address.
-    pub async fn connect(&self, target: &str) -> Result<PeerId> {
-        if target.starts_with('/') {
-            let address = address::parse(target)?;
-            return self
-                .handle
-                .dial(address::peer_of(&address), vec![address])
-                .await;
-        }
-        let peer = parse_peer(target)?;
-        let route = self.route_to(peer).await?;
-        self.handle.dial(Some(peer), route.addresses).await
-    }
-
-    /// Addresses to reach a peer at: none when it is connected already.
-    pub async fn route_to(&self, peer: PeerId) -> Result<Route> {
-        let addresses = match self.handle.is_connected(peer).await? {
-            true => Vec::new(),
-            false => {
-                let (record, _) = self.find_peer(peer).await?;
-                record
-                    .addresses
-                    .into_iter()
-                    .filter_map(|bytes| Multiaddr::try_from(bytes).ok())
-                    .collect()
-            }
-        };
-        Ok(Route { peer, addresses })
-    }
-
-    /// Where this peer can be reached, direct addresses of public kind first.
-    pub(super) async fn reachable_at(&self) -> Result<Vec<Multiaddr>> {
-        let mut addresses: Vec<Multiaddr> = self
-            .handle
-            .snapshot()
-            .await?
-            .addresses
-            .iter()
-            .filter_map(|text| text.parse().ok())
-            .collect();
-        addresses.sort_by_key(|address| {
-            let ip = address::ip_of(address);
-            (
-                address::is_relayed(address),
-                ip.is_some_and(|ip| ip.is_loopback()),
-                ip.is_some_and(|ip| ip.is_ipv6()),
-            )
-        });
-        // One direct and one relayed address say more than two of a kind.
-        if let Some(relayed) = addresses
-            .iter()
-            .position(address::is_relayed)
-            .filter(|position| *position > 1)
-        {
-            let address = addresses.remove(relayed);
-            addresses.insert(1, address);
-        }
-        Ok(addresses)
-    }
-
-    /// Publishes where this peer can be reached; nothing to do before there is an address.
-    pub(super) async fn publish_peer_record(&self) -> Result<()> {
-        let addresses: Vec<Vec<u8>> = self
-            .reachable_at()
-            .await?
-            .iter()
-            .take(limits::MAX_PEER_ADDRESSES)
-            .map(|address| address.to_vec())
-            .collect();
-        if addresses.is_empty() {
-            return Ok(());
-        }
-        let now = self.overlay.client().now();
-        let snapshot = self.handle.snapshot().await?;
-        let relays = snapshot
-            .relays
-            .iter()
-            .filter(|relay| relay.reserved)
-            .filter_map(|relay| relay.id.parse().ok())
-            .map(|peer: PeerId| peer.to_bytes())
-            .take(limits::MAX_PEER_RELAYS)
-            .collect();
-        let keys = &self.keys;
-        let author = AuthorProof::sign(&keys.author, &keys.transport.public(), &keys.network, now)?;
-        let record = PeerRecord {
-            addresses,
-            relays,
-            mailboxes: Vec::new(),
-            capabilities: keys.capabilities.clone(),
-            author: Some(author),
-        };
-        let envelope = record.sign(&keys.transport, &keys.network, now, now)?;
-        self.overlay.store(Record::Signed(envelope)).await?;
-        Ok(())
     }
 
     /// Asks for the peer record and the namespaces to be published again soon.

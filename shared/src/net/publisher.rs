@@ -19,7 +19,7 @@ const RETRY_LONGEST: Duration = Duration::from_secs(60);
 
 /// Runs until the peer is closed.
 pub(super) async fn run(node: Node, mut woken: mpsc::Receiver<()>) {
-    let Ok(mut events) = node.handle().events().await else {
+    let Ok(mut events) = node.handle().events_only().await else {
         return;
     };
     let mut due = platform::sleep(SETTLE).fuse();

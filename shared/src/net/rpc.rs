@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::codec::Message;
 use crate::error::{Code, Error, Result};
+use crate::proto::cbor;
 
 /// A JSON-RPC request, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,15 +18,12 @@ macro_rules! text_frame {
     ($name:ident) => {
         impl Message for $name {
             fn to_frame(&self) -> Vec<u8> {
-                minicbor::to_vec(&self.0).expect("text always encodes")
+                cbor::encode(&self.0)
             }
             fn from_frame(bytes: &[u8]) -> std::result::Result<Self, String> {
-                let mut decoder = minicbor::Decoder::new(bytes);
-                let text = decoder.str().map_err(|error| error.to_string())?.to_owned();
-                match decoder.position() == bytes.len() {
-                    true => Ok($name(text)),
-                    false => Err("bytes after the message".into()),
-                }
+                cbor::decode(bytes)
+                    .map($name)
+                    .map_err(|_| "not the canonical encoding of a text".into())
             }
         }
     };
@@ -41,25 +39,37 @@ impl RpcRequest {
         )
     }
 
-    /// Method and parameters, or the reply that says what is wrong with the request.
-    pub fn parse(&self) -> std::result::Result<(String, Value), RpcReply> {
+    /// The call, or the reply that says what is wrong with the request.
+    pub fn parse(&self) -> std::result::Result<RpcCall, RpcReply> {
         let message: Value = serde_json::from_str(&self.0)
             .map_err(|error| RpcReply::error(Value::Null, -32700, &error.to_string()))?;
+        let id = message["id"].clone();
         match (message["jsonrpc"].as_str(), message["method"].as_str()) {
-            (Some("2.0"), Some(method)) => Ok((method.to_owned(), message["params"].clone())),
-            _ => Err(RpcReply::error(
-                message["id"].clone(),
-                -32600,
-                "not a JSON-RPC 2.0 request",
-            )),
+            (Some("2.0"), Some(method)) => Ok(RpcCall {
+                id,
+                method: method.to_owned(),
+                params: message["params"].clone(),
+            }),
+            _ => Err(RpcReply::error(id, -32600, "not a JSON-RPC 2.0 request")),
         }
     }
 }
 
+/// A request that was understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RpcCall {
+    /// Names the call; the reply carries it.
+    pub id: Value,
+    /// What is called.
+    pub method: String,
+    /// With what; null when nothing was sent.
+    pub params: Value,
+}
+
 impl RpcReply {
     /// What the method returned.
-    pub fn result(value: Value) -> Self {
-        RpcReply(json!({"jsonrpc": "2.0", "id": 1, "result": value}).to_string())
+    pub fn result(id: Value, value: Value) -> Self {
+        RpcReply(json!({"jsonrpc": "2.0", "id": id, "result": value}).to_string())
     }
 
     /// Why there is no result, with a code of JSON-RPC 2.0.
@@ -71,12 +81,8 @@ impl RpcReply {
     }
 
     /// The answer to a call of a method that nobody serves here.
-    pub fn unknown_method(method: &str) -> Self {
-        Self::error(
-            json!(1),
-            -32601,
-            &format!("this peer does not offer {method:?}"),
-        )
+    pub fn unknown_method(id: Value, method: &str) -> Self {
+        Self::error(id, -32601, &format!("this peer does not offer {method:?}"))
     }
 
     /// The result, or what the other peer said went wrong.
@@ -116,16 +122,49 @@ mod tests {
     fn a_call_is_read_back_and_answered() {
         let request = RpcRequest::new("warren.ping", json!({"n": 1}));
         let frame = RpcRequest::from_frame(&request.to_frame()).unwrap();
+        let call = frame.parse().unwrap();
         assert_eq!(
-            frame.parse().unwrap(),
-            ("warren.ping".to_owned(), json!({"n": 1}))
+            (call.method.as_str(), &call.params),
+            ("warren.ping", &json!({"n": 1}))
         );
-        assert_eq!(RpcReply::result(json!(7)).into_result().unwrap(), json!(7));
+        let reply = RpcReply::result(call.id, json!(7));
+        assert_eq!(reply.into_result().unwrap(), json!(7));
+    }
+
+    #[test]
+    fn replies_carry_the_id_of_their_call() {
+        let id_of = |reply: RpcReply| serde_json::from_str::<Value>(&reply.0).unwrap()["id"].take();
+        for id in [json!(7), json!("seven"), Value::Null] {
+            let text = json!({"jsonrpc": "2.0", "id": id, "method": "x"}).to_string();
+            let call = RpcRequest(text).parse().unwrap();
+            assert_eq!(id_of(RpcReply::result(call.id.clone(), json!(1))), id);
+            assert_eq!(id_of(RpcReply::unknown_method(call.id, "x")), id);
+            let text = json!({"id": id, "method": "x"}).to_string();
+            assert_eq!(id_of(RpcRequest(text).parse().unwrap_err()), id);
+        }
+        assert!(RpcRequest("[1]".into()).parse().is_err());
+    }
+
+    #[test]
+    fn a_text_has_one_encoding() {
+        assert_eq!(
+            RpcReply::from_frame(&[0x61, b'x']),
+            Ok(RpcReply("x".into()))
+        );
+        for other in [
+            &[0x78, 0x01, b'x'][..],
+            &[0x7f, 0x61, b'x', 0xff],
+            &[0x61, b'x', 0],
+        ] {
+            assert!(RpcReply::from_frame(other).is_err(), "{other:?}");
+        }
     }
 
     #[test]
     fn errors_keep_their_meaning() {
-        let unknown = RpcReply::unknown_method("x").into_result().unwrap_err();
+        let unknown = RpcReply::unknown_method(json!(1), "x")
+            .into_result()
+            .unwrap_err();
         assert_eq!(unknown.code(), Code::Unsupported);
         assert!(RpcRequest("{".into()).parse().is_err());
         assert!(RpcRequest(r#"{"method":"x"}"#.into()).parse().is_err());

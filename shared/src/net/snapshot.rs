@@ -6,7 +6,7 @@ use super::address::Via;
 use crate::proto::Millis;
 
 /// Everything at one moment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Snapshot {
     /// `joining`, `joined`, `lost`, `offline` or `closed`.

@@ -11,10 +11,12 @@ use crate::limits;
 pub(super) struct Subscribers {
     listeners: Vec<Listener>,
     state: (&'static str, Option<String>),
+    addresses: Vec<String>,
 }
 
 struct Listener {
     events: mpsc::Sender<Event>,
+    snapshots: bool,
     dropped: u64,
 }
 
@@ -23,19 +25,28 @@ impl Default for Subscribers {
         Subscribers {
             listeners: Vec::new(),
             state: ("joining", None),
+            addresses: Vec::new(),
         }
     }
 }
 
 impl Subscribers {
-    pub fn add(&mut self) -> mpsc::Receiver<Event> {
+    /// A new listener; snapshots come to those only who want them.
+    pub fn add(&mut self, snapshots: bool) -> mpsc::Receiver<Event> {
         let (events, receiver) = mpsc::channel(limits::EVENT_QUEUE);
-        self.listeners.push(Listener { events, dropped: 0 });
+        self.listeners.push(Listener {
+            events,
+            snapshots,
+            dropped: 0,
+        });
         receiver
     }
 
-    pub fn any(&self) -> bool {
-        !self.listeners.is_empty()
+    /// Whether it is worth while to make a snapshot.
+    pub fn want_snapshots(&mut self) -> bool {
+        self.listeners
+            .retain(|listener| !listener.events.is_closed());
+        self.listeners.iter().any(|listener| listener.snapshots)
     }
 
     pub fn current(&self) -> (&'static str, Option<String>) {
@@ -43,7 +54,9 @@ impl Subscribers {
     }
 
     pub fn send(&mut self, event: Event) {
-        self.listeners.retain_mut(|listener| listener.offer(&event));
+        let is_snapshot = matches!(event, Event::Snapshot(_));
+        self.listeners
+            .retain_mut(|listener| (is_snapshot && !listener.snapshots) || listener.offer(&event));
     }
 
     pub fn state(&mut self, state: &'static str, reason: Option<String>) {
@@ -89,8 +102,12 @@ impl Subscribers {
         });
     }
 
+    /// Tells the addresses, if they are others than the last time.
     pub fn addresses(&mut self, addresses: Vec<String>) {
-        self.send(Event::Addresses { addresses });
+        if self.addresses != addresses {
+            self.addresses.clone_from(&addresses);
+            self.send(Event::Addresses { addresses });
+        }
     }
 }
 
@@ -117,5 +134,37 @@ impl Listener {
                 true
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(events: &mut mpsc::Receiver<Event>) -> usize {
+        std::iter::from_fn(|| events.try_recv().ok()).count()
+    }
+
+    #[test]
+    fn addresses_are_told_when_they_differ() {
+        let mut subscribers = Subscribers::default();
+        let mut events = subscribers.add(false);
+        for addresses in [vec![], vec!["a"], vec!["a"], vec!["a", "b"], vec![]] {
+            subscribers.addresses(addresses.into_iter().map(str::to_owned).collect());
+        }
+        assert_eq!(received(&mut events), 3);
+    }
+
+    #[test]
+    fn snapshots_are_made_for_those_only_who_want_them() {
+        let mut subscribers = Subscribers::default();
+        let mut plain = subscribers.add(false);
+        assert!(!subscribers.want_snapshots());
+        let mut full = subscribers.add(true);
+        assert!(subscribers.want_snapshots());
+        subscribers.send(Event::Snapshot(Box::default()));
+        assert_eq!((received(&mut plain), received(&mut full)), (0, 1));
+        drop(full);
+        assert!(!subscribers.want_snapshots());
     }
 }

@@ -9,6 +9,9 @@ use super::address::{Via, is_relayed};
 use super::snapshot::{AttemptView, ConnectionView};
 use crate::proto::Millis;
 
+/// Of a dial that came to no end.
+const STOPPED: &str = "not dialled to the end: another transport was faster";
+
 /// One open connection.
 pub(super) struct Connection {
     pub peer: PeerId,
@@ -51,6 +54,14 @@ impl Table {
         self.connections
             .values()
             .any(|connection| connection.peer == *peer)
+    }
+
+    /// Where this peer has dialled another one directly, of what is open.
+    pub fn dialled(&self, peer: &PeerId) -> Vec<Multiaddr> {
+        let own = self.connections.values().filter(|connection| {
+            connection.peer == *peer && connection.dialled && !is_relayed(&connection.address)
+        });
+        own.map(|connection| connection.address.clone()).collect()
     }
 
     /// The best way to a peer: a direct connection before a circuit.
@@ -97,8 +108,11 @@ impl Table {
                 attempt.state = "connected";
                 attempt.reason = None;
                 attempt.ms = Some(now.saturating_sub(attempt.started));
-            } else if matches!(attempt.state, "dialing" | "connected") {
+            } else if attempt.state == "connected" {
                 attempt.state = "fallback";
+            } else if attempt.state == "dialing" {
+                attempt.state = "fallback";
+                attempt.reason = Some(STOPPED.into());
             }
         }
     }
@@ -178,4 +192,53 @@ impl Attempt {
 fn same_place(a: &Multiaddr, b: &Multiaddr) -> bool {
     use super::address::without_peer;
     without_peer(a.clone()) == without_peer(b.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Multiaddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_dial_that_was_cut_short_says_so() {
+        let (mut table, relay) = (Table::default(), PeerId::random());
+        let [fast, slow] = ["/ip4/192.0.2.1/tcp/1/ws", "/ip4/192.0.2.1/udp/1/quic-v1"].map(address);
+        table.attempt(relay, &[fast.clone(), slow.clone()], 0);
+        table.attempt_won(&relay, &fast, 5);
+        let seen: Vec<_> = table.attempts(&relay);
+        assert_eq!((seen[0].state, &seen[0].reason), ("connected", &None));
+        assert_eq!(seen[1].state, "fallback");
+        assert_eq!(seen[1].reason.as_deref(), Some(STOPPED));
+        table.attempt_won(&relay, &slow, 9);
+        let seen: Vec<_> = table.attempts(&relay);
+        assert_eq!((seen[0].state, &seen[0].reason), ("fallback", &None));
+        assert_eq!((seen[1].state, &seen[1].reason), ("connected", &None));
+    }
+
+    #[test]
+    fn only_own_direct_dials_prove_where_a_peer_is() {
+        let (mut table, peer) = (Table::default(), PeerId::random());
+        let relay = PeerId::random();
+        for (id, text, dialled) in [
+            (1, "/ip4/192.0.2.1/tcp/1".to_owned(), false),
+            (
+                2,
+                format!("/ip4/192.0.2.2/tcp/1/p2p/{relay}/p2p-circuit"),
+                true,
+            ),
+        ] {
+            let connection = Connection {
+                peer,
+                address: address(&text),
+                dialled,
+                since: 0,
+                rtt_ms: None,
+            };
+            table.open(ConnectionId::new_unchecked(id), connection);
+        }
+        assert!(table.dialled(&peer).is_empty());
+    }
 }

@@ -1,7 +1,7 @@
 //! Weighs the answers of several nodes about one key.
 //!
 //! Knows which record wins and who should be told of it. Believes only what validates; an answer
-//! that does not marks its sender as a liar. Does not ask anybody: the caller does, one answer of
+//! that does not counts for nothing. Does not ask anybody: the caller does, one answer of
 //! each node at a time.
 
 use super::Millis;
@@ -38,7 +38,6 @@ pub struct Gather<T> {
     stale: Vec<T>,
     /// Nodes whose record was the best until a better one came.
     current: Vec<T>,
-    liars: Vec<T>,
     answers: usize,
 }
 
@@ -52,7 +51,6 @@ impl<T: Clone> Gather<T> {
             holders: 0,
             stale: Vec::new(),
             current: Vec::new(),
-            liars: Vec::new(),
             answers: 0,
         }
     }
@@ -88,10 +86,7 @@ impl<T: Clone> Gather<T> {
                 self.stale.push(node);
                 Weight::Invalid(Refusal::Expired)
             }
-            Err(why) => {
-                self.liars.push(node);
-                Weight::Invalid(why)
-            }
+            Err(why) => Weight::Invalid(why),
         }
     }
 
@@ -133,11 +128,6 @@ impl<T: Clone> Gather<T> {
     /// Nodes that answered with an older or expired record, or none: to be given the winner.
     pub fn stale(&self) -> &[T] {
         &self.stale
-    }
-
-    /// Nodes that sent something that does not validate.
-    pub fn liars(&self) -> &[T] {
-        &self.liars
     }
 
     /// Whether asking on is pointless: an immutable value proves itself at the first answer; a
@@ -204,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forgery_is_not_believed_and_its_sender_known() {
+    fn a_forgery_is_not_believed() {
         let mut gather = gather(signed(1).key());
         let mut forged = signed(9).bytes().to_vec();
         let last = forged.len() - 1;
@@ -215,7 +205,6 @@ mod tests {
             Weight::Invalid(Refusal::BadSignature)
         );
         gather.add("a", found(&signed(1)), NOW);
-        assert_eq!(gather.liars(), ["m"]);
         assert!(gather.stale().is_empty(), "a liar is not repaired");
         assert_eq!(gather.best(), Some(&signed(1)));
     }

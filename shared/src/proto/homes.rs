@@ -105,8 +105,13 @@ impl Homes {
         worst.map(|index| self.homes.remove(index)).is_some()
     }
 
+    /// A relay is of no more use.
+    pub fn forget(&mut self, peer: &str, now: Millis) {
+        self.change(peer, now, |homes, index| drop(homes.homes.remove(index)));
+    }
+
     /// A connection to a relay is open. It proves that there is a network.
-    pub fn connected(&mut self, peer: &str, _transport: &str, now: Millis) {
+    pub fn connected(&mut self, peer: &str, now: Millis) {
         self.change(peer, now, |homes, index| {
             homes.online = true;
             homes.ever_joined = true;
@@ -150,12 +155,14 @@ impl Homes {
         });
     }
 
-    /// The device went online or offline.
+    /// The device went online or offline. Offline, nothing is dialled; connections that live all the
+    /// same, as over a local network, are checked and go on.
     pub fn network(&mut self, online: bool, now: Millis) {
         self.advance(now);
         self.online = online;
+        self.check_connected();
         if online {
-            self.refresh(now);
+            self.retry_absent(now);
         } else {
             self.reason = Some("the device is offline".to_owned());
         }
@@ -176,7 +183,8 @@ impl Homes {
     /// The device slept: every connection is suspect.
     pub fn woke(&mut self, now: Millis) {
         self.advance(now);
-        self.refresh(now);
+        self.check_connected();
+        self.retry_absent(now);
         self.drive(now);
     }
 
@@ -201,6 +209,12 @@ impl Homes {
             .iter()
             .filter_map(|home| home.reservation.wake(self.now, wanted));
         attempts.chain(reservations).min()
+    }
+
+    /// When a relay is tried next, if it is to be.
+    pub fn next_attempt(&self, peer: &str) -> Option<Millis> {
+        let home = &self.homes[self.find(peer)?];
+        (self.pursuing() && home.connected.is_none()).then(|| home.wake())
     }
 
     /// How the peer is attached.
@@ -240,13 +254,12 @@ impl Homes {
         self.now = now;
     }
 
-    fn refresh(&mut self, now: Millis) {
+    fn check_connected(&mut self) {
         for home in self.homes.iter().filter(|home| home.connected.is_some()) {
             self.outputs.push_back(Output::Ping {
                 peer: home.hint.peer.clone(),
             });
         }
-        self.retry_absent(now);
     }
 
     fn retry_absent(&mut self, now: Millis) {
@@ -326,8 +339,8 @@ impl Homes {
 
     fn announce_state(&mut self) {
         let state = match (self.online, self.count()) {
-            (false, _) => HomeState::Offline,
-            (true, 1..) => HomeState::Joined,
+            (_, 1..) => HomeState::Joined,
+            (false, 0) => HomeState::Offline,
             (true, 0) if self.ever_joined => HomeState::Lost,
             (true, 0) => HomeState::Joining,
         };

@@ -6,10 +6,13 @@
 mod providers;
 mod records;
 mod room;
+mod sources;
 
 use std::future::Future;
 
-use super::{AnnounceError, Outcome, RecordStore, StoreError, StoreLimits, StoreStats};
+use super::{
+    AnnounceError, Outcome, RecordStore, Share, Source, StoreError, StoreLimits, StoreStats,
+};
 use crate::limits::{CLOCK_TOLERANCE, DAY, HOUR, MINUTE, PROVIDER_LIFETIME, RECORD_RETENTION};
 use crate::proto::Millis;
 use crate::proto::key::{Key, NetworkId, SigningKey};
@@ -31,12 +34,23 @@ pub async fn run_all<S: RecordStore>(make: impl Fn(StoreLimits) -> S) {
 /// Runs every case; the error names the first that fails and what it saw.
 pub async fn check_all<S: RecordStore>(make: impl Fn(StoreLimits) -> S) -> Checked {
     let all = StoreLimits::default();
+    let share = |total| Share { total, each: total };
     let few = StoreLimits {
-        max_records: 3,
+        records: share(3),
         ..all
     };
     let small = StoreLimits {
-        max_bytes: 300,
+        bytes: share(300),
+        ..all
+    };
+    let shared = StoreLimits {
+        records: Share { total: 6, each: 4 },
+        bytes: Share {
+            total: 1_000,
+            each: 700,
+        },
+        peers: share(2),
+        providers: Share { total: 6, each: 4 },
         ..all
     };
     let poor = StoreLimits {
@@ -44,8 +58,7 @@ pub async fn check_all<S: RecordStore>(make: impl Fn(StoreLimits) -> S) -> Check
         ..all
     };
     let lonely = StoreLimits {
-        max_provider_keys: 2,
-        max_providers: 3,
+        providers: share(3),
         ..all
     };
     named("a value is read back", records::read_back(make(all))).await?;
@@ -114,6 +127,31 @@ pub async fn check_all<S: RecordStore>(make: impl Fn(StoreLimits) -> S) -> Check
     named(
         "too many records of one owner are refused",
         room::owner_limit(make(poor)),
+    )
+    .await?;
+    named(
+        "one source cannot fill the store",
+        sources::records(make(shared)),
+    )
+    .await?;
+    named(
+        "one source cannot take all bytes",
+        sources::bytes(make(shared)),
+    )
+    .await?;
+    named(
+        "values do not crowd out peer records",
+        sources::peers(make(shared)),
+    )
+    .await?;
+    named(
+        "a record put by another stays with the lighter",
+        sources::taken_over(make(shared)),
+    )
+    .await?;
+    named(
+        "one source cannot take all namespaces",
+        sources::providers(make(shared)),
     )
     .await?;
     named("a sweep removes the expired only", room::sweep(make(all))).await?;

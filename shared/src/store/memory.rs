@@ -5,13 +5,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+use super::shares::{Pool, RecordShares, Room, Shares, provider_sources, provider_to_remove};
 use super::{
-    AnnounceError, Outcome, RecordStore, StoreError, StoreLimits, StoreStats, Stored, Swept,
+    AnnounceError, Outcome, RecordStore, Source, StoreError, StoreLimits, StoreStats, Stored, Swept,
 };
 use crate::proto::Millis;
-use crate::proto::key::{Key, PublicKey};
+use crate::proto::key::{Key, PublicKey, Space};
 use crate::proto::record::{
     Decision, Prefix, ProviderEntry, ProviderSet, Record, Refusal, supersedes,
+};
+
+const FIRST_KEY: Key = Key {
+    space: Space::Value,
+    hash: [0; 32],
 };
 
 /// Keeps records until it is dropped.
@@ -25,10 +31,13 @@ struct State {
     limits: StoreLimits,
     records: BTreeMap<Key, Stored>,
     by_expiry: BTreeSet<(Millis, Key)>,
+    by_source: BTreeSet<(Source, Pool, Millis, Key)>,
+    shares: RecordShares,
     per_owner: BTreeMap<PublicKey, u64>,
     bytes: u64,
     providers: BTreeMap<Key, ProviderSet>,
-    provider_entries: u64,
+    provider_keys: BTreeSet<(Source, Key)>,
+    provider_shares: Shares,
 }
 
 impl MemoryStore {
@@ -51,8 +60,13 @@ impl MemoryStore {
 
 #[async_trait]
 impl RecordStore for MemoryStore {
-    async fn put(&self, record: Record, now: Millis) -> Result<Outcome, StoreError> {
-        self.state().put(Stored::new(record, now)?)
+    async fn put_from(
+        &self,
+        source: Source,
+        record: Record,
+        now: Millis,
+    ) -> Result<Outcome, StoreError> {
+        self.state().put(Stored::new(record, source, now)?)
     }
 
     async fn get(&self, key: Key, now: Millis) -> Result<Option<Record>, StoreError> {
@@ -106,13 +120,13 @@ impl RecordStore for MemoryStore {
         Ok(StoreStats {
             records: state.records.len() as u64,
             bytes: state.bytes,
-            providers: state.provider_entries,
+            providers: state.provider_shares.total(),
         })
     }
 }
 
 impl State {
-    fn put(&mut self, new: Stored) -> Result<Outcome, StoreError> {
+    fn put(&mut self, mut new: Stored) -> Result<Outcome, StoreError> {
         let now = new.received;
         self.sweep_records(now);
         let key = new.record.key();
@@ -124,23 +138,44 @@ impl State {
                 Decision::Older => return Ok(Outcome::Older(old.record.bytes().to_vec())),
             },
         };
-        self.check_room(key, &new.record)?;
-        self.remove(key);
+        let old = self.remove(key);
+        if let Some(old) = &old {
+            let pool = Pool::of(&new.record);
+            new.source = self.shares.lighter(pool, old.source, new.source);
+        }
+        if !self.make_room(&new) {
+            old.into_iter().for_each(|old| self.insert(key, old));
+            return Err(StoreError::Full);
+        }
         self.insert(key, new);
         Ok(outcome)
     }
 
-    fn check_room(&self, key: Key, record: &Record) -> Result<(), StoreError> {
-        let old = self.records.get(&key);
-        let old_bytes = old.map_or(0, |old| old.record.bytes().len() as u64);
-        let bytes = self.bytes - old_bytes + record.bytes().len() as u64;
-        let records_full = old.is_none() && self.records.len() as u64 >= self.limits.max_records;
-        let owner_full = old.is_none()
-            && owner(record).is_some_and(|owner| self.owned(&owner) >= self.limits.max_per_owner);
-        if records_full || owner_full || bytes > self.limits.max_bytes {
-            return Err(StoreError::Full);
+    /// Lets the heaviest sources give way until the record fits; whether it does.
+    fn make_room(&mut self, new: &Stored) -> bool {
+        let owner = owner(&new.record);
+        if owner.is_some_and(|owner| self.owned(&owner) >= self.limits.max_per_owner) {
+            return false;
         }
-        Ok(())
+        let holding = new.holding();
+        loop {
+            match self.shares.room(holding, &self.limits) {
+                Room::Free => return true,
+                Room::Full => return false,
+                Room::After(heaviest) => self.evict(heaviest, holding.pool),
+            }
+        }
+    }
+
+    /// Removes what would expire first of a source.
+    fn evict(&mut self, source: Source, pool: Pool) {
+        let first = (source, pool, 0, FIRST_KEY);
+        let (.., key) = *self
+            .by_source
+            .range(first..)
+            .next()
+            .expect("a source that holds records is in the index");
+        self.remove(key);
     }
 
     fn owned(&self, owner: &PublicKey) -> u64 {
@@ -150,16 +185,22 @@ impl State {
     fn insert(&mut self, key: Key, stored: Stored) {
         self.bytes += stored.record.bytes().len() as u64;
         self.by_expiry.insert((stored.expires, key));
+        let holding = stored.holding();
+        self.by_source
+            .insert((holding.source, holding.pool, stored.expires, key));
+        self.shares.add(holding);
         if let Some(owner) = owner(&stored.record) {
             *self.per_owner.entry(owner).or_default() += 1;
         }
         self.records.insert(key, stored);
     }
 
-    fn remove(&mut self, key: Key) {
-        let Some(stored) = self.records.remove(&key) else {
-            return;
-        };
+    fn remove(&mut self, key: Key) -> Option<Stored> {
+        let stored = self.records.remove(&key)?;
+        let holding = stored.holding();
+        self.by_source
+            .remove(&(holding.source, holding.pool, stored.expires, key));
+        self.shares.remove(holding);
         self.bytes -= stored.record.bytes().len() as u64;
         self.by_expiry.remove(&(stored.expires, key));
         if let Some(owner) = owner(&stored.record) {
@@ -169,6 +210,7 @@ impl State {
                 _ => drop(self.per_owner.insert(owner, left)),
             }
         }
+        Some(stored)
     }
 
     fn sweep_records(&mut self, now: Millis) -> u64 {
@@ -192,18 +234,40 @@ impl State {
         prefix: Option<Prefix>,
         now: Millis,
     ) -> Result<(), AnnounceError> {
-        let is_full = |state: &State| {
-            state.provider_entries >= state.limits.max_providers
-                || (!state.providers.contains_key(&key)
-                    && state.providers.len() as u64 >= state.limits.max_provider_keys)
-        };
-        if is_full(self) && !self.lists(key, &entry.peer) {
-            self.sweep_providers(now);
-            if is_full(self) {
+        self.change_set(key, |set| set.admit(&entry, prefix, now))?;
+        if !self.lists(key, &entry.peer) {
+            let source = Source::of(prefix, &entry.peer);
+            if !self.make_provider_room(source, now) {
                 return Err(Refusal::Full.into());
             }
         }
         Ok(self.change_set(key, |set| set.insert(entry, prefix, now))?)
+    }
+
+    fn make_provider_room(&mut self, source: Source, now: Millis) -> bool {
+        let share = self.limits.providers;
+        if self.provider_shares.room(source, 1, share) != Room::Free {
+            self.sweep_providers(now);
+        }
+        loop {
+            match self.provider_shares.room(source, 1, share) {
+                Room::Free => return true,
+                Room::Full => return false,
+                Room::After(heaviest) => self.evict_provider(heaviest),
+            }
+        }
+    }
+
+    fn evict_provider(&mut self, source: Source) {
+        let (_, key) = *self
+            .provider_keys
+            .range((source, FIRST_KEY)..)
+            .next()
+            .expect("a source that holds entries is in the index");
+        self.change_set(key, |set| {
+            let peer = provider_to_remove(set, source);
+            peer.map(|peer| set.remove(&peer))
+        });
     }
 
     fn lists(&self, key: Key, peer: &[u8]) -> bool {
@@ -215,9 +279,15 @@ impl State {
     /// Changes the providers of a key, counts them anew and forgets the set when it is empty.
     fn change_set<R>(&mut self, key: Key, change: impl FnOnce(&mut ProviderSet) -> R) -> R {
         let set = self.providers.entry(key).or_default();
-        let before = set.len() as u64;
+        for (source, count) in provider_sources(set) {
+            self.provider_shares.remove(source, count);
+            self.provider_keys.remove(&(source, key));
+        }
         let result = change(set);
-        self.provider_entries = self.provider_entries - before + set.len() as u64;
+        for (source, count) in provider_sources(set) {
+            self.provider_shares.add(source, count);
+            self.provider_keys.insert((source, key));
+        }
         if set.is_empty() {
             self.providers.remove(&key);
         }
@@ -225,14 +295,11 @@ impl State {
     }
 
     fn sweep_providers(&mut self, now: Millis) -> u64 {
-        let removed: u64 = self
-            .providers
-            .values_mut()
-            .map(|set| set.sweep(now) as u64)
-            .sum();
-        self.providers.retain(|_, set| !set.is_empty());
-        self.provider_entries -= removed;
-        removed
+        let keys: Vec<Key> = self.providers.keys().copied().collect();
+        let swept = keys
+            .into_iter()
+            .map(|key| self.change_set(key, |set| set.sweep(now)) as u64);
+        swept.sum()
     }
 }
 

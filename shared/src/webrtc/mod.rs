@@ -1,7 +1,7 @@
 //! WebRTC without a network: what both ends of a data-channel connection must agree on.
 //!
 //! Everything here is pure: messages and streams on data channels ([`frame`], [`stream`]), the
-//! session descriptions a browser wants ([`sdp`]), who is calling ([`ufrag`], [`stun`]), and what
+//! session descriptions a browser wants ([`sdp`]), who is calling and how ([`ufrag`], [`versions`], [`stun`]), and what
 //! binds the encrypted channel to the certificates underneath ([`fingerprint`]). It opens no socket,
 //! reads no clock and draws no randomness. See `shared/spec/webrtc.md`.
 
@@ -11,3 +11,4 @@ pub mod sdp;
 pub mod stream;
 pub mod stun;
 pub mod ufrag;
+pub mod versions;

@@ -176,11 +176,11 @@ impl Stream {
                     Sending::Finished | Sending::Failed(_) => {}
                 }
             }
+            // Everything has arrived: there is nothing left to give up.
+            Some(Flag::Reset) if self.receiving == Receiving::Finished => {}
             Some(Flag::Reset) => {
-                if self.receiving != Receiving::Finished {
-                    self.discard();
-                    self.receiving = Receiving::Failed(Failed::Reset);
-                }
+                self.discard();
+                self.receiving = Receiving::Failed(Failed::Reset);
             }
         }
     }

@@ -11,7 +11,8 @@ import { Peer } from './peer.ts';
 import type { RelayTransport } from './types.ts';
 
 const ALL_TRANSPORTS: readonly RelayTransport[] = ['webrtc-direct', 'websocket'];
-const PREFETCH_TIMEOUT_MS = 10_000;
+/** As long as the engine waits for a document. */
+const PREFETCH_TIMEOUT_MS = 5_000;
 
 /** All optional: without any, the peer joins through the server that the page came from. */
 export interface PeerOptions extends AbortOptions {
@@ -44,7 +45,7 @@ export async function createPeer(options: PeerOptions = {}): Promise<Peer> {
   const opening = openIdentity(options.identity ?? 'persistent');
   try {
     const [module, identity] = await abortable(Promise.all([engine, opening]), options.signal);
-    const { port, unwatch } = serveEngine(module, createHost(identity.store, prefetched));
+    const { port, unwatch } = serveEngine(module, createHost(prefetched));
     const peer = openPeer(port, identity, unwatch);
     return await startPeer(peer, startParams(identity, join, transports, options), options.signal);
   } catch (error) {

@@ -23,7 +23,7 @@ export interface DhtEntry<T = unknown> {
   author?: string;
   /** The author's name for it (records only). */
   label?: string;
-  /** Which version this is (records only). The highest one wins everywhere. */
+  /** Which version this is (records only): at least the time it was written at. The highest one wins everywhere. */
   seq?: number;
   issued?: Date;
   /** When the network may forget it. */
@@ -57,7 +57,7 @@ export class Dht {
    * Resolves once nodes have confirmed that it is stored durably. It lives for 48 hours after the last `put`;
    * putting it again only renews that. Costs a search for the closest nodes and one round trip to each.
    * Before the peer has joined it waits for that, but not for ever.
-   * Rejects with `TOO_LARGE` above 8 KiB, `NOT_CONNECTED` while the network is away, `REFUSED` when no node took it.
+   * Rejects with `TOO_LARGE` above 8 KiB, `NO_RELAY` while the network is away, `REFUSED` when no node took it.
    * Aborting does not take back what was already stored.
    */
   async put(value: DhtValue, options: AbortOptions = {}): Promise<{ key: string; stored: number }> {

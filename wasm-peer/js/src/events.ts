@@ -11,7 +11,8 @@ type Name<M> = keyof M & string;
 
 /** `addEventListener` delivers a CustomEvent; `on` and `events` deliver its detail directly. */
 export class TypedEvents<M> extends EventTarget {
-  readonly #readers = new Set<AsyncQueue<unknown>>();
+  /** How each `events()` iterator is ended. */
+  readonly #readers = new Set<() => void>();
 
   /**
    * Calls `listener` with the detail of each event, in order, from now on.
@@ -31,21 +32,21 @@ export class TypedEvents<M> extends EventTarget {
    */
   events<K extends Name<M>>(name: K, options: AbortOptions = {}): AsyncIterableIterator<M[K]> {
     const queue = new AsyncQueue<M[K]>(EVENT_BACKLOG, 'drop-oldest');
-    const reader = queue as AsyncQueue<unknown>;
     const stop = this.on(name, (detail) => void queue.push(detail));
     const forget = onAbort(options.signal, (reason) => finish(() => queue.fail(reason)));
     const finish = (how: () => void) => {
       stop();
       forget();
-      this.#readers.delete(reader);
+      this.#readers.delete(end);
       how();
     };
-    this.#readers.add(reader);
+    const end = () => finish(() => queue.end());
+    this.#readers.add(end);
     if (options.signal?.aborted) finish(() => queue.fail(options.signal?.reason));
     return {
       next: () => queue.next(),
       return: async () => {
-        finish(() => queue.end());
+        end();
         return { value: undefined, done: true };
       },
       [Symbol.asyncIterator]() {
@@ -77,7 +78,6 @@ export class TypedEvents<M> extends EventTarget {
 
   /** @internal Ends every `events()` iterator. */
   protected endReaders(): void {
-    for (const reader of this.#readers) reader.end();
-    this.#readers.clear();
+    for (const end of [...this.#readers]) end();
   }
 }

@@ -1,8 +1,7 @@
-// What the engine may ask of its environment: one HTTP text, a few stored bytes, what exists here.
+// What the engine may ask of its environment: one HTTP text. And what exists here.
 // The engine has no other way out, besides the transports it opens itself.
 
 import { WarrenError } from './errors.ts';
-import type { KeyValue } from './storage.ts';
 
 /** Far above any join document; a server that sends more is not a relay. */
 const MAX_TEXT_CHARS = 256 * 1024;
@@ -16,20 +15,14 @@ export interface Features {
 /** Called by the engine; the shape is part of the engine boundary. */
 export interface Host {
   fetchText(url: string, timeoutMs: number): Promise<string>;
-  load(key: string): Promise<Uint8Array | undefined>;
-  save(key: string, bytes: Uint8Array): Promise<void>;
-  features: Features;
 }
 
 /** Fetches that were started before the engine could ask for them. Each is used once. */
 export type Prefetched = Map<string, Promise<string>>;
 
-export function createHost(store: KeyValue, prefetched: Prefetched): Host {
+export function createHost(prefetched: Prefetched): Host {
   return {
     fetchText: (url, timeoutMs) => takePrefetched(prefetched, url) ?? fetchText(url, timeoutMs, 'no-store'),
-    load: (key) => store.load(`engine/${key}`),
-    save: (key, bytes) => store.save(`engine/${key}`, bytes),
-    features: features(),
   };
 }
 

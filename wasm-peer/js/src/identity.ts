@@ -2,7 +2,7 @@
 // Knows where they are kept and who may use them; it does not know what keys they become.
 
 import { claim, type Release } from './claim.ts';
-import { memoryStore, openDatabase, type KeyValue } from './storage.ts';
+import { openDatabase, type KeyValue } from './storage.ts';
 import type { EphemeralReason, IdentityInfo } from './types.ts';
 
 const SEED_BYTES = 32;
@@ -13,8 +13,6 @@ export interface Identity {
   transportSeed: Uint8Array;
   authorSeed: Uint8Array;
   info: IdentityInfo;
-  /** Where the engine keeps what belongs to this identity. */
-  store: KeyValue;
   /** Lets another tab use the stored identity. */
   release: Release;
 }
@@ -62,7 +60,7 @@ async function stored({ store, seeds }: Kept, unclaim: Release): Promise<Identit
     store.close();
     unclaim();
   };
-  return { transportSeed, authorSeed, info: { ephemeral: false }, store, release };
+  return { transportSeed, authorSeed, info: { ephemeral: false }, release };
 }
 
 function inMemory(reason: EphemeralReason): Identity {
@@ -70,7 +68,6 @@ function inMemory(reason: EphemeralReason): Identity {
     transportSeed: randomSeed(),
     authorSeed: randomSeed(),
     info: { ephemeral: true, reason },
-    store: memoryStore(),
     release: () => {},
   };
 }

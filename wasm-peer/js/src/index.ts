@@ -14,6 +14,7 @@ export type {
   EphemeralReason,
   FoundPeer,
   IdentityInfo,
+  Measured,
   PeerEvents,
   PeerInfo,
   PeerState,

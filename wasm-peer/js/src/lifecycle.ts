@@ -28,6 +28,7 @@ export function watchPage(hint: (kind: Hint) => void): () => void {
   listen(document, 'resume', () => 'resume');
   const stopClock = watchClock(() => hint('resume'));
   if (navigator.onLine === false) hint('offline');
+  if (document.hidden) hint('hidden');
   return () => {
     watching.abort();
     stopClock();

@@ -8,7 +8,10 @@ export interface Provision extends AsyncDisposable {
   readonly namespace: string;
   /** When the announcement made last would be forgotten without renewal. */
   readonly expires: Date;
-  /** Withdraws the announcement, unless another handle of this peer still holds it. The second call does nothing. */
+  /**
+   * Ends the announcement, unless another handle of this peer still holds it: it is not renewed from now on, and
+   * taken off the lists of the nodes that can be reached; others forget it by `expires`. The second call does nothing.
+   */
   stop(): Promise<void>;
 }
 
@@ -33,13 +36,22 @@ export class Namespaces {
 
   #handle(namespace: string, expires: Date): Provision {
     let stopped: Promise<void> | undefined;
-    const stop = () => (stopped ??= this.#release(namespace));
+    const stop = () =>
+      (stopped ??= this.#release(namespace).catch((error: unknown) => {
+        stopped = undefined;
+        throw error;
+      }));
     return { namespace, expires, stop, [Symbol.asyncDispose]: stop };
   }
 
   async #release(namespace: string): Promise<void> {
     if (this.#hold(namespace, -1) > 0) return;
-    await this.#rpc.request('unprovide', { namespace });
+    try {
+      await this.#rpc.request('unprovide', { namespace });
+    } catch (error) {
+      this.#hold(namespace, 1);
+      throw error;
+    }
   }
 
   #hold(namespace: string, change: 1 | -1): number {

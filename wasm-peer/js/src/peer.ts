@@ -13,6 +13,7 @@ import type {
   Connection,
   FoundPeer,
   IdentityInfo,
+  Measured,
   PeerEvents,
   PeerInfo,
   PeerState,
@@ -115,7 +116,7 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   }
 
   /**
-   * Finds the peers of a namespace, each once, in the order in which nodes name them. Every `for await` is a
+   * Finds the peers of a namespace, each once, as the nodes that keep the list name them. Every `for await` is a
    * search of its own; leaving the loop ends it. `limit` ends it after that many peers.
    */
   find(namespace: string, options: AbortOptions & { limit?: number } = {}): AsyncIterable<FoundPeer> {
@@ -142,6 +143,15 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   /** Round-trip time to a peer; connects first if necessary. */
   ping(id: string, options: AbortOptions = {}): Promise<{ ms: number }> {
     return this.#rpc.request('ping', { id }, options.signal);
+  }
+
+  /**
+   * Measures the connection to a peer: sends `upload` bytes, then receives `download` bytes, each at most 1 GiB.
+   * Relays answer when they were started with `--perf`; others reject with `UNSUPPORTED`.
+   */
+  measure(id: string, options: AbortOptions & { upload?: number; download?: number } = {}): Promise<Measured> {
+    const { upload = 0, download = 0, signal } = options;
+    return this.#rpc.request('measure', { id, upload, download }, signal);
   }
 
   /** Calls a JSON-RPC 2.0 method of another peer, such as `warren.ping` or `warren.hello`. Sent once, never repeated. */

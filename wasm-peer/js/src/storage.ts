@@ -1,4 +1,4 @@
-// A key-value store for bytes: IndexedDB, or memory for peers whose identity ends with the page.
+// A key-value store for bytes in IndexedDB.
 // Knows nothing about what is kept in it.
 
 const DATABASE = 'warren';
@@ -11,15 +11,6 @@ export interface KeyValue {
   /** Resolves after the transaction committed. */
   save(key: string, bytes: Uint8Array): Promise<void>;
   close(): void;
-}
-
-export function memoryStore(): KeyValue {
-  const entries = new Map<string, Uint8Array>();
-  return {
-    load: async (key) => entries.get(key),
-    save: async (key, bytes) => void entries.set(key, bytes.slice()),
-    close: () => entries.clear(),
-  };
 }
 
 /** Rejects where there is no IndexedDB (Node, some private windows) or when it does not answer. */

@@ -139,6 +139,16 @@ export interface FoundPeer {
   addresses: string[];
 }
 
+/** How fast a connection was. */
+export interface Measured {
+  /** Bytes sent, and how long until the other end began to answer. */
+  sent: number;
+  sendingMs: number;
+  /** Bytes received, and how long from the first to the last. */
+  received: number;
+  receivingMs: number;
+}
+
 /** What a peer published about itself, signed by it and checked by the engine. */
 export interface PeerInfo {
   id: string;

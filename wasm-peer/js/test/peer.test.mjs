@@ -107,6 +107,19 @@ test('events() iterates in order and ends when the peer closes', async (t) => {
   assert.deepEqual(codes, ['1', '2']);
 });
 
+test('a peer that closes leaves no listener on the signals of its readers', async (t) => {
+  const { peer } = await start(t);
+  const { signal } = new AbortController();
+  const listeners = new Set();
+  t.mock.method(signal, 'addEventListener', (_, listener) => listeners.add(listener));
+  t.mock.method(signal, 'removeEventListener', (_, listener) => listeners.delete(listener));
+  const warnings = peer.events('warning', { signal });
+  assert.equal(listeners.size, 1);
+  await peer.close();
+  assert.equal(listeners.size, 0);
+  assert.deepEqual(await warnings.next(), { value: undefined, done: true });
+});
+
 test('events() throws the reason of its signal', async (t) => {
   const { peer } = await start(t);
   const abort = new AbortController();
@@ -200,6 +213,23 @@ test('a namespace is withdrawn when its last holder stops, once', async (t) => {
   assert.equal(engine.received.filter(({ method }) => method === 'unprovide').length, 1);
 });
 
+test('an announcement that could not be stopped can be stopped again', async (t) => {
+  let fail = true;
+  const { engine, peer } = await start(t, {
+    provide: () => ({ expires: 1 }),
+    unprovide: () => {
+      if (fail) throw { code: 'INTERNAL', message: 'm' };
+      return null;
+    },
+  });
+  const room = await peer.provide('room');
+  await assert.rejects(room.stop(), { code: 'INTERNAL' });
+  fail = false;
+  await room.stop();
+  await room.stop();
+  assert.equal(engine.received.filter(({ method }) => method === 'unprovide').length, 2);
+});
+
 test('a failed announcement holds nothing', async (t) => {
   let fail = true;
   const { engine, peer } = await start(t, {
@@ -226,6 +256,14 @@ test('every loop over find() is a search of its own', async (t) => {
   for (let round = 0; round < 2; round++) for await (const { id } of found) assert.equal(id, 'a');
   const searches = engine.received.filter(({ method }) => method === 'find');
   assert.deepEqual(searches.map(({ params }) => params), [{ namespace: 'room', limit: 5 }, { namespace: 'room', limit: 5 }]);
+});
+
+test('a measurement sends what it was given, and nothing by itself', async (t) => {
+  const measured = { sent: 5, sendingMs: 1, received: 0, receivingMs: 0 };
+  const { engine, peer } = await start(t, { measure: () => measured });
+  assert.deepEqual(await peer.measure('a', { upload: 5 }), measured);
+  const [{ params }] = engine.received.filter(({ method }) => method === 'measure');
+  assert.deepEqual(params, { id: 'a', upload: 5, download: 0 });
 });
 
 test('close() is said to the engine once, cleans up once, and ends everything', async (t) => {

@@ -3,20 +3,26 @@
 //! The script measures and prints: a table, or with `--json` one object a line,
 //! `{name, ours, rival, unit, ratio, goal, met}`. Nothing of that is interpreted here.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::arguments::Arguments;
 use crate::chromium;
 use crate::commands::build_web;
 use crate::failure::{Failure, OrFail, Result};
+use crate::logged::run_logged;
 use crate::node::{self, Node};
 use crate::relay::{self, Profile};
+use crate::rival;
 use crate::step::Step;
 use crate::wasm::WasmBuild;
 use crate::workspace::Workspace;
 
 /// The scripts of the folder that measure something; the others help them.
-const NAMES: [&str; 1] = ["join"];
+const NAMES: [&str; 2] = ["join", "webrtc"];
+
+/// The one that also measures the stock WebRTC transports, and native transports against each other.
+const WITH_RIVALS: &str = "webrtc";
 
 pub fn run(workspace: &Workspace, mut arguments: Arguments) -> Result {
     let json = arguments.flag("--json");
@@ -44,7 +50,28 @@ fn prepare(workspace: &Workspace, name: &str) -> Result<Command> {
     command
         .env(chromium::VARIABLE, browser)
         .env(relay::VARIABLE, binary);
+    if name == WITH_RIVALS {
+        let rival = rival::build(workspace)?;
+        command
+            .env(rival::NODE, rival.node)
+            .env(rival::PAGE, rival.page)
+            .env("WARREN_BENCH_NATIVE", native(workspace)?);
+    }
     Ok(command)
+}
+
+/// The program that measures native transports against each other.
+fn native(workspace: &Workspace) -> Result<PathBuf> {
+    let mut cargo = workspace.command("cargo");
+    cargo.args(["build", "--locked", "--release"]);
+    cargo.args(["--package", "warren-tests", "--bin", "bench-native"]);
+    run_logged(
+        workspace,
+        "native: compile the benchmark (release)",
+        &mut cargo,
+        "fix the compiler errors above, then run the command again",
+    )?;
+    Ok(workspace.target().join("release/bench-native"))
 }
 
 fn measure(command: &mut Command, name: &str) -> Result {

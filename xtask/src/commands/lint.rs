@@ -6,6 +6,7 @@ use crate::arguments::Arguments;
 use crate::failure::{Failure, Result};
 use crate::logged::run_logged;
 use crate::node::{self, Node};
+use crate::rival;
 use crate::toolchain::{TARGET, WasmToolchain};
 use crate::workspace::Workspace;
 
@@ -59,6 +60,10 @@ fn rust(workspace: &Workspace, toolchain: WasmToolchain) -> Vec<Check> {
     const WARNINGS: &str = "fix the warnings above; `cargo clippy --fix` can do some of it";
     let mut format = workspace.command("cargo");
     format.args(["fmt", "--all", "--check"]);
+    let mut format_rival = workspace.command("cargo");
+    format_rival
+        .args(["fmt", "--all", "--check", "--manifest-path"])
+        .arg(rival::MANIFEST);
     let mut native = workspace.command("cargo");
     native
         .args(["clippy", "--locked", "--all-targets"])
@@ -86,6 +91,11 @@ fn rust(workspace: &Workspace, toolchain: WasmToolchain) -> Vec<Check> {
             name: "lint: format",
             command: format,
             remedy: "run `cargo fmt --all`",
+        },
+        Check {
+            name: "lint: format, rival of the benchmarks",
+            command: format_rival,
+            remedy: "run `cargo fmt --all --manifest-path tests/stock/Cargo.toml`",
         },
         Check {
             name: "lint: clippy, native",

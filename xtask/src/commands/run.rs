@@ -24,10 +24,7 @@ pub fn run(workspace: &Workspace, mut arguments: Arguments) -> Result<ExitCode> 
     let http = arguments.value("--http")?;
     let passed_on = arguments.passed_on();
     arguments.finish()?;
-    if !passed_on
-        .iter()
-        .any(|argument| argument.starts_with("--http"))
-    {
+    if !names(&passed_on, "--http") {
         check_port(
             &http
                 .clone()
@@ -38,14 +35,22 @@ pub fn run(workspace: &Workspace, mut arguments: Arguments) -> Result<ExitCode> 
     build_web::build(workspace, what)?;
     let binary = relay::build(workspace, profile)?;
     let mut relay = workspace.command(&binary.to_string_lossy());
-    relay
-        .arg("relay")
-        .arg("--data-dir")
-        .arg(workspace.target().join("warren-run"));
+    relay.arg("relay");
+    if !names(&passed_on, "--data-dir") {
+        let data = workspace.target().join("warren-run");
+        relay.arg("--data-dir").arg(data);
+    }
     if let Some(http) = http {
         relay.args(["--http", &http]);
     }
     start(relay.args(passed_on))
+}
+
+/// Whether an option is among the arguments, with its value in either form.
+fn names(arguments: &[String], option: &str) -> bool {
+    let joined = format!("{option}=");
+    let named = |argument: &String| argument == option || argument.starts_with(&joined);
+    arguments.iter().any(named)
 }
 
 /// Finds out before minutes of compiling that the port is taken. Other problems are the relay's to explain.
@@ -82,6 +87,13 @@ fn start(relay: &mut Command) -> Result<ExitCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn options_are_found_in_either_form() {
+        let given = ["--data-dir", "x", "--http=1:2", "--https"].map(str::to_owned);
+        assert!(names(&given, "--data-dir") && names(&given, "--http"));
+        assert!(!names(&given, "--data") && !names(&given[3..], "--http"));
+    }
 
     #[test]
     fn a_taken_port_is_explained_and_a_free_one_is_not() {

@@ -11,8 +11,10 @@ use crate::chromium;
 use crate::commands::build_web;
 use crate::counts::{Counts, Dialect};
 use crate::failure::Result;
+use crate::firefox;
 use crate::logged::run_logged;
 use crate::node::{self, Node};
+use crate::python;
 use crate::relay;
 use crate::suite;
 use crate::toolchain::WasmToolchain;
@@ -79,6 +81,14 @@ struct Session<'a> {
 impl Session<'_> {
     fn run(&self) -> Result<Counts> {
         let browser = self.prepare()?;
+        let python = (self.options.long && self.options.wants("browser"))
+            .then(|| python::ensure(self.workspace))
+            .flatten();
+        let firefox = self
+            .options
+            .wants("browser")
+            .then(|| firefox::ensure(self.workspace))
+            .flatten();
         let mut counts = Counts::default();
         if self.options.wants("native") {
             counts += self.cargo_test("tests: native", &NATIVE)?;
@@ -88,10 +98,15 @@ impl Session<'_> {
             counts += self.wasm()?;
         }
         if self.options.wants("package") {
-            counts += self.node_test("tests: npm package", "wasm-peer/js/test", None)?;
+            counts += self.node_test("tests: npm package", "wasm-peer/js/test", &[])?;
         }
         if self.options.wants("browser") {
-            counts += self.node_test("tests: browser", "tests/e2e", browser.as_deref())?;
+            let programs = [
+                (chromium::VARIABLE, browser),
+                (firefox::VARIABLE, firefox),
+                (python::VARIABLE, python),
+            ];
+            counts += self.node_test("tests: browser", "tests/e2e", &programs)?;
         }
         Ok(counts)
     }
@@ -153,7 +168,12 @@ impl Session<'_> {
     }
 
     /// Runs the `*.test.mjs` of a folder, one file after the other: two browsers at once disturb each other's timing.
-    fn node_test(&self, name: &str, folder: &str, browser: Option<&Path>) -> Result<Counts> {
+    fn node_test(
+        &self,
+        name: &str,
+        folder: &str,
+        programs: &[(&str, Option<PathBuf>)],
+    ) -> Result<Counts> {
         let files = test_files(&self.workspace.path(folder));
         if files.is_empty() {
             return Ok(Counts::default());
@@ -166,8 +186,8 @@ impl Session<'_> {
         if let Some(filter) = &self.options.filter {
             runner.arg(format!("--test-name-pattern={filter}"));
         }
-        if let Some(browser) = browser {
-            runner.env(chromium::VARIABLE, browser);
+        for (variable, program) in programs {
+            runner.envs(program.iter().map(|program| (variable, program)));
         }
         suite::run(name, Dialect::Node, self.configure(runner.args(files)))
     }

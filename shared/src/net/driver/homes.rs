@@ -2,29 +2,88 @@
 
 use std::time::Duration;
 
-use libp2p::swarm::dial_opts::DialOpts;
-use libp2p::{Multiaddr, PeerId};
+use libp2p::swarm::ConnectionId;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 use super::super::address::{self, Via};
+use super::super::behaviour::Role;
+use super::super::discover::wrong_network;
+use super::super::handle::Event;
 use super::super::heartbeat::Due;
 use super::super::keeper::Step;
+use super::super::protocols::network_of;
 use super::super::rpc::RpcRequest;
 use super::Driver;
 use super::failures::dial_error;
+use crate::limits::{MAX_HINT_ADDRESSES, MAX_PROOFS};
 use crate::platform;
 use crate::proto::Millis;
 use crate::proto::join::RelayHint;
 
 impl Driver {
     pub(super) fn learn(&mut self, hint: RelayHint) {
-        let Some(peer) = self.keeper.learn(hint) else {
-            return;
-        };
-        if let Some(via) = self.table.best(&peer).map(|open| Via::of(&open.address)) {
-            self.keeper.connected(&peer, via, platform::now());
-            self.route_through(&peer);
+        if let Some(peer) = self.keeper.learn(hint) {
+            self.learned(peer);
+        }
+    }
+
+    /// What a peer says about itself. A relay is learned only where this node has dialled it and it
+    /// has proven who it is: anybody can call himself a relay, and name addresses of others.
+    pub(super) fn meet_relay(&mut self, peer: PeerId, claimed: Vec<Multiaddr>) {
+        let dialled = self.table.dialled(&peer);
+        if !dialled.is_empty() {
+            if self.keeper.meet(peer, claimed, &dialled) {
+                self.learned(peer);
+            }
+        } else if self.role == Role::Relay {
+            for address in &claimed {
+                let kad = &mut self.swarm.behaviour_mut().kad;
+                kad.add_address(&peer, address.clone());
+            }
+            self.prove(peer, claimed);
+        }
+    }
+
+    fn learned(&mut self, peer: PeerId) {
+        let open = self.table.best(&peer).map(|open| Via::of(&open.address));
+        match open.filter(|_| !self.keeper.is_connected(&peer)) {
+            Some(via) => self.attached(peer, via),
+            None if open.is_some() => self.route_through(&peer),
+            None => {}
         }
         self.changed = true;
+    }
+
+    /// A relay that may be a home is connected.
+    pub(super) fn attached(&mut self, peer: PeerId, via: Via) {
+        let now = platform::now();
+        if self.keeper.connected(&peer, via, now) {
+            self.route_through(&peer);
+            if self.role == Role::Peer {
+                self.beats.start(peer, now);
+            }
+            self.subscribers.relay(&peer, "connected", Some(via), None);
+        }
+    }
+
+    /// Dials a stranger once where it says it is, because others are told of relays.
+    fn prove(&mut self, peer: PeerId, claimed: Vec<Multiaddr>) {
+        let claimed = address::best_mix(self.keeper.dialable(claimed), MAX_HINT_ADDRESSES);
+        let under_way = self.proofs.values().flatten().count();
+        let tried = self.proofs.contains_key(&peer);
+        if tried || under_way >= MAX_PROOFS || claimed.is_empty() {
+            return;
+        }
+        let options = DialOpts::peer_id(peer)
+            .condition(PeerCondition::Always)
+            .addresses(claimed)
+            .build();
+        let connection = options.connection_id();
+        match self.swarm.dial(options) {
+            Ok(()) => drop(self.proofs.insert(peer, Some(connection))),
+            Err(error) => tracing::debug!(%peer, %error, "a relay could not be proven"),
+        }
     }
 
     /// Puts a connected relay into the routing table. Before it is connected it stays out, or
@@ -32,6 +91,16 @@ impl Driver {
     pub(super) fn route_through(&mut self, peer: &PeerId) {
         for known in self.keeper.routes(peer) {
             self.swarm.behaviour_mut().kad.add_address(peer, known);
+        }
+    }
+
+    pub(super) fn proof_ended(&mut self, peer: &PeerId, id: ConnectionId) {
+        if let Some(proof) = self
+            .proofs
+            .get_mut(peer)
+            .filter(|proof| **proof == Some(id))
+        {
+            *proof = None;
         }
     }
 
@@ -43,7 +112,11 @@ impl Driver {
                 Step::Dial { peer, addresses } => self.dial_home(peer, addresses, now),
                 Step::Reserve { peer } => self.reserve(peer),
                 Step::Check { peer } => self.beats.hurry(&peer, now),
-                Step::State { state, reason } => self.subscribers.state(state, reason),
+                Step::State { state, reason } => {
+                    self.subscribers.state(state, reason);
+                    // A page would show the new state above the old relays otherwise.
+                    self.publish_snapshot();
+                }
             }
         }
     }
@@ -51,6 +124,9 @@ impl Driver {
     pub(super) fn dial_home(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, now: u64) {
         if self.table.is_connected(&peer) {
             return;
+        }
+        if let Some(reason) = self.strangers.get(&peer) {
+            return self.home_failed(peer, reason.clone());
         }
         if addresses.is_empty() {
             return self.home_failed(
@@ -61,7 +137,7 @@ impl Driver {
         self.table.attempt(peer, &addresses, now);
         self.subscribers.relay(&peer, "dialing", None, None);
         let options = DialOpts::peer_id(peer)
-            .condition(libp2p::swarm::dial_opts::PeerCondition::Disconnected)
+            .condition(PeerCondition::Disconnected)
             .addresses(addresses)
             .build();
         if let Err(error) = self.swarm.dial(options) {
@@ -75,6 +151,25 @@ impl Driver {
             self.subscribers.relay(&peer, "failed", None, Some(reason));
         }
         self.changed = true;
+    }
+
+    /// A relay that was named as a home but does not route for our network is left, and not dialled
+    /// again. What is connected to us for other reasons may speak what it likes.
+    pub(super) fn refuse_stranger(&mut self, peer: PeerId, protocols: &[StreamProtocol]) {
+        if !self.keeper.connected_homes().contains(&peer) {
+            return;
+        }
+        let theirs = network_of(protocols);
+        let error = wrong_network(&peer.to_string(), theirs.as_ref(), &self.network);
+        tracing::warn!(%error, "leaving a relay");
+        self.strangers.insert(peer, error.to_string());
+        self.home_failed(peer, error.to_string());
+        self.subscribers.send(Event::Warning {
+            code: error.code().as_str().to_owned(),
+            message: error.to_string(),
+            remedy: error.remedy().to_owned(),
+        });
+        let _ = self.swarm.disconnect_peer_id(peer);
     }
 
     pub(super) fn reserve(&mut self, peer: PeerId) {

@@ -1,18 +1,22 @@
 //! Requests in both directions: of this peer's callers to others, and of others to this peer.
 
 use futures::FutureExt;
+use futures::channel::oneshot;
 use libp2p::request_response::{self};
 use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::swarm::{ConnectionId, DialError};
 use libp2p::{Multiaddr, PeerId};
+use serde_json::json;
 
 use super::super::address::{self};
+use super::super::budget::Asker;
 use super::super::handle::Reply;
 use super::super::rpc::{RpcReply, RpcRequest};
 use super::failures::{dial_error, request_error};
 use super::{Done, Driver};
 use crate::error::{Code, Error, Result};
+use crate::platform;
 use crate::proto::record::wire::{Answer, Request};
-use crate::{limits, platform};
 
 impl Driver {
     pub(super) fn ask(
@@ -57,7 +61,7 @@ impl Driver {
         }
         let options = match (peer, addresses.as_slice()) {
             (Some(peer), _) => DialOpts::peer_id(peer)
-                .addresses(addresses)
+                .addresses(addresses.clone())
                 .extend_addresses_through_behaviour()
                 .build(),
             (None, [address]) => DialOpts::unknown_peer_id().address(address.clone()).build(),
@@ -70,21 +74,55 @@ impl Driver {
             }
         };
         let connection = options.connection_id();
-        match self.swarm.dial(options) {
-            Ok(()) => {
+        match (self.swarm.dial(options), peer) {
+            (Ok(()), _) => {
                 self.waiting.dials.insert(connection, reply);
             }
-            Err(error) => {
+            (Err(DialError::DialPeerConditionFalse(_)), Some(peer)) => {
+                let followers = self.waiting.followers.entry(peer).or_default();
+                followers.push((addresses, reply));
+            }
+            (Err(error), _) => {
                 let _ = reply.send(Err(dial_error(&error)));
             }
         }
     }
 
-    pub(super) fn on_done(&mut self, done: Done) {
+    /// Another dial to the same peer has ended: those that waited for it have a connection now, or try
+    /// their own addresses.
+    pub(super) fn dial_again(&mut self, peer: PeerId) {
+        for (addresses, reply) in self.waiting.followers.remove(&peer).unwrap_or_default() {
+            self.dial(Some(peer), addresses, reply);
+        }
+    }
+
+    pub(super) fn on_done(&mut self, asker: Asker, done: Option<Done>) {
+        self.budget.give_back(asker);
         let behaviour = self.swarm.behaviour_mut();
         match done {
-            Done::Record(channel, answer) => drop(behaviour.record.send_response(channel, answer)),
-            Done::Rpc(channel, reply) => drop(behaviour.rpc.send_response(channel, reply)),
+            Some(Done::Record(channel, answer)) => {
+                drop(behaviour.record.send_response(channel, answer));
+            }
+            Some(Done::Rpc(channel, reply)) => drop(behaviour.rpc.send_response(channel, reply)),
+            None => {}
+        }
+    }
+
+    /// Works beside the loop: verifying a signature would hold up everybody's messages.
+    fn start_job(&mut self, asker: Asker, work: impl Future<Output = Done> + Send + 'static) {
+        let (done, result) = oneshot::channel();
+        platform::spawn(async move {
+            let _ = done.send(work.await);
+        });
+        self.jobs
+            .push(async move { (asker, result.await.ok()) }.boxed());
+    }
+
+    fn asker(&self, peer: PeerId, connection: ConnectionId) -> Asker {
+        let address = self.table.address(connection);
+        Asker {
+            peer,
+            prefix: address.and_then(address::quota_prefix),
         }
     }
 
@@ -99,18 +137,16 @@ impl Driver {
                         request, channel, ..
                     },
             } => {
-                let seen_at = self
-                    .table
-                    .address(connection_id)
-                    .and_then(address::quota_prefix);
-                let busy = self.jobs.len() >= limits::RECORD_TASKS;
+                let asker = self.asker(peer, connection_id);
                 let answers = self.answers.clone();
-                self.jobs.push(
-                    async move {
-                        Done::Record(channel, answers.record(peer, seen_at, request, busy).await)
-                    }
-                    .boxed(),
-                );
+                if !self.budget.take(asker) {
+                    let busy = answers.too_busy();
+                    let behaviour = self.swarm.behaviour_mut();
+                    return drop(behaviour.record.send_response(channel, busy));
+                }
+                self.start_job(asker, async move {
+                    Done::Record(channel, answers.record(peer, asker.prefix, request).await)
+                });
             }
             Event::Message {
                 message:
@@ -143,16 +179,22 @@ impl Driver {
         match event {
             Event::Message {
                 peer,
+                connection_id,
                 message:
                     Message::Request {
                         request, channel, ..
                     },
-                ..
             } => {
+                let asker = self.asker(peer, connection_id);
+                if !self.budget.take(asker) {
+                    let busy = RpcReply::error(json!(1), -32000, "too many requests at once");
+                    let behaviour = self.swarm.behaviour_mut();
+                    return drop(behaviour.rpc.send_response(channel, busy));
+                }
                 let answers = self.answers.clone();
-                self.jobs.push(
-                    async move { Done::Rpc(channel, answers.rpc(peer, request).await) }.boxed(),
-                );
+                self.start_job(asker, async move {
+                    Done::Rpc(channel, answers.rpc(peer, request).await)
+                });
             }
             Event::Message {
                 peer,

@@ -13,7 +13,6 @@ use super::super::table::Connection;
 use super::Driver;
 use super::failures::{dial_error, reason_of};
 use crate::platform;
-use crate::proto::join::RelayHint;
 
 impl Driver {
     pub(super) fn on_swarm(&mut self, event: SwarmEvent<BehaviourEvent>) {
@@ -65,17 +64,17 @@ impl Driver {
                 }
                 self.addresses_changed();
             }
-            SwarmEvent::ExpiredListenAddr { .. } => self.addresses_changed(),
+            SwarmEvent::ExpiredListenAddr { address, .. } => self.withdraw(&[address]),
             SwarmEvent::ListenerClosed {
                 listener_id,
                 reason,
-                ..
+                addresses,
             } => {
                 if let Err(error) = &reason {
                     tracing::debug!(%error, "listener closed");
                 }
                 self.keeper.listener_closed(listener_id, platform::now());
-                self.addresses_changed();
+                self.withdraw(&addresses);
             }
             SwarmEvent::ListenerError { error, .. } => tracing::debug!(%error, "listener error"),
             _ => {}
@@ -97,22 +96,21 @@ impl Driver {
             id,
             Connection {
                 peer,
-                address,
+                address: address.clone(),
                 dialled,
                 since: now,
                 rtt_ms: None,
             },
         );
-        if self.keeper.connected(&peer, via, now) {
-            self.route_through(&peer);
-            if self.role == Role::Peer {
-                self.beats.start(peer, now);
-            }
-            self.subscribers.relay(&peer, "connected", Some(via), None);
+        self.proof_ended(&peer, id);
+        if dialled && !address::is_relayed(&address) {
+            self.keeper.proven(&peer);
         }
+        self.attached(peer, via);
         if let Some(reply) = self.waiting.dials.remove(&id) {
             let _ = reply.send(Ok(peer));
         }
+        self.dial_again(peer);
         self.changed = true;
     }
 
@@ -131,6 +129,7 @@ impl Driver {
         self.subscribers
             .connection("close", &peer, &connection.address, via);
         if remaining == 0 {
+            self.proofs.remove(&peer);
             self.beats.stop(&peer);
             let reason = cause.unwrap_or_else(|| "the connection was closed".into());
             self.table.attempts_ended(&peer, &reason);
@@ -156,11 +155,25 @@ impl Driver {
         if let Some(reply) = self.waiting.dials.remove(&id) {
             let _ = reply.send(Err(dial_error(error)));
         }
+        if let Some(peer) = &peer {
+            self.proof_ended(peer, id);
+        }
         if let Some(peer) = peer
             && !self.table.is_connected(&peer)
         {
             self.home_failed(peer, dial_error(error).to_string());
+            self.dial_again(peer);
         }
+    }
+
+    /// Addresses that this peer has no more, unless an operator vouches for them.
+    fn withdraw(&mut self, addresses: &[Multiaddr]) {
+        for address in addresses {
+            if !self.declared.contains(address) {
+                self.swarm.remove_external_address(address);
+            }
+        }
+        self.addresses_changed();
     }
 
     pub(super) fn addresses_changed(&mut self) {
@@ -193,7 +206,7 @@ impl Driver {
         self.table.set_agent(peer, info.agent_version);
         self.changed = true;
         if !info.protocols.contains(&protocols::kad(&self.network)) {
-            return;
+            return self.refuse_stranger(peer, &info.protocols);
         }
         // What is local to the remote is local to us only when we met it there.
         let met_locally = self
@@ -208,12 +221,7 @@ impl Driver {
             })
             .collect();
         if info.protocols.contains(&relay::HOP_PROTOCOL_NAME) {
-            let addresses = addresses.iter().map(ToString::to_string).collect();
-            return self.learn(RelayHint {
-                peer: peer.to_string(),
-                addresses,
-                http: None,
-            });
+            return self.meet_relay(peer, addresses);
         }
         for known in addresses {
             self.swarm.behaviour_mut().kad.add_address(&peer, known);

@@ -9,7 +9,7 @@ use super::Driver;
 
 impl Driver {
     pub(super) fn publish_snapshot(&mut self) {
-        if self.changed && self.subscribers.any() {
+        if self.changed && self.subscribers.want_snapshots() {
             self.changed = false;
             let snapshot = self.snapshot();
             self.subscribers.send(Event::Snapshot(Box::new(snapshot)));

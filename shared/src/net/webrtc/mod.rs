@@ -7,7 +7,9 @@
 mod handshake;
 mod muxer;
 mod substream;
+mod target;
 
 pub use handshake::{Side, authenticate};
 pub use muxer::{Muxer, Session};
 pub use substream::{Channel, Substream};
+pub use target::Target;

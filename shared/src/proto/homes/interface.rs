@@ -50,7 +50,7 @@ pub enum HomeState {
     Joined,
     /// It was attached, and is not.
     Lost,
-    /// The device has no network.
+    /// The device has no network, and no connection lives.
     Offline,
 }
 

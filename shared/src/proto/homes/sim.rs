@@ -211,7 +211,7 @@ impl World {
         if !reachable {
             self.input(|homes, now| homes.dial_failed(peer, "refused", now));
         } else if !std::mem::replace(&mut relay.connected, true) {
-            self.input(|homes, now| homes.connected(peer, "websocket", now));
+            self.input(|homes, now| homes.connected(peer, now));
         }
     }
 

@@ -184,6 +184,38 @@ fn says_lost_once_and_joined_once() {
 }
 
 #[test]
+fn offline_does_not_deny_a_connection_that_lives() {
+    let mut world = joined(&["a"], 5);
+    let offline = world.now;
+    world.input(|homes, now| homes.network(false, now));
+    assert_eq!(world.state(), HomeState::Joined);
+    let checks = |output: &Output| matches!(output, Output::Ping { .. });
+    assert_eq!(world.count(offline, checks), 1);
+    world.goes_down("a", world.now);
+    world.run_until(world.now + 10 * SECOND);
+    assert_eq!(world.state(), HomeState::Offline);
+    assert_eq!(world.count(offline, is_attempt), 0);
+}
+
+#[test]
+fn each_relay_has_its_own_next_attempt() {
+    let mut homes = Homes::new(HomesConfig::browser(), 16);
+    for (index, peer) in ["a", "b", "c", "late"].into_iter().enumerate() {
+        homes.learn(hint(peer, None), START + index as Millis);
+    }
+    let (first, late) = (homes.next_attempt("a"), homes.next_attempt("late"));
+    assert!(
+        late.is_some() && late < first,
+        "{first:?} is being dialled, {late:?}"
+    );
+    assert_eq!(homes.next_attempt("nobody"), None);
+    homes.connected("late", START + 10);
+    assert_eq!(homes.next_attempt("late"), None);
+    homes.forget("a", START + 11);
+    assert_eq!(homes.next_attempt("a"), None);
+}
+
+#[test]
 fn offline_is_silent_and_online_tries_at_once() {
     let mut world = joined(&["a"], 5);
     world.goes_down("a", world.now);
@@ -328,7 +360,7 @@ fn reservations_are_kept_where_they_are_wanted() {
 fn a_refused_reservation_is_asked_for_again() {
     let mut homes = Homes::new(HomesConfig::browser(), 13);
     homes.learn(hint("a", None), START);
-    homes.connected("a", "tcp", START);
+    homes.connected("a", START);
     let mut asked = 0;
     let mut now = START;
     while now < START + 5 * MINUTE {
@@ -363,7 +395,7 @@ fn a_silent_driver_does_not_stop_it() {
 fn the_number_of_relays_is_bounded_and_homes_are_kept() {
     let mut homes = Homes::new(HomesConfig::browser(), 15);
     homes.learn(hint("home", None), START);
-    homes.connected("home", "tcp", START);
+    homes.connected("home", START);
     homes.disconnected("home", START + HOUR);
     for number in 0..1_000 {
         let peer = format!("peer-{number}");
@@ -400,7 +432,7 @@ fn random_inputs_never_stop_or_flood_it() {
             let yes = prng.below(2) == 0;
             match prng.below(11) {
                 0 => homes.learn(hint(&peer, yes.then(|| "http://x.test".into())), now),
-                1 => homes.connected(&peer, "tcp", now),
+                1 => homes.connected(&peer, now),
                 2 => homes.disconnected(&peer, now),
                 3 => homes.dial_failed(&peer, "refused", now),
                 4 => homes.probe_result(&peer, yes, now),

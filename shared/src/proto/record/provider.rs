@@ -33,14 +33,23 @@ pub struct ProviderEntry {
 impl ProviderEntry {
     /// Whether sizes and numbers are within the limits.
     pub fn check(&self) -> Result<(), Refusal> {
-        bounded(std::slice::from_ref(&self.peer), 1, MAX_PEER_ID)?;
-        bounded(&self.addresses, MAX_PROVIDER_ADDRESSES, MAX_ADDRESS)?;
+        self.check_sizes()?;
         if self.expires > MAX_SAFE_INTEGER {
             Err(Refusal::Malformed)
         } else {
             Ok(())
         }
     }
+
+    fn check_sizes(&self) -> Result<(), Refusal> {
+        bounded(std::slice::from_ref(&self.peer), 1, MAX_PEER_ID)?;
+        bounded(&self.addresses, MAX_PROVIDER_ADDRESSES, MAX_ADDRESS)
+    }
+}
+
+/// Until when an entry may live.
+fn longest(now: Millis) -> Millis {
+    now.saturating_add(PROVIDER_LIFETIME)
 }
 
 /// Where an announcement came from: the unit of the quota.
@@ -80,23 +89,37 @@ impl ProviderSet {
     }
 
     /// Adds or renews an entry. A life beyond 30 minutes is cut to that. `None` as prefix
-    /// (loopback) is exempt from the quota.
+    /// (loopback and private networks) is exempt from the quota.
     pub fn insert(
         &mut self,
         mut entry: ProviderEntry,
         prefix: Option<Prefix>,
         now: Millis,
     ) -> Result<(), Refusal> {
-        entry.expires = entry.expires.min(now.saturating_add(PROVIDER_LIFETIME));
-        entry.check()?;
-        if entry.expires <= now {
-            return Err(Refusal::Expired);
-        }
-        self.sweep(now);
-        self.check_room(&entry.peer, prefix)?;
+        self.admit(&entry, prefix, now)?;
+        entry.expires = entry.expires.min(longest(now));
         self.slots
             .insert(entry.peer.clone(), Slot { entry, prefix });
         Ok(())
+    }
+
+    /// Whether [`Self::insert`] would succeed; drops what has expired.
+    pub fn admit(
+        &mut self,
+        entry: &ProviderEntry,
+        prefix: Option<Prefix>,
+        now: Millis,
+    ) -> Result<(), Refusal> {
+        let expires = entry.expires.min(longest(now));
+        entry.check_sizes()?;
+        if expires > MAX_SAFE_INTEGER {
+            return Err(Refusal::Malformed);
+        }
+        if expires <= now {
+            return Err(Refusal::Expired);
+        }
+        self.sweep(now);
+        self.check_room(&entry.peer, prefix)
     }
 
     fn check_room(&self, peer: &[u8], prefix: Option<Prefix>) -> Result<(), Refusal> {
@@ -136,6 +159,12 @@ impl ProviderSet {
             .filter(|entry| entry.expires > now);
         let page = live.by_ref().take(PROVIDER_PAGE).cloned().collect();
         (page, live.next().is_some())
+    }
+
+    /// Who is listed, announced from where, and until when.
+    pub fn origins(&self) -> impl Iterator<Item = (&[u8], Option<Prefix>, Millis)> {
+        let slots = self.slots.iter();
+        slots.map(|(peer, slot)| (peer.as_slice(), slot.prefix, slot.entry.expires))
     }
 
     /// Drops what has expired; how many.

@@ -34,11 +34,13 @@ pub enum Refusal {
     RateLimited,
     /// This node does not store such records.
     Unsupported,
+    /// The node's disk failed.
+    StorageFailed,
 }
 
 impl Refusal {
     /// All reasons, in the order of their numbers, which begin at 1.
-    pub const ALL: [Refusal; 12] = [
+    pub const ALL: [Refusal; 13] = [
         Refusal::Malformed,
         Refusal::Oversized,
         Refusal::UnknownVersion,
@@ -51,6 +53,7 @@ impl Refusal {
         Refusal::Full,
         Refusal::RateLimited,
         Refusal::Unsupported,
+        Refusal::StorageFailed,
     ];
 
     /// The number on the wire.
@@ -80,6 +83,7 @@ impl Refusal {
             Refusal::Full => "full",
             Refusal::RateLimited => "rate-limited",
             Refusal::Unsupported => "unsupported",
+            Refusal::StorageFailed => "storage-failed",
         }
     }
 
@@ -97,6 +101,7 @@ impl Refusal {
             Refusal::Full => (Code::Overloaded, "the store has no room"),
             Refusal::RateLimited => (Code::Overloaded, "too many requests"),
             Refusal::Unsupported => (Code::Unsupported, "such records are not stored here"),
+            Refusal::StorageFailed => (Code::StorageFailed, "the node's store failed"),
         }
     }
 }
@@ -117,6 +122,9 @@ impl From<Refusal> for Error {
             Refusal::FutureDated => {
                 error.with_remedy("Set the clock of the device that signed it, and sign it again.")
             }
+            Refusal::StorageFailed => error.with_remedy(
+                "Try another relay; the operator of this one finds the cause in its log.",
+            ),
             Refusal::Full => error.with_remedy("Try another relay, or wait until records expire."),
             _ => error,
         }
@@ -156,7 +164,7 @@ mod tests {
             assert_eq!(Refusal::from_u8(refusal.to_u8()), Some(refusal));
         }
         assert_eq!(Refusal::from_u8(0), None);
-        assert_eq!(Refusal::from_u8(13), None);
+        assert_eq!(Refusal::from_u8(14), None);
         assert_eq!(Refusal::Unsupported.to_u8(), 12);
     }
 }

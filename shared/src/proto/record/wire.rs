@@ -232,9 +232,20 @@ pub fn encode_frame(message: &[u8]) -> Result<Vec<u8>, Refusal> {
 }
 
 /// Reads one frame from the front of `bytes`: the message and how many bytes it took; `None` when
-/// more bytes are needed. A length beyond 64 KiB or in a longer form than needed is refused at
-/// once, before anything is buffered for it.
+/// more bytes are needed.
 pub fn decode_frame(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, Refusal> {
+    let Some((length, start)) = decode_length(bytes)? else {
+        return Ok(None);
+    };
+    Ok(bytes
+        .get(start..start + length)
+        .map(|message| (message, start + length)))
+}
+
+/// Reads the length of a frame from its first bytes, and how many of them it took; `None` when more
+/// are needed. A length beyond 64 KiB or in a longer form than needed is refused at once, before
+/// anything is buffered for it.
+pub fn decode_length(bytes: &[u8]) -> Result<Option<(usize, usize)>, Refusal> {
     let head = &bytes[..bytes.len().min(MAX_FRAME_PREFIX)];
     let (length, rest) = match unsigned_varint::decode::usize(head) {
         Ok(read) => read,
@@ -247,10 +258,7 @@ pub fn decode_frame(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, Refusal> {
     if length > MAX_FRAME {
         return Err(Refusal::Oversized);
     }
-    let start = head.len() - rest.len();
-    Ok(bytes
-        .get(start..start + length)
-        .map(|message| (message, start + length)))
+    Ok(Some((length, head.len() - rest.len())))
 }
 
 #[cfg(test)]

@@ -133,12 +133,14 @@ pub(super) async fn bad_entries(store: impl RecordStore) -> Checked {
 
 pub(super) async fn provider_limits(store: impl RecordStore) -> Checked {
     let full = || Err(AnnounceError::Refused(Refusal::Full));
-    for name in ["a", "b"] {
-        same(announce(&store, name, entry(1, NOW + MINUTE)).await, Ok(()))?;
+    for (name, number) in [("a", 1), ("b", 1), ("a", 2)] {
+        same(
+            announce(&store, name, entry(number, NOW + MINUTE)).await,
+            Ok(()),
+        )?;
     }
     same(announce(&store, "c", entry(1, NOW + MINUTE)).await, full())?;
-    same(announce(&store, "a", entry(2, NOW + MINUTE)).await, Ok(()))?;
-    same(announce(&store, "a", entry(3, NOW + MINUTE)).await, full())?;
+    same(announce(&store, "a", entry(1, NOW + MINUTE)).await, Ok(()))?;
     same(
         announce(&store, "a", entry(2, NOW + 2 * MINUTE)).await,
         Ok(()),

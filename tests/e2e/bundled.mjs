@@ -1,19 +1,28 @@
-// Builds the js-libp2p page and serves it as well as a relay serves ours: minified, brotli, one request.
+// Builds a page of another implementation and serves it as well as a relay serves ours: minified, brotli, one request.
 
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { build } from 'esbuild';
 
-const ENTRY = fileURLToPath(new URL('rival-page.mjs', import.meta.url));
-
-/** `task` is what the page is to do: {relay, protocol}. */
-export async function serveRival(task) {
-  const script = brotli(await bundle());
+/**
+ * `entry` is the URL of the page's script, `task` what it reads from the element of that id. `alias` says where
+ * modules are that no package provides, `files` which WebAssembly is served beside the script, by URL path.
+ */
+export async function serveBundled(entry, task = {}, { alias = {}, files = {} } = {}) {
+  const script = brotli(await bundle(fileURLToPath(entry), alias));
   const page = brotli(html(task));
+  const modules = new Map(Object.entries(files).map(([path, file]) => [path, readFileSync(file)]));
   const server = createServer((request, response) => {
-    const isScript = request.url === '/rival.js';
+    const wasm = modules.get(request.url);
+    if (wasm) {
+      response.writeHead(200, { 'content-type': 'application/wasm' });
+      response.end(wasm);
+      return;
+    }
+    const isScript = request.url === '/page.js';
     response.writeHead(isScript || request.url === '/' ? 200 : 404, {
       'content-type': isScript ? 'text/javascript' : 'text/html; charset=utf-8',
       'content-encoding': 'br',
@@ -29,9 +38,10 @@ export async function serveRival(task) {
   return { url: `http://127.0.0.1:${server.address().port}/`, bytes: script.length, close };
 }
 
-async function bundle() {
+async function bundle(entry, alias) {
   const result = await build({
-    entryPoints: [ENTRY],
+    entryPoints: [entry],
+    alias,
     bundle: true,
     write: false,
     minify: true,
@@ -45,9 +55,9 @@ async function bundle() {
 
 function html(task) {
   const json = JSON.stringify(task).replaceAll('<', '\\u003c');
-  return Buffer.from(`<!doctype html><html lang="en"><meta charset="utf-8"><title>js-libp2p</title>
+  return Buffer.from(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Another implementation</title>
 <link rel="icon" href="data:,"><script type="application/json" id="task">${json}</script>
-<script type="module" src="/rival.js"></script></html>`);
+<script type="module" src="/page.js"></script></html>`);
 }
 
 function brotli(bytes) {

@@ -1,4 +1,4 @@
-//! Works around the message limits of the stock WebRTC transports; it goes when they go.
+//! Works around the faults of the stock WebRTC transports.
 //!
 //! Both ends fail on messages above 8 to 16 KiB and coalesce what is written without a flush, so
 //! every write is cut small and flushed before the next. The browser end loses streams that are
@@ -7,15 +7,15 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{AsyncRead, AsyncWrite, FutureExt};
 use libp2p::core::muxing::{StreamMuxer, StreamMuxerEvent};
 
-use crate::platform;
-
 const LARGEST_WRITE: usize = 4 * 1024;
-const LONGEST_GATE: std::time::Duration = std::time::Duration::from_millis(700);
+/// How long a listener waits for the first inbound stream before it opens one itself.
+pub const LONGEST_GATE: Duration = Duration::from_millis(700);
 
 /// A muxer whose streams write in small, flushed pieces.
 pub struct Chunked<M> {
@@ -29,11 +29,11 @@ impl<M> Chunked<M> {
         Chunked { inner, gate: None }
     }
 
-    /// Holds outbound streams back until the first inbound one, or for a moment.
-    pub fn gated(inner: M) -> Self {
+    /// Holds outbound streams back until the first inbound one, or until the gate opens by itself.
+    pub fn gated(inner: M, gate: BoxFuture<'static, ()>) -> Self {
         Chunked {
             inner,
-            gate: Some(platform::sleep(LONGEST_GATE)),
+            gate: Some(gate),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::http::RequestOrigin;
 ///
 /// Who reached the relay under some name reaches its other port under the same one. Only when that
 /// port is on other interfaces, their address is told instead.
-pub fn stun_address(origin: &RequestOrigin, addresses: &[String]) -> Option<String> {
+pub(super) fn stun_address(origin: &RequestOrigin, addresses: &[String]) -> Option<String> {
     let direct: Vec<Multiaddr> = addresses
         .iter()
         .filter_map(|text| text.parse().ok())

@@ -8,13 +8,14 @@ use std::{
 
 /// The unit of the quota: what one subscriber usually has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Prefix {
+pub enum Subscriber {
+    /// One IPv4 address.
     V4([u8; 4]),
     /// A /64.
     V6([u8; 8]),
 }
 
-impl Prefix {
+impl Subscriber {
     /// `None` for loopback and private addresses: reverse proxies and container gateways hide many
     /// users behind one of these.
     pub fn of(ip: IpAddr) -> Option<Self> {
@@ -32,44 +33,47 @@ impl Prefix {
     }
 }
 
+/// Counts connections, for everybody and for each subscriber.
 #[derive(Debug, Clone)]
-pub(super) struct Admission {
+pub struct Admission {
     counts: Arc<Mutex<Counts>>,
     total: usize,
-    per_prefix: usize,
+    each: usize,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
     total: usize,
-    prefixes: HashMap<Prefix, usize>,
+    subscribers: HashMap<Subscriber, usize>,
 }
 
 /// A place among the connections, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Permit {
+pub struct Permit {
     counts: Arc<Mutex<Counts>>,
-    prefix: Option<Prefix>,
+    subscriber: Option<Subscriber>,
 }
 
 impl Admission {
-    pub(super) fn new(total: usize, per_prefix: usize) -> Self {
+    /// Nobody is connected.
+    pub fn new(total: usize, each: usize) -> Self {
         Self {
             counts: Arc::default(),
             total,
-            per_prefix,
+            each,
         }
     }
 
-    pub(super) fn admit(&self, ip: IpAddr) -> Option<Permit> {
-        let prefix = Prefix::of(ip);
+    /// A place for a connection from this address, if there is one.
+    pub fn admit(&self, ip: IpAddr) -> Option<Permit> {
+        let subscriber = Subscriber::of(ip);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.total >= self.total {
             return None;
         }
-        if let Some(prefix) = prefix {
-            let count = counts.prefixes.entry(prefix).or_default();
-            if *count >= self.per_prefix {
+        if let Some(subscriber) = subscriber {
+            let count = counts.subscribers.entry(subscriber).or_default();
+            if *count >= self.each {
                 return None;
             }
             *count += 1;
@@ -77,7 +81,7 @@ impl Admission {
         counts.total += 1;
         Some(Permit {
             counts: self.counts.clone(),
-            prefix,
+            subscriber,
         })
     }
 }
@@ -86,11 +90,13 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.total -= 1;
-        let Some(prefix) = self.prefix else { return };
-        if let Some(count) = counts.prefixes.get_mut(&prefix) {
+        let Some(subscriber) = self.subscriber else {
+            return;
+        };
+        if let Some(count) = counts.subscribers.get_mut(&subscriber) {
             *count -= 1;
             if *count == 0 {
-                counts.prefixes.remove(&prefix);
+                counts.subscribers.remove(&subscriber);
             }
         }
     }
@@ -105,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn one_prefix_cannot_take_every_place() {
+    fn one_subscriber_cannot_take_every_place() {
         let admission = Admission::new(4, 2);
         let first = admission.admit(ip("2001:db8::1")).unwrap();
         let _second = admission.admit(ip("2001:db8::2")).unwrap();
@@ -123,15 +129,15 @@ mod tests {
         assert!(admission.admit(ip("198.51.100.1")).is_none());
         drop(local);
         drop(admission.admit(ip("::ffff:198.51.100.1")).unwrap());
-        assert!(admission.counts.lock().unwrap().prefixes.is_empty());
+        assert!(admission.counts.lock().unwrap().subscribers.is_empty());
     }
 
     #[test]
     fn mapped_addresses_are_the_address() {
         assert_eq!(
-            Prefix::of(ip("::ffff:198.51.100.1")),
-            Prefix::of(ip("198.51.100.1"))
+            Subscriber::of(ip("::ffff:198.51.100.1")),
+            Subscriber::of(ip("198.51.100.1"))
         );
-        assert_eq!(Prefix::of(ip("::ffff:10.0.0.1")), None);
+        assert_eq!(Subscriber::of(ip("::ffff:10.0.0.1")), None);
     }
 }

@@ -1,0 +1,92 @@
+//! What a relay's join document says.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures::StreamExt;
+use libp2p::Multiaddr;
+use warren_shared::error::{Code, Error, Result};
+use warren_shared::limits::{MAX_ADDRESS_TEXT, MAX_JOIN_ADDRESSES};
+use warren_shared::net::address::{best_mix, is_relayed};
+use warren_shared::net::{Event, Node};
+use warren_shared::platform;
+use warren_shared::proto::join::{JoinDocument, RelayHint};
+use warren_shared::proto::key::SigningKey;
+
+use super::stun::stun_address;
+use crate::http::{Provider, RequestOrigin};
+
+/// What it says beside the time and the URL, kept fresh by a task.
+#[derive(Clone, Default)]
+pub(super) struct JoinState(Arc<RwLock<(Vec<String>, Vec<RelayHint>)>>);
+
+impl JoinState {
+    pub(super) fn text(&self, node: Node, key: SigningKey) -> Provider {
+        let state = self.0.clone();
+        Arc::new(move |origin| {
+            let http = own_url(origin)?;
+            let (addresses, relays) = state.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let document = JoinDocument {
+                network: node.network().clone(),
+                peer: node.id().to_string(),
+                stun: stun_address(origin, &addresses),
+                addresses,
+                http: Some(http),
+                witnesses: None,
+                relays,
+                version: env!("CARGO_PKG_VERSION").into(),
+                now: platform::now(),
+            };
+            document.to_json(&key).map_err(|error| {
+                tracing::error!(%error, "the join document cannot be signed");
+                Error::new(Code::Internal, "the join document cannot be signed")
+            })
+        })
+    }
+
+    /// Follows the node's addresses and relays until it stops.
+    pub(super) async fn keep(self, node: Node) {
+        let Ok(mut events) = node.handle().events_only().await else {
+            return;
+        };
+        loop {
+            if let (Ok(addresses), Ok(hints)) = (
+                node.handle().addresses().await,
+                node.handle().relay_hints().await,
+            ) {
+                let state = (of_transports(&addresses), hints);
+                *self.0.write().unwrap_or_else(PoisonError::into_inner) = state;
+            }
+            // Addresses and relays change rarely; everything else that happens is passed over.
+            loop {
+                match events.next().await {
+                    Some(Event::Addresses { .. } | Event::Relay { .. }) => break,
+                    Some(Event::Lagged { .. }) => break,
+                    Some(_) => {}
+                    None => return,
+                }
+            }
+        }
+    }
+}
+
+/// The host is the client's claim, and everything in the document has a limit.
+fn own_url(origin: &RequestOrigin) -> Result<String> {
+    let url = origin.http_url();
+    if url.len() > MAX_ADDRESS_TEXT {
+        let message = "the Host header of this request is too long for a join document";
+        return Err(Error::new(Code::InvalidArgument, message));
+    }
+    Ok(url)
+}
+
+fn of_transports(addresses: &[String]) -> Vec<String> {
+    let direct: Vec<Multiaddr> = addresses
+        .iter()
+        .filter_map(|text| text.parse().ok())
+        .filter(|address| !is_relayed(address))
+        .collect();
+    best_mix(direct, MAX_JOIN_ADDRESSES)
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}

@@ -1,0 +1,149 @@
+//! Other peers by id, and what this one publishes about itself.
+
+use std::sync::atomic::Ordering;
+
+use libp2p::{Multiaddr, PeerId};
+
+use super::values::{WRITE_TRIES, next_seq};
+use super::{Node, key_of, parse_peer};
+use crate::error::{Code, Error, Result};
+use crate::limits;
+use crate::net::address;
+use crate::net::handle::Route;
+use crate::net::overlay::Overlay;
+use crate::proto::Millis;
+use crate::proto::record::Record;
+use crate::proto::record::peer::{AuthorProof, PeerRecord};
+
+impl Node {
+    /// The signed record of a peer: where it can be reached, and for whom it runs.
+    pub async fn find_peer(&self, peer: PeerId) -> Result<(PeerRecord, Millis)> {
+        let key = PeerRecord::key(&key_of(&peer)?);
+        let Record::Signed(envelope) = self.overlay.record_at(key).await?.ok_or_else(|| {
+            Error::new(
+                Code::NotFound,
+                format!("{peer} has published no addresses, or they have expired"),
+            )
+        })?
+        else {
+            return Err(Error::new(Code::Internal, "a peer record is always signed"));
+        };
+        Ok((PeerRecord::open(&envelope)?, envelope.body().expires))
+    }
+
+    /// Connects to a peer by id alone, or at an address.
+    pub async fn connect(&self, target: &str) -> Result<PeerId> {
+        if target.starts_with('/') {
+            let address = address::parse(target)?;
+            return self
+                .handle
+                .dial(address::peer_of(&address), vec![address])
+                .await;
+        }
+        let peer = parse_peer(target)?;
+        let route = self.route_to(peer).await?;
+        self.handle.dial(Some(peer), route.addresses).await
+    }
+
+    /// Addresses to reach a peer at: none when it is connected already.
+    pub async fn route_to(&self, peer: PeerId) -> Result<Route> {
+        let addresses = match self.handle.is_connected(peer).await? {
+            true => Vec::new(),
+            false => {
+                let (record, _) = self.find_peer(peer).await?;
+                record
+                    .addresses
+                    .into_iter()
+                    .filter_map(|bytes| Multiaddr::try_from(bytes).ok())
+                    .collect()
+            }
+        };
+        Ok(Route { peer, addresses })
+    }
+
+    /// Where this peer can be reached, direct addresses of public kind first.
+    pub(super) async fn reachable_at(&self) -> Result<Vec<Multiaddr>> {
+        let mut addresses: Vec<Multiaddr> = self
+            .handle
+            .snapshot()
+            .await?
+            .addresses
+            .iter()
+            .filter_map(|text| text.parse().ok())
+            .collect();
+        addresses.sort_by_key(|address| {
+            let ip = address::ip_of(address);
+            (
+                address::is_relayed(address),
+                ip.is_some_and(|ip| ip.is_loopback()),
+                ip.is_some_and(|ip| ip.is_ipv6()),
+            )
+        });
+        // One direct and one relayed address say more than two of a kind.
+        if let Some(relayed) = addresses
+            .iter()
+            .position(address::is_relayed)
+            .filter(|position| *position > 1)
+        {
+            let address = addresses.remove(relayed);
+            addresses.insert(1, address);
+        }
+        Ok(addresses)
+    }
+
+    /// Publishes where this peer can be reached; nothing to do before there is an address.
+    pub(in crate::net) async fn publish_peer_record(&self) -> Result<()> {
+        let addresses: Vec<Vec<u8>> = self
+            .reachable_at()
+            .await?
+            .iter()
+            .take(limits::MAX_PEER_ADDRESSES)
+            .map(|address| address.to_vec())
+            .collect();
+        if addresses.is_empty() {
+            return Ok(());
+        }
+        let snapshot = self.handle.snapshot().await?;
+        let relays = snapshot
+            .relays
+            .iter()
+            .filter(|relay| relay.reserved)
+            .filter_map(|relay| relay.id.parse().ok())
+            .map(|peer: PeerId| peer.to_bytes())
+            .take(limits::MAX_PEER_RELAYS)
+            .collect();
+        let keys = &self.keys;
+        let now = self.overlay.client().now();
+        let author = AuthorProof::sign(&keys.author, &keys.transport.public(), &keys.network, now)?;
+        let record = PeerRecord {
+            addresses,
+            relays,
+            mailboxes: Vec::new(),
+            capabilities: keys.capabilities.clone(),
+            author: Some(author),
+        };
+        self.write_peer_record(&record).await
+    }
+
+    /// The clock may have been ahead when the last version was written, here or in an earlier run:
+    /// a newer version than ours is only ever an older one of ourselves.
+    async fn write_peer_record(&self, record: &PeerRecord) -> Result<()> {
+        let keys = &self.keys;
+        let place = PeerRecord::key(&keys.transport.public());
+        let mut outcome = Ok(());
+        for _ in 0..WRITE_TRIES {
+            let now = self.overlay.client().now();
+            let seq = next_seq(self.peer_seq.load(Ordering::Relaxed), now);
+            self.peer_seq.fetch_max(seq, Ordering::Relaxed);
+            let envelope = record.sign(&keys.transport, &keys.network, seq, now)?;
+            match self.overlay.store(Record::Signed(envelope)).await {
+                Err(error) if error.code() == Code::Older => outcome = Err(error),
+                other => return other.map(drop),
+            }
+            if let Some(Record::Signed(newer)) = self.overlay.record_at(place).await? {
+                self.peer_seq.fetch_max(newer.body().seq, Ordering::Relaxed);
+            }
+        }
+        outcome
+    }
+}

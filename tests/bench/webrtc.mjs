@@ -1,0 +1,238 @@
+// node tests/bench/webrtc.mjs [--json] [--rounds N] [--mib N]
+// WebRTC-direct between a page and a relay, ours against others: the same Chromium, alternating, one after the
+// other. js-libp2p talks to the same relay with the same protocol (/perf/1.0.0). The stock Rust crates talk to
+// each other, with their faults worked around. A bare data channel between two pages is what the browser gives.
+// Native to native comes from `bench-native`.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { launch } from '../e2e/browser.mjs';
+import { serveBundled } from '../e2e/bundled.mjs';
+import { Relay, program, within } from '../e2e/relay.mjs';
+import { serveStock, startStock } from '../stock/stock.mjs';
+import { print, rounded, row, summary } from './figures.mjs';
+
+const MIB = 1024 * 1024;
+const PATIENCE = 180_000;
+const MESSAGES = [16 * 1024, 64 * 1024];
+const TICKS_PER_SECOND = 100;
+const IDLE_PEERS = 50;
+const NATIVE = process.env.WARREN_BENCH_NATIVE ?? program('bench-native');
+
+const { values: options } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '5' },
+    mib: { type: 'string', default: '64' },
+  },
+});
+const rounds = count('rounds');
+const size = count('mib') * MIB;
+
+function count(name) {
+  const number = Number(options[name]);
+  if (Number.isInteger(number) && number > 0) return number;
+  console.error(`cause: --${name} ${options[name]} is not a count\nremedy: give a whole number from 1`);
+  process.exit(2);
+}
+
+const say = (text) => options.json || process.stderr.write(`${text}\n`);
+const relay = await Relay.start({ args: ['--perf'] });
+const address = relay.addresses('webrtc-direct')[0];
+const js = await serveBundled(new URL('perf-page.mjs', import.meta.url));
+const bare = await serveBundled(new URL('bare-page.mjs', import.meta.url));
+const stockNode = await startStock();
+const stock = await serveStock();
+const browser = await launch();
+try {
+  const native = await nativeRounds();
+  const { rates, dials } = await pageRounds();
+  print([...pageRows(rates), ...nativeRows(native), dialRow(dials), await idleRow()], options.json);
+  if (!options.json) tellProcessorTime(rates, native);
+} finally {
+  await browser.close();
+  js.close();
+  stock.close();
+  await stockNode.stop();
+  bare.close();
+  await relay.remove();
+}
+
+// --- pages
+
+async function pageRounds() {
+  const rates = { ours: [], stock: [], js: [], bare: [] };
+  const dials = { ours: [], js: [] };
+  // The first round warms up and does not count.
+  for (let round = 0; round <= rounds; round += 1) {
+    const measured = {
+      ours: await withPage(`${relay.url}/?transports=webrtc-direct&identity=memory`, ours),
+      stock: await withPage(stock.url, theirs(stockNode)),
+      js: await withPage(js.url, theirs({ address, pid: relay.pid })),
+      bare: await bareRound(),
+    };
+    say(`round ${round} of ${rounds}: ${JSON.stringify(measured)}`);
+    if (round === 0) continue;
+    for (const [name, value] of Object.entries(measured)) rates[name].push(value);
+    for (const name of ['ours', 'js']) dials[name].push(measured[name].dial);
+  }
+  return { rates, dials };
+}
+
+async function withPage(url, measure) {
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    await page.goto(url);
+    return await within(PATIENCE, `${url} did not finish`, measure(page));
+  } finally {
+    await context.close();
+  }
+}
+
+/** Processor seconds of the native end while `work` runs. */
+async function withProcessorTime(pid, work) {
+  const before = processorTime(pid);
+  const measured = await work();
+  return { ...measured, cpu: processorTime(pid) - before };
+}
+
+async function ours(page) {
+  const dial = await page.evaluate(async () => {
+    const peer = await window.warren.ready;
+    await peer.joined();
+    const [home] = peer.relays;
+    const { ms } = await peer.ping(home.id);
+    return home.attempts.find(({ state }) => state === 'connected').ms + ms;
+  });
+  const measure = (sent, received) => () =>
+    page.evaluate(({ id, upload, download }) => window.warren.peer.measure(id, { upload, download }), {
+      id: relay.id,
+      upload: sent,
+      download: received,
+    });
+  return { dial, ...(await bothWays(relay.pid, measure)) };
+}
+
+/** Other implementations offer one set of functions in their pages. */
+const theirs = ({ address, pid }) => async (page) => {
+  await page.waitForFunction(() => window.ready);
+  await page.evaluate(() => window.create());
+  const dial = await page.evaluate((address) => window.dial(address), address);
+  const measure = (sent, received) => () =>
+    page.evaluate(({ address, upload, download }) => window.perf(address, upload, download), {
+      address,
+      upload: sent,
+      download: received,
+    });
+  return { dial, ...(await bothWays(pid, measure)) };
+};
+
+async function bothWays(pid, measure) {
+  const up = await withProcessorTime(pid, measure(size, 1));
+  const down = await withProcessorTime(pid, measure(0, size));
+  return { up: rate(up.sendingMs), down: rate(down.receivingMs), upCpu: up.cpu, downCpu: down.cpu };
+}
+
+/** The better of two message sizes, between two pages. */
+async function bareRound() {
+  const context = await browser.newContext();
+  try {
+    const [one, other] = [await context.newPage(), await context.newPage()];
+    for (const page of [one, other]) {
+      await page.goto(bare.url);
+      await page.waitForFunction(() => window.ready);
+    }
+    const answer = await other.evaluate((sdp) => window.answer(sdp), await one.evaluate(() => window.offer()));
+    await one.evaluate((sdp) => window.accept(sdp), answer);
+    const speeds = [];
+    for (const message of MESSAGES) {
+      const began = performance.now();
+      const received = other.evaluate((bytes) => window.receive(bytes), size);
+      await one.evaluate(({ bytes, message }) => window.send(bytes, message), { bytes: size, message });
+      await within(PATIENCE, 'the bare channel did not finish', received);
+      speeds.push(rate(performance.now() - began));
+    }
+    return { best: Math.max(...speeds) };
+  } finally {
+    await context.close();
+  }
+}
+
+function rate(ms) {
+  return size / MIB / (ms / 1000);
+}
+
+function processorTime(pid) {
+  const [, rest] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ');
+  const fields = rest.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+// --- native
+
+async function nativeRounds() {
+  say('native to native');
+  const lines = await run([String(rounds + 1), String(size / MIB)]);
+  return lines.filter(({ round }) => round > 0);
+}
+
+async function idleRow() {
+  const [{ bytesPerConnection }] = await run(['idle', String(IDLE_PEERS)]);
+  return { name: 'webrtc-idle', ours: rounded(bytesPerConnection / 1024), rival: null, unit: 'KiB a connection', ratio: null, goal: 'shown', met: null };
+}
+
+async function run(args) {
+  const child = spawn(NATIVE, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = [];
+  createInterface(child.stdout).on('line', (line) => lines.push(JSON.parse(line)));
+  const [status] = await once(child, 'close');
+  if (status !== 0) throw new Error(`${NATIVE} ended with ${status}`);
+  return lines;
+}
+
+// --- rows
+
+function compared(name, mine, theirs, unit, goal) {
+  const [ours, rival] = [summary(mine), summary(theirs)];
+  return row(name, ours.median, rival.median, unit, goal, { oursSpread: ours, rivalSpread: rival, rounds });
+}
+
+function pageRows(rates) {
+  const pick = (who, what) => rates[who].map((measured) => measured[what]);
+  const atLeast = (floor) => ({ floor });
+  return ['up', 'down'].flatMap((way) => [
+    compared(`webrtc-${way} ÷ stock`, pick('ours', way), pick('stock', way), 'MiB/s', atLeast(2)),
+    compared(`webrtc-${way} ÷ js-libp2p`, pick('ours', way), pick('js', way), 'MiB/s', atLeast(1)),
+    compared(`webrtc-${way} ÷ bare`, pick('ours', way), pick('bare', 'best'), 'MiB/s', atLeast(1)),
+  ]);
+}
+
+function nativeRows(native) {
+  const of = (path) => native.filter((line) => line.path === path).map(({ mibPerSecond }) => mibPerSecond);
+  return [
+    compared('webrtc-native ÷ bare', of('webrtc'), of('bare'), 'MiB/s', { floor: 0.9 }),
+    compared('webrtc-native ÷ tcp', of('webrtc'), of('tcp'), 'MiB/s', {}),
+    compared('webrtc-native ÷ quic', of('webrtc'), of('quic'), 'MiB/s', {}),
+  ];
+}
+
+function dialRow(dials) {
+  return compared('webrtc-dial ÷ js-libp2p', dials.ours, dials.js, 'ms', { ratio: 0.8 });
+}
+
+function tellProcessorTime(rates, native) {
+  const median = (numbers) => rounded(summary(numbers).median, 2);
+  console.log(`\nprocessor seconds of the native end for ${size / MIB} MiB`);
+  for (const who of ['ours', 'stock', 'js']) {
+    const of = (what) => median(rates[who].map((measured) => measured[what]));
+    console.log(`  ${who.padEnd(7)} up ${of('upCpu')}, down ${of('downCpu')}`);
+  }
+  console.log(`processor seconds of both native ends for ${size / MIB} MiB`);
+  for (const path of ['webrtc', 'bare', 'tcp', 'quic']) {
+    console.log(`  ${path.padEnd(7)} ${median(native.filter((line) => line.path === path).map(({ cpuSeconds }) => cpuSeconds))}`);
+  }
+}

@@ -1,0 +1,115 @@
+//! Measures native transports against each other, for `cargo xtask bench webrtc`: WebRTC-direct, TCP
+//! and QUIC between two nodes of ours, and a bare pair of data channels of the stack underneath.
+//!
+//! `bench-native ROUNDS MIB` prints one line of JSON per measurement, interleaved:
+//! `{"path": …, "round": …, "mibPerSecond": …, "cpuSeconds": …}`. `bench-native idle PEERS` prints the
+//! memory that so many idle WebRTC connections take on the listening side.
+
+#[path = "bench-native/bare.rs"]
+mod bare;
+#[path = "bench-native/usage.rs"]
+mod usage;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use libp2p::Multiaddr;
+use serde_json::json;
+use warren_shared::net::Node;
+use warren_tests::peers::stranger;
+use warren_tests::relays::{ANY_PORT, TestRelay};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+const MIB: u64 = 1024 * 1024;
+/// What the address of each path contains.
+const PATHS: [(&str, &str); 3] = [
+    ("webrtc", "/webrtc-direct"),
+    ("tcp", "/tcp/"),
+    ("quic", "/quic-v1"),
+];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words[..] {
+        ["idle", peers] => idle(peers).await,
+        [rounds, size] => transfers(rounds, size).await,
+        _ => Err("usage: bench-native ROUNDS MIB | bench-native idle PEERS".into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn relay() -> Result<TestRelay, Failure> {
+    let started = TestRelay::start(|args| {
+        args.udp = Some(ANY_PORT.into());
+        args.quic = Some(ANY_PORT.into());
+        args.perf = true;
+    });
+    Ok(started.await?)
+}
+
+async fn connected(relay: &TestRelay, part: &str) -> Result<Node, Failure> {
+    let addresses = relay.snapshot().await.addresses;
+    let fits = |text: &&String| text.contains(part) && !text.contains("/ws");
+    let address: Multiaddr = addresses
+        .iter()
+        .find(fits)
+        .ok_or("no such address")?
+        .parse()?;
+    let node = stranger(relay.node().network());
+    node.handle().dial(Some(relay.id()), vec![address]).await?;
+    Ok(node)
+}
+
+async fn transfers(rounds: &str, size: &str) -> Result<(), Failure> {
+    let (rounds, bytes): (usize, u64) = (rounds.parse()?, size.parse::<u64>()? * MIB);
+    let relay = relay().await?;
+    let mut nodes = Vec::new();
+    for (name, part) in PATHS {
+        nodes.push((name, connected(&relay, part).await?));
+    }
+    for round in 0..rounds {
+        for (name, node) in &nodes {
+            let before = usage::cpu();
+            let measured = node.measure(relay.id(), bytes, 1).await?;
+            let cpu = usage::cpu() - before;
+            tell(name, round, measured.upload_rate(), cpu);
+        }
+        let before = usage::cpu();
+        let rate = tokio::task::spawn_blocking(move || bare::transfer(bytes)).await??;
+        tell("bare", round, Some(rate), usage::cpu() - before);
+    }
+    Ok(())
+}
+
+fn tell(path: &str, round: usize, rate: Option<f64>, cpu: Duration) {
+    println!(
+        "{}",
+        json!({"path": path, "round": round, "mibPerSecond": rate, "cpuSeconds": cpu.as_secs_f64()})
+    );
+}
+
+/// Both ends live in this process, so half of what it grows by is the listener's.
+async fn idle(peers: &str) -> Result<(), Failure> {
+    let peers: usize = peers.parse()?;
+    let relay = relay().await?;
+    let mut nodes = vec![connected(&relay, "/webrtc-direct").await?];
+    let before = usage::resident()?;
+    for _ in 0..peers {
+        nodes.push(connected(&relay, "/webrtc-direct").await?);
+    }
+    let grown = usage::resident()?.saturating_sub(before);
+    println!(
+        "{}",
+        json!({"peers": peers, "bytesPerConnection": grown / peers as u64 / 2})
+    );
+    Ok(())
+}

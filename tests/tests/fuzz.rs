@@ -1,0 +1,161 @@
+//! Fuzzed parsers of what strangers send: data-channel frames, session descriptions, callers, STUN.
+//! Each target also checks what must hold for every input that is accepted.
+
+use bytes::Bytes;
+use warren_shared::webrtc::frame::{BadFrame, Decoder, Flag, Frame};
+use warren_shared::webrtc::sdp::{Description, server_answer, with_credentials};
+use warren_shared::webrtc::stream::{Read, Stream};
+use warren_shared::webrtc::stun::{Packet, address_answer};
+use warren_shared::webrtc::ufrag::{Call, Version};
+use warren_tests::fuzz::fuzz;
+
+fn frames(input: &[u8], piece: usize) -> (Vec<Frame>, Option<BadFrame>) {
+    let mut decoder = Decoder::default();
+    let mut found = Vec::new();
+    for bytes in input.chunks(piece.max(1)) {
+        decoder.push(Bytes::copy_from_slice(bytes));
+        while let Some(frame) = decoder.next() {
+            match frame {
+                Ok(frame) => found.push(frame),
+                Err(error) => return (found, Some(error)),
+            }
+        }
+    }
+    (found, None)
+}
+
+#[test]
+fn framing() {
+    let words: [&[u8]; 6] = [
+        &[2, 8, 0],
+        &[2, 8, 2],
+        &[0xc0, 0x3e],
+        &[0x12],
+        &[0x80, 0x80, 4],
+        &[0xff; 9],
+    ];
+    fuzz("frames", &words, |input| {
+        let whole = frames(input, input.len());
+        for piece in [1, 3] {
+            assert_eq!(frames(input, piece), whole, "cut into pieces of {piece}");
+        }
+        for frame in &whole.0 {
+            let (again, error) = frames(&frame.encode(), usize::MAX);
+            assert_eq!((again, error), (vec![frame.clone()], None));
+        }
+        let kinds: Vec<_> = whole.0.iter().take(4).map(kind).collect();
+        let broken = whole.1.map(|error| error == BadFrame::Damaged);
+        (kinds, broken, one_stream(input, &whole.0))
+    });
+}
+
+fn kind(frame: &Frame) -> (Option<u8>, bool, bool) {
+    let flag = frame.flag.map(|flag| match flag {
+        Flag::Fin => 0,
+        Flag::StopSending => 1,
+        Flag::Reset => 2,
+        Flag::FinAck => 3,
+    });
+    (flag, frame.payload.is_empty(), frame.limit.is_some())
+}
+
+/// Whatever comes, a stream gives out no byte that was not sent to it, and ends.
+fn one_stream(input: &[u8], frames: &[Frame]) -> (bool, bool) {
+    let sent: usize = frames.iter().map(|frame| frame.payload.len()).sum();
+    let mut stream = Stream::default();
+    stream.receive(Bytes::copy_from_slice(input));
+    let mut read = 0;
+    let mut buffer = [0; 512];
+    while let Ok(Read::Bytes(count)) = stream.read(&mut buffer) {
+        read += count;
+    }
+    assert!(read <= sent);
+    let writable = stream.writable().is_ok();
+    stream.abandon();
+    stream.lost();
+    assert!(stream.settled());
+    assert_eq!(stream.unread(), 0);
+    (writable, read == sent)
+}
+
+#[test]
+fn descriptions() {
+    let words: [&[u8]; 7] = [
+        b"a=ice-ufrag:",
+        b"a=ice-pwd:",
+        b"a=fingerprint:sha-256 ",
+        b"\r\n",
+        b"a=max-message-size:",
+        b"a=mid:",
+        b":",
+    ];
+    fuzz("descriptions", &words, |input| {
+        let text = String::from_utf8_lossy(input);
+        let read = Description::parse(&text);
+        if let Ok(description) = &read {
+            check_description(&text, description);
+        }
+        read.map(|description| (description.max_message == 0, description.mid.len().min(4)))
+            .map_err(|error| error.to_string())
+    });
+}
+
+fn check_description(text: &str, description: &Description) {
+    let call = Call::v1(&[1; 32]);
+    let rewritten = with_credentials(text, &call.client);
+    if let Ok(again) = Description::parse(&rewritten) {
+        assert_eq!(again.credentials, call.client);
+        assert_eq!(again.fingerprint, description.fingerprint);
+    }
+    if let Ok(call) = Call::v2(description.credentials.clone()) {
+        let address = "192.0.2.1:4002".parse().expect("an address");
+        let answer = server_answer(address, description.fingerprint, &call, "0");
+        let answer = Description::parse(&answer).expect("our own answer");
+        assert_eq!(answer.credentials, call.server);
+    }
+}
+
+#[test]
+fn usernames() {
+    let words: [&[u8]; 5] = [
+        b"libp2p+webrtc+v1/",
+        b"libp2p+webrtc+v2/",
+        b"libp2p+webrtc+v3/",
+        b":",
+        b"abcdefghijklmnopqrstuvwx",
+    ];
+    fuzz("usernames", &words, |input| {
+        let text = String::from_utf8_lossy(input);
+        let call = Call::from_username(&text);
+        if let Ok(call) = &call {
+            assert_eq!(call.username(), text, "nothing is added and nothing lost");
+            assert_eq!(call.server.ufrag, call.server.password);
+            assert_eq!(call.version == Version::V1, call.client == call.server);
+        }
+        call.map(|call| call.version)
+            .map_err(|error| error.to_string())
+    });
+}
+
+#[test]
+fn stun() {
+    let words: [&[u8]; 5] = [
+        &[0x21, 0x12, 0xa4, 0x42],
+        &[0, 6, 0, 4],
+        &[0, 8, 0, 20],
+        &[0x80, 0x28, 0, 4],
+        &[1, 1],
+    ];
+    fuzz("stun", &words, |input| {
+        let packet = Packet::parse(input)?;
+        let address = "192.0.2.1:4002".parse().expect("an address");
+        let answer = address_answer(&packet.transaction, address);
+        let answer = Packet::parse(&answer).expect("our own answer");
+        assert_eq!(answer.transaction, packet.transaction);
+        Some((
+            format!("{:?}", packet.kind),
+            packet.username.map(|name| name.len().min(8)),
+            packet.authenticated,
+        ))
+    });
+}
