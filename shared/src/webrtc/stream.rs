@@ -1,10 +1,12 @@
 //! One stream on one data channel: both halves, how they end, and how much may be under way.
 //!
 //! Data channels have no flow control that a browser's reader could use: whatever arrives is
-//! delivered. So a reader of ours tells its sender how much it takes in all ([`Frame::limit`]), and
-//! a sender of ours keeps to that as soon as it has seen one. A sender of another implementation
-//! does not know limits; when its reader stops, what it may pile up here is bounded, and the stream
-//! then fails with an error that says so.
+//! delivered. So a reader of ours tells its sender how much it takes in all ([`Frame::limit`]):
+//! with the first payload of its own, and again as it reads. A sender of ours keeps to that as soon
+//! as it has seen one. A sender of another implementation does not know limits; when its reader
+//! stops, what it may pile up here is bounded, and the stream then fails with an error that says so.
+//!
+//! A remote that has neither told a limit nor sent a large message gets small ones.
 //!
 //! What to call: [`Stream::receive`] with every message of the channel; [`Stream::read`] and
 //! [`Stream::write`] for the application; [`Stream::next_frame`] after each of them until it is
@@ -14,12 +16,16 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::frame::{BadFrame, CAUTIOUS_MESSAGE, CAUTIOUS_PAYLOAD, Decoder, Flag, Frame, MAX_PAYLOAD};
+use super::frame::{
+    BadFrame, CAUTIOUS_MESSAGE, CAUTIOUS_PAYLOAD, Decoder, Flag, Frame, MAX_PAYLOAD,
+};
 
 /// What a reader lets its sender have under way: enough for 100 ms at 10 MiB/s.
 pub const WINDOW: u64 = 1024 * 1024;
-/// Small streams end without ever speaking of limits.
+/// A stream on which this end has written nothing tells its first limit after so much.
 const FIRST_LIMIT_AFTER: u64 = 64 * 1024;
+/// What a limit adds to a frame, at most.
+const LIMIT_OVERHEAD: usize = 2 + 10;
 /// A new limit is told when it moves by this much.
 const LIMIT_STEP: u64 = WINDOW / 4;
 /// Unread bytes of a sender that knows no limits; the stream fails beyond. A sender that does know
@@ -141,6 +147,7 @@ impl Stream {
         if let Some(limit) = frame.limit {
             // Limits never shrink: a smaller one was overtaken.
             self.limit_seen = self.limit_seen.max(Some(limit));
+            self.tell_limit();
         }
         if !frame.payload.is_empty() && self.receiving == Receiving::Open {
             self.received += frame.payload.len() as u64;
@@ -237,10 +244,13 @@ impl Stream {
             Sending::Open => {
                 let limit = self.limit_seen.unwrap_or(u64::MAX);
                 let room = limit.saturating_sub(self.sent);
-                let largest = match self.large_seen || self.limit_seen.is_some() {
+                let mut largest = match self.large_seen || self.limit_seen.is_some() {
                     true => MAX_PAYLOAD,
                     false => CAUTIOUS_PAYLOAD,
                 };
+                if self.sent == 0 {
+                    largest -= LIMIT_OVERHEAD;
+                }
                 Ok(usize::try_from(room).unwrap_or(usize::MAX).min(largest))
             }
             Sending::Finishing | Sending::Finished => Err(Failed::Closed),
@@ -251,8 +261,18 @@ impl Stream {
     /// The message that carries `payload`, which must not be longer than [`Stream::writable`] says.
     pub fn write(&mut self, payload: &[u8]) -> Vec<u8> {
         debug_assert!(self.writable().is_ok_and(|room| payload.len() <= room));
+        let first = self.sent == 0 && self.receiving == Receiving::Open;
         self.sent += payload.len() as u64;
-        Frame::encode_payload(payload)
+        if !first {
+            return Frame::encode_payload(payload);
+        }
+        self.limit_told = self.limit();
+        let frame = Frame {
+            payload: Bytes::copy_from_slice(payload),
+            limit: Some(self.limit_told),
+            ..Frame::default()
+        };
+        frame.encode()
     }
 
     /// Says that nothing more will be written.
@@ -293,14 +313,21 @@ impl Stream {
         self.unread
     }
 
-    /// Allows the sender a window beyond what was read. The limit moves in steps, so that a reader
-    /// of a few bytes at a time does not answer each of them.
+    /// What this end takes in all: a window beyond what was read.
+    fn limit(&self) -> u64 {
+        self.received - self.unread as u64 + WINDOW
+    }
+
+    /// Allows the sender more. The limit moves in steps, so that a reader of a few bytes at a time
+    /// does not answer each of them. It is told on its own only to those who know what it is:
+    /// others take a frame without payload for the end of the stream.
     fn tell_limit(&mut self) {
-        if self.receiving != Receiving::Open || self.received < FIRST_LIMIT_AFTER {
+        if self.receiving != Receiving::Open || self.limit_seen.is_none() {
             return;
         }
-        let limit = self.received - self.unread as u64 + WINDOW;
-        if self.limit_told == 0 || limit >= self.limit_told + LIMIT_STEP {
+        let limit = self.limit();
+        let first = self.limit_told == 0 && self.received >= FIRST_LIMIT_AFTER;
+        if first || self.limit_told > 0 && limit >= self.limit_told + LIMIT_STEP {
             self.limit_told = limit;
             self.frames.push_back(Frame::limit(limit));
         }

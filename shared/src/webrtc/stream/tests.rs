@@ -1,4 +1,5 @@
 use super::*;
+use crate::webrtc::frame::MAX_MESSAGE;
 
 /// Moves every frame of `from` to `to`; returns how many there were.
 fn deliver(from: &mut Stream, to: &mut Stream) -> usize {
@@ -49,7 +50,7 @@ fn both_halves_end_after_everything_was_read() {
 fn small_and_large_payloads_keep_their_order() {
     let (mut a, mut b) = (Stream::default(), Stream::default());
     let mut expected = Vec::new();
-    for size in [1, 3000, 2, 1024, 1025, 7, 7, 16_000, 1] {
+    for size in [1, 3000, 2, 1024, 1025, 7, 7, 8_000, 1] {
         let piece = vec![size as u8; size];
         send(&mut a, &mut b, &piece);
         expected.extend(piece);
@@ -59,9 +60,21 @@ fn small_and_large_payloads_keep_their_order() {
     assert_eq!(b.unread(), 0);
 }
 
+/// Two ends that have told each other their limits.
+fn acquainted() -> (Stream, Stream) {
+    let (mut a, mut b) = (Stream::default(), Stream::default());
+    send(&mut a, &mut b, b"a");
+    send(&mut b, &mut a, b"b");
+    assert_eq!(
+        (read_all(&mut a), read_all(&mut b)),
+        (vec![b'b'], vec![b'a'])
+    );
+    (a, b)
+}
+
 #[test]
 fn a_sender_that_saw_a_limit_waits_for_the_reader() {
-    let (mut a, mut b) = (Stream::default(), Stream::default());
+    let (mut a, mut b) = acquainted();
     let piece = [1; MAX_PAYLOAD];
     let mut sent = 0;
     while a.writable() == Ok(MAX_PAYLOAD) {
@@ -73,7 +86,7 @@ fn a_sender_that_saw_a_limit_waits_for_the_reader() {
     let room = a.writable().unwrap();
     send(&mut a, &mut b, &piece[..room]);
     assert_eq!(a.writable(), Ok(0));
-    assert_eq!(b.unread(), WINDOW as usize);
+    assert_eq!(b.unread(), WINDOW as usize - 1);
     let mut buffer = vec![0; LIMIT_STEP as usize];
     assert_eq!(b.read(&mut buffer), Ok(Read::Bytes(buffer.len())));
     deliver(&mut b, &mut a);
@@ -81,13 +94,47 @@ fn a_sender_that_saw_a_limit_waits_for_the_reader() {
 }
 
 #[test]
-fn short_streams_never_speak_of_limits() {
+fn a_reader_that_writes_nothing_tells_its_limit_after_a_while() {
     let (mut a, mut b) = (Stream::default(), Stream::default());
-    for _ in 0..3 {
-        send(&mut a, &mut b, &[0; MAX_PAYLOAD]);
+    let piece = [1; CAUTIOUS_PAYLOAD];
+    send(&mut a, &mut b, b"a");
+    assert_eq!(b.next_frame(), None);
+    while b.unread() < FIRST_LIMIT_AFTER as usize {
+        assert_eq!(deliver(&mut b, &mut a), 0);
+        send(&mut a, &mut b, &piece);
+    }
+    assert_eq!(b.next_frame(), Some(Frame::limit(WINDOW)));
+}
+
+#[test]
+fn limits_alone_are_told_only_to_those_who_know_them() {
+    let mut b = Stream::default();
+    let message = Bytes::from(Frame::encode_payload(&[0; CAUTIOUS_PAYLOAD]));
+    for _ in 0..1_000 {
+        b.receive(message.clone());
         read_all(&mut b);
     }
     assert_eq!(b.next_frame(), None);
+}
+
+#[test]
+fn strangers_get_small_messages() {
+    let mut a = Stream::default();
+    let first = a.write(&vec![1; a.writable().unwrap()]);
+    assert!(first.len() <= CAUTIOUS_MESSAGE, "{}", first.len());
+    let second = a.write(&vec![1; a.writable().unwrap()]);
+    assert_eq!(second.len(), CAUTIOUS_MESSAGE);
+    a.receive(Frame::encode_payload(&[0; MAX_PAYLOAD]).into());
+    let third = a.write(&vec![1; a.writable().unwrap()]);
+    assert_eq!(third.len(), MAX_MESSAGE);
+}
+
+#[test]
+fn first_messages_are_no_longer_than_others() {
+    let mut a = Stream::default();
+    a.receive(Frame::encode_payload(&[0; MAX_PAYLOAD]).into());
+    let first = a.write(&vec![1; a.writable().unwrap()]);
+    assert!(first.len() <= MAX_MESSAGE, "{}", first.len());
 }
 
 #[test]
