@@ -11,7 +11,7 @@ use warren_relay::transport::webrtc::{Certificate, transport};
 use warren_shared::net::swarm::Connections;
 
 use super::support::{
-    Connection, Server, at, connect, echo, echo_in_pieces, patient, try_connect, try_connect_with,
+    Connection, Server, at, connect, echo, exchange, patient, try_connect, try_connect_with,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -60,11 +60,13 @@ async fn ours_dials_stock() {
 /// The stock end breaks when it is asked to write more than a message at once.
 const STOCK_PIECE: usize = 4 * 1024;
 
+/// It also breaks on the acknowledgement when it ends its half before it has read everything, so
+/// here it does not.
 async fn both_ways(ours: &Connection, stock: &Connection) {
     stock.echo_in_pieces(STOCK_PIECE);
     echo(ours.open().await.unwrap(), MIB).await;
     ours.echo_everything();
-    echo_in_pieces(stock.open().await.unwrap(), MIB, STOCK_PIECE).await;
+    exchange(stock.open().await.unwrap(), MIB, STOCK_PIECE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

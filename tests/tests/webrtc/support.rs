@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::Shared as SharedFuture;
+use futures::io::{ReadHalf, WriteHalf};
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
 use libp2p::core::muxing::{StreamMuxer, StreamMuxerBox, SubstreamBox};
 use libp2p::core::transport::{DialOpts, ListenerId, PortUse, TransportEvent};
@@ -24,6 +25,10 @@ use warren_shared::net::swarm::Connections;
 const PATIENCE: Duration = Duration::from_secs(600);
 
 pub async fn patient<T>(work: impl Future<Output = T>) -> T {
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .try_init();
     tokio::time::timeout(PATIENCE, work)
         .await
         .expect("it should not take so long")
@@ -31,10 +36,6 @@ pub async fn patient<T>(work: impl Future<Output = T>) -> T {
 
 /// A node with an identity and a certificate of its own.
 fn node() -> (PeerId, Connections) {
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_writer(std::io::stderr)
-        .try_init();
     let key = Keypair::generate_ed25519();
     let certificate = Certificate::from_pem(&Certificate::generate().unwrap()).unwrap();
     (key.public().to_peer_id(), transport(&key, &certificate))
@@ -314,44 +315,56 @@ impl Task {
 /// More than one message of a data channel.
 const LARGE: usize = 64 * 1024;
 
-/// Sends `total` bytes and checks that they come back.
+/// Sends `total` bytes and checks that they come back, and that the end comes back, too.
 pub async fn echo(stream: SubstreamBox, total: usize) {
-    echo_in_pieces(stream, total, LARGE).await;
+    let (mut read, mut write) = exchange(stream, total, LARGE).await;
+    patient(write.close()).await.unwrap();
+    let mut rest = Vec::new();
+    patient(read.read_to_end(&mut rest)).await.unwrap();
+    assert!(rest.is_empty(), "{} bytes too many", rest.len());
 }
 
-/// The same, writing no more than that at once.
-pub async fn echo_in_pieces(stream: SubstreamBox, total: usize, piece: usize) {
-    let (mut read, mut write) = stream.split();
-    let sending = async move {
-        let mut pattern = Pattern::default();
-        let mut left = total;
-        while left > 0 {
-            let chunk = pattern.next(left.min(piece));
-            left -= chunk.len();
-            write.write_all(&chunk).await.unwrap();
-            write.flush().await.unwrap();
-        }
-        write.close().await.unwrap();
-    };
-    let receiving = async move {
-        let mut pattern = Pattern::default();
-        let mut buffer = vec![0; LARGE];
-        let mut received = 0;
-        loop {
-            let count = read.read(&mut buffer).await.unwrap();
-            if count == 0 {
-                break;
-            }
-            assert_eq!(
-                buffer[..count],
-                pattern.next(count),
-                "after {received} bytes"
-            );
-            received += count;
-        }
-        assert_eq!(received, total);
-    };
-    patient(async { futures::join!(sending, receiving) }).await;
+/// Sends `total` bytes, no more than `piece` at once, and checks that they come back.
+pub async fn exchange(stream: SubstreamBox, total: usize, piece: usize) -> Halves {
+    let (read, write) = stream.split();
+    let sending = tokio::spawn(send(write, total, piece));
+    let read = patient(receive(read, total)).await;
+    (read, patient(sending).await.unwrap())
+}
+
+type Halves = (ReadHalf<SubstreamBox>, WriteHalf<SubstreamBox>);
+
+async fn send(
+    mut write: WriteHalf<SubstreamBox>,
+    total: usize,
+    piece: usize,
+) -> WriteHalf<SubstreamBox> {
+    let mut pattern = Pattern::default();
+    let mut left = total;
+    while left > 0 {
+        let chunk = pattern.next(left.min(piece));
+        left -= chunk.len();
+        write.write_all(&chunk).await.unwrap();
+        write.flush().await.unwrap();
+    }
+    write
+}
+
+async fn receive(mut read: ReadHalf<SubstreamBox>, total: usize) -> ReadHalf<SubstreamBox> {
+    let mut pattern = Pattern::default();
+    let mut buffer = vec![0; LARGE];
+    let mut received = 0;
+    while received < total {
+        let count = read.read(&mut buffer).await.unwrap();
+        assert!(count > 0, "it ended after {received} bytes");
+        assert_eq!(
+            buffer[..count],
+            pattern.next(count),
+            "after {received} bytes"
+        );
+        received += count;
+    }
+    read
 }
 
 /// Bytes that differ everywhere, so that a swapped or lost piece shows.

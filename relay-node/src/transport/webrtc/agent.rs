@@ -4,14 +4,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, LazyLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::channel::{ChannelConfig, ChannelId};
 use str0m::config::{CryptoProvider, Fingerprint as DtlsFingerprint};
 use str0m::{Candidate, IceCreds, Rtc, RtcConfig, RtcError};
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::webrtc::fingerprint::Fingerprint;
-use warren_shared::webrtc::ufrag::{Call, Credentials};
+use warren_shared::webrtc::ufrag::{Call, Credentials, Version};
 
 use super::{Certificate, limits};
 
@@ -19,6 +19,12 @@ use super::{Certificate, limits};
 pub(super) const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 /// A server's address as the client's stack knows it.
 pub(super) const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2);
+
+/// The stock Rust client is ready for channel 0 a moment after the association is up, and for
+/// streams a moment after the handshake; it loses what arrives before. It is known by the length of
+/// its fragment.
+const HESITATION: Duration = Duration::from_millis(50);
+const STOCK_UFRAG: usize = "libp2p+webrtc+v1/".len() + 64;
 
 static CRYPTO: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(str0m::crypto::from_feature_flags()));
@@ -40,6 +46,8 @@ pub(super) struct Agent {
     pub(super) rtc: Rtc,
     pub(super) handshake: ChannelId,
     pub(super) client: bool,
+    /// How long to wait with the first message on channel 0, and with the first stream.
+    pub(super) hesitation: Duration,
 }
 
 impl Agent {
@@ -56,7 +64,11 @@ impl Agent {
         api.set_ice_controlling(false);
         // Nothing is compared with it, but without one the stack refuses any certificate.
         api.set_remote_fingerprint(fingerprint(Fingerprint::new([0; 32])));
-        start(rtc, false)
+        let mut agent = start(rtc, false)?;
+        if call.version == Version::V1 && call.client.ufrag.len() == STOCK_UFRAG {
+            agent.hesitation = HESITATION;
+        }
+        Ok(agent)
     }
 
     /// The end that calls; only a server with this certificate is accepted.
@@ -109,6 +121,7 @@ fn start(mut rtc: Rtc, active: bool) -> Result<Agent> {
         rtc,
         handshake,
         client: active,
+        hesitation: Duration::ZERO,
     })
 }
 

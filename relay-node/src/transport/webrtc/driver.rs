@@ -4,12 +4,10 @@
 //! to send is gathered and sent at the end of a turn, what concerns streams goes into the shared
 //! state. A panic of the stack ends this task and with it this connection, no other.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use str0m::channel::ChannelId;
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Event, Input, Output, Rtc, RtcError};
 use warren_shared::webrtc::fingerprint::Fingerprint;
@@ -19,7 +17,8 @@ use super::limits;
 use super::outgoing::Outgoing;
 use super::path::Path;
 use super::socket::{Arrived, Socket};
-use super::state::{Ended, HANDSHAKE, Key, Shared, Wakers};
+use super::state::{Ended, Shared};
+use super::streams::Streams;
 use super::table::{Place, Post};
 
 /// DTLS records of the application.
@@ -33,28 +32,11 @@ pub(super) struct Driver {
     shared: Shared,
     path: Path,
     outgoing: Outgoing,
-    /// Channel 0, as the stack calls it.
-    handshake: ChannelId,
-    client: bool,
-    /// The streams that the stack knows, by its names for them.
-    keys: HashMap<ChannelId, Key>,
-    lines: HashMap<Key, Line>,
-    /// Streams with bytes inside the stack.
-    sending: Vec<Key>,
-    in_stack: usize,
-    /// The stack did not take a message: it holds more than we count until the remote has more.
-    refused: bool,
+    streams: Streams,
     connected: bool,
     remote_closed: bool,
     closing_since: Option<Instant>,
-    wakers: Wakers,
     _place: Option<Place>,
-}
-
-/// A stream inside the stack.
-struct Line {
-    id: ChannelId,
-    open: bool,
 }
 
 impl Driver {
@@ -66,33 +48,23 @@ impl Driver {
         path: Path,
         place: Option<Place>,
     ) -> Self {
-        let Agent {
-            rtc,
-            handshake,
-            client,
-        } = agent;
-        let line = Line {
-            id: handshake,
-            open: false,
-        };
+        let streams = Streams::new(
+            shared.clone(),
+            agent.handshake,
+            agent.client,
+            agent.hesitation,
+        );
         Driver {
-            rtc,
+            rtc: agent.rtc,
             outgoing: Outgoing::new(&socket),
             socket,
             post,
             shared,
             path,
-            handshake,
-            client,
-            keys: HashMap::from([(handshake, HANDSHAKE)]),
-            lines: HashMap::from([(HANDSHAKE, line)]),
-            sending: Vec::new(),
-            in_stack: 0,
-            refused: false,
+            streams,
             connected: false,
             remote_closed: false,
             closing_since: None,
-            wakers: Wakers::new(),
             _place: place,
         }
     }
@@ -113,38 +85,36 @@ impl Driver {
     }
 
     async fn turn(&mut self) -> Result<(), Ended> {
-        self.refused = false;
         let deadline = loop {
-            self.open_streams()?;
-            self.send_messages()?;
+            self.streams.work(&mut self.rtc)?;
             let deadline = self.drain()?;
-            self.count_buffered();
             // What was acknowledged may have made room.
-            let full = self.refused || self.in_stack >= limits::STACK_BUFFER;
-            if full || self.shared.lock().ready.is_empty() {
+            self.streams.count_buffered(&mut self.rtc);
+            if !self.streams.has_work() {
                 break deadline;
             }
         };
         self.outgoing.send(&self.socket, self.path.local()).await;
-        self.wakers.drain(..).for_each(std::task::Waker::wake);
+        self.streams.wake();
         self.check_end()?;
         self.wait(deadline).await
     }
 
     async fn wait(&mut self, deadline: Instant) -> Result<(), Ended> {
-        let mut until = deadline.min(self.path.silent_at());
-        if let Some(since) = self.closing_since {
-            until = until.min(since + limits::FAREWELL);
-        }
+        let others = [
+            Some(self.path.silent_at()),
+            self.streams.due(),
+            self.closing_since.map(|since| since + limits::FAREWELL),
+        ];
+        let until = others.into_iter().flatten().fold(deadline, Instant::min);
         tokio::select! {
-            arrived = self.post.take() => self.receive_all(arrived)?,
-            () = self.shared.rung() => {}
+            arrived = self.post.take() => self.receive_all(arrived),
+            () = self.shared.rung() => Ok(()),
             () = tokio::time::sleep_until(until.into()) => {
                 let now = Instant::now();
-                self.rtc.handle_input(Input::Timeout(now)).map_err(broken)?;
+                self.rtc.handle_input(Input::Timeout(now)).map_err(broken)
             }
         }
-        Ok(())
     }
 
     fn check_end(&mut self) -> Result<(), Ended> {
@@ -243,14 +213,9 @@ impl Driver {
     fn on_event(&mut self, event: Event) -> Result<(), Ended> {
         match event {
             Event::Connected => self.on_connected()?,
-            Event::ChannelOpen(id, _) => self.on_open(id),
-            Event::ChannelData(data) => {
-                if let Some(key) = self.keys.get(&data.id) {
-                    let mut state = self.shared.lock();
-                    state.arrived(*key, data.data, &mut self.wakers)?;
-                }
-            }
-            Event::ChannelClose(id) => self.on_close(id),
+            Event::ChannelOpen(id, _) => self.streams.on_open(&mut self.rtc, id),
+            Event::ChannelData(data) => self.streams.on_data(data)?,
+            Event::ChannelClose(id) => self.streams.on_close(&mut self.rtc, id),
             Event::Closed => self.remote_closed = true,
             _ => {}
         }
@@ -268,143 +233,8 @@ impl Driver {
             ));
         };
         let mut state = self.shared.lock();
-        state.connected(Fingerprint::new(digest), &mut self.wakers);
+        state.connected(Fingerprint::new(digest), &mut self.streams.wakers);
         Ok(())
-    }
-
-    fn on_open(&mut self, id: ChannelId) {
-        let mut state = self.shared.lock();
-        if let Some(key) = self.keys.get(&id) {
-            if let Some(line) = self.lines.get_mut(key) {
-                line.open = true;
-            }
-            state.enqueue(*key);
-            return;
-        }
-        match state.accept(&mut self.wakers) {
-            Some(key) => {
-                self.keys.insert(id, key);
-                self.lines.insert(key, Line { id, open: true });
-            }
-            None => {
-                drop(state);
-                tracing::debug!("the remote opened more streams than allowed");
-                self.rtc.direct_api().close_data_channel(id);
-            }
-        }
-    }
-
-    fn on_close(&mut self, id: ChannelId) {
-        if let Some(key) = self.keys.remove(&id) {
-            self.lines.remove(&key);
-            self.shared.lock().gone(key, &mut self.wakers);
-        }
-        if id == self.handshake && self.client {
-            // Some servers close channel 0 after the handshake, and confuse what comes next on the
-            // same number with it: it is taken for good.
-            let mut api = self.rtc.direct_api();
-            self.handshake = api.create_data_channel(agent::channel_0());
-        }
-    }
-
-    fn open_streams(&mut self) -> Result<(), Ended> {
-        let opening = std::mem::take(&mut self.shared.lock().opening);
-        if opening.is_empty() {
-            return Ok(());
-        }
-        for key in opening {
-            let id = self.rtc.direct_api().create_data_channel(agent::channel());
-            self.keys.insert(id, key);
-            self.lines.insert(key, Line { id, open: false });
-        }
-        let now = Instant::now();
-        self.rtc.handle_input(Input::Timeout(now)).map_err(broken)
-    }
-
-    /// Streams take turns, a message each, while the stack has room.
-    fn send_messages(&mut self) -> Result<(), Ended> {
-        while self.in_stack < limits::STACK_BUFFER && !self.refused {
-            let mut state = self.shared.lock();
-            let Some(key) = state.next_ready() else {
-                break;
-            };
-            // One that is not open yet is put in line again when it is.
-            let Some(line) = self.lines.get(&key).filter(|line| line.open) else {
-                continue;
-            };
-            let Some(channel) = state.channels.get_mut(&key) else {
-                continue;
-            };
-            let id = line.id;
-            if let Some(message) = channel.pop() {
-                let more = !channel.outbox.is_empty() || channel.released;
-                if more {
-                    state.enqueue(key);
-                }
-                drop(state);
-                self.write(key, id, message)?;
-            } else if channel.released && channel.buffered == 0 {
-                drop(state);
-                self.close_stream(key, id);
-            }
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, key: Key, id: ChannelId, message: Vec<u8>) -> Result<(), Ended> {
-        let Some(mut channel) = self.rtc.channel(id) else {
-            return Ok(());
-        };
-        let length = message.len();
-        if !channel.write(true, &message).map_err(broken)? {
-            let mut state = self.shared.lock();
-            if let Some(channel) = state.channels.get_mut(&key) {
-                channel.unpop(message);
-            }
-            state.enqueue(key);
-            self.refused = true;
-            return Ok(());
-        }
-        self.in_stack += length;
-        let mut state = self.shared.lock();
-        if let Some(channel) = state.channels.get_mut(&key) {
-            if channel.buffered == 0 {
-                self.sending.push(key);
-            }
-            channel.buffered += length;
-        }
-        Ok(())
-    }
-
-    fn close_stream(&mut self, key: Key, id: ChannelId) {
-        if key == HANDSHAKE {
-            // Implementations differ in what the end of channel 0 means to them: it stays.
-            self.keys.remove(&id);
-            self.lines.remove(&key);
-            self.shared.lock().forget(key, &mut self.wakers);
-        } else {
-            self.rtc.direct_api().close_data_channel(id);
-        }
-    }
-
-    /// Learns how much of what was sent the remote has.
-    fn count_buffered(&mut self) {
-        let mut total = 0;
-        let sending = std::mem::take(&mut self.sending);
-        let mut state = self.shared.lock();
-        for key in sending {
-            let channel = match self.lines.get(&key) {
-                Some(line) => self.rtc.channel(line.id),
-                None => None,
-            };
-            let buffered = channel.map_or(0, |mut channel| channel.buffered_amount());
-            state.set_buffered(key, buffered, &mut self.wakers);
-            total += buffered;
-            if buffered > 0 {
-                self.sending.push(key);
-            }
-        }
-        self.in_stack = total;
     }
 }
 
@@ -415,6 +245,7 @@ impl Drop for Driver {
     }
 }
 
-fn broken(error: RtcError) -> Ended {
+/// The stack cannot go on.
+pub(super) fn broken(error: RtcError) -> Ended {
     Ended::new(io::ErrorKind::InvalidData, error.to_string())
 }

@@ -50,5 +50,7 @@ pub(super) const STACK_BUFFER: usize = 1024 * 1024;
 pub(super) const UNREAD: usize = 16 * 1024 * 1024;
 /// Streams of a connection open at once: the stack looks at each of them for every packet.
 pub(super) const STREAMS: usize = 4_096;
+/// A stream that the remote opened, and that both ends are done with, is closed here after this.
+pub(super) const LEAVING: Duration = Duration::from_secs(10);
 /// Streams that the remote opened and that nobody has accepted.
 pub(super) const UNACCEPTED: usize = 512;

@@ -1,7 +1,7 @@
 //! WebRTC-direct: browsers reach this node without a domain or a certificate authority.
 //!
 //! The stack underneath (`str0m`) does no I/O. Here are a socket and a loop per listener
-//! ([`gateway`]), the gate for strangers ([`callers`]), a task per connection ([`driver`]) and the
+//! ([`gateway`]), the gate for strangers ([`callers`]), a task per connection ([`driver`], [`streams`]) and the
 //! state it shares with the application's streams ([`state`]). What is said on the streams is in the
 //! shared crate. See `shared/spec/webrtc.md`.
 
@@ -18,6 +18,7 @@ mod path;
 mod session;
 mod socket;
 mod state;
+mod streams;
 mod table;
 mod upgrade;
 
