@@ -159,33 +159,31 @@ impl Stream {
             }
             self.tell_limit();
         }
-        match frame.flag {
-            None => {}
-            Some(Flag::Fin) => {
+        if let Some(flag) = frame.flag {
+            self.receive_flag(flag);
+        }
+    }
+
+    fn receive_flag(&mut self, flag: Flag) {
+        match (flag, self.sending) {
+            (Flag::Fin, _) => {
                 self.frames.push_back(Frame::flag(Flag::FinAck));
                 if matches!(self.receiving, Receiving::Open | Receiving::Stopped) {
                     self.receiving = Receiving::Finished;
                 }
             }
-            Some(Flag::FinAck) => {
-                if self.sending == Sending::Finishing {
-                    self.sending = Sending::Finished;
-                }
+            // What was finished before it was not wanted any more was sent all the same.
+            (Flag::FinAck | Flag::StopSending, Sending::Finishing) => {
+                self.sending = Sending::Finished;
             }
-            Some(Flag::StopSending) => {
-                // What was finished before was not wanted, but it was sent.
-                match self.sending {
-                    Sending::Open => {
-                        self.sending = Sending::Failed(Failed::Stopped);
-                        self.frames.push_back(Frame::flag(Flag::Reset));
-                    }
-                    Sending::Finishing => self.sending = Sending::Finished,
-                    Sending::Finished | Sending::Failed(_) => {}
-                }
+            (Flag::StopSending, Sending::Open) => {
+                self.sending = Sending::Failed(Failed::Stopped);
+                self.frames.push_back(Frame::flag(Flag::Reset));
             }
+            (Flag::FinAck | Flag::StopSending, _) => {}
             // Everything has arrived: there is nothing left to give up.
-            Some(Flag::Reset) if self.receiving == Receiving::Finished => {}
-            Some(Flag::Reset) => {
+            (Flag::Reset, _) if self.receiving == Receiving::Finished => {}
+            (Flag::Reset, _) => {
                 self.discard();
                 self.receiving = Receiving::Failed(Failed::Reset);
             }

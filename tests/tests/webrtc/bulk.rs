@@ -84,7 +84,7 @@ async fn write_telling(stream: &mut SubstreamBox, mut bytes: &[u8], held_up: &No
     while !bytes.is_empty() {
         let written = poll_fn(|cx| {
             let polled = Pin::new(&mut *stream).poll_write(cx, bytes);
-            if let Poll::Pending = polled {
+            if polled.is_pending() {
                 held_up.notify_one();
             }
             polled

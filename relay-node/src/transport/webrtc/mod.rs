@@ -1,8 +1,8 @@
 //! WebRTC-direct: browsers reach this node without a domain or a certificate authority.
 //!
 //! The stack underneath (`str0m`) does no I/O. Here are a socket and a loop per listener
-//! ([`gateway`]), the gate for strangers ([`callers`]), a task per connection ([`driver`], [`streams`]) and the
-//! state it shares with the application's streams ([`state`]). What is said on the streams is in the
+//! (`gateway`), the gate for strangers (`callers`), a task per connection (`driver`, `streams`) and the
+//! state it shares with the application's streams (`state`). What is said on the streams is in the
 //! shared crate. See `shared/spec/webrtc.md`.
 
 mod address;
