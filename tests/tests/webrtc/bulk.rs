@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use futures::stream::{self, StreamExt};
 use futures::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
