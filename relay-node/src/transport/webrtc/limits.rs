@@ -41,9 +41,11 @@ pub(super) const SOCKET_BUFFER: usize = 2 * 1024 * 1024;
 
 /// Bytes written by the application and not acknowledged, per stream.
 pub(super) const STREAM_BUFFER: usize = 1024 * 1024;
-/// Bytes inside the stack and not acknowledged, all streams together: a round trip of 100 ms at
-/// 10 MiB/s. What is beyond waits outside, where streams take turns.
+/// Most bytes inside the stack and not acknowledged, all streams together: 10 MiB/s at 100 ms. What
+/// is beyond waits outside, where streams take turns.
 pub(super) const STACK_BUFFER: usize = 1024 * 1024;
+/// Least bytes there: a turn's worth of messages, so that short paths never run dry.
+pub(super) const STACK_BUFFER_LEAST: usize = 128 * 1024;
 /// Bytes that arrived and that nobody has taken, all streams of a connection together.
 pub(super) const UNREAD: usize = 16 * 1024 * 1024;
 /// Streams of a connection open at once: the stack looks at each of them for every packet.
