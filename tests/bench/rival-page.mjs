@@ -1,4 +1,4 @@
-// The js-libp2p peer that the bench loads in a page: the same parts as ours, its stock settings.
+// The js-libp2p peer that the bench loads in a page: what an application with chat needs, its stock settings.
 // Bundled by esbuild. Reads what to do from the page and leaves the outcome in `window.answered`.
 
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';

@@ -104,8 +104,8 @@ async function ours(page) {
   const dial = await page.evaluate(async () => {
     const peer = await window.warren.ready;
     await peer.joined();
-    const [home] = peer.relays;
-    const { ms } = await peer.ping(home.id);
+    const { ms } = await peer.ping(peer.relays[0].id);
+    const [home] = (await peer.snapshot()).relays;
     return home.attempts.find(({ state }) => state === 'connected').ms + ms;
   });
   const measure = (sent, received) => () =>
@@ -118,18 +118,20 @@ async function ours(page) {
 }
 
 /** Other implementations offer one set of functions in their pages. */
-const theirs = ({ address, pid }) => async (page) => {
-  await page.waitForFunction(() => window.ready);
-  await page.evaluate(() => window.create());
-  const dial = await page.evaluate((address) => window.dial(address), address);
-  const measure = (sent, received) => () =>
-    page.evaluate(({ address, upload, download }) => window.perf(address, upload, download), {
-      address,
-      upload: sent,
-      download: received,
-    });
-  return { dial, ...(await bothWays(pid, measure)) };
-};
+function theirs({ address, pid }) {
+  return async (page) => {
+    await page.waitForFunction(() => window.ready);
+    await page.evaluate(() => window.create());
+    const dial = await page.evaluate((address) => window.dial(address), address);
+    const measure = (sent, received) => () =>
+      page.evaluate(({ address, upload, download }) => window.perf(address, upload, download), {
+        address,
+        upload: sent,
+        download: received,
+      });
+    return { dial, ...(await bothWays(pid, measure)) };
+  };
+}
 
 async function bothWays(pid, measure) {
   const up = await withProcessorTime(pid, measure(size, 1));

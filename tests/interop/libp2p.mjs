@@ -41,12 +41,17 @@ export class JsPeer {
   /** Connects, and tells what the other end said about itself. */
   async dial(address) {
     const signal = AbortSignal.timeout(PATIENCE);
-    const identified = new Promise((resolve, reject) => {
-      this.#node.addEventListener('peer:identify', ({ detail }) => resolve(detail), { once: true });
-      signal.addEventListener('abort', () => reject(new Error('the other end was not identified')));
-    });
+    const told = new Map();
+    const hear = ({ detail }) => told.set(detail.peerId.toString(), detail);
+    this.#node.addEventListener('peer:identify', hear);
     const connection = await this.#node.dial(multiaddr(address), { signal });
-    const { agentVersion, protocols } = await identified;
+    // A relay on the way introduces itself, too.
+    while (!told.has(connection.remotePeer.toString())) {
+      if (signal.aborted) throw new Error('the other end was not identified');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    this.#node.removeEventListener('peer:identify', hear);
+    const { agentVersion, protocols } = told.get(connection.remotePeer.toString());
     return { agent: agentVersion, protocols, address: connection.remoteAddr.toString(), limited: Boolean(connection.limits) };
   }
 

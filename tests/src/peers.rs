@@ -7,6 +7,7 @@ use std::time::Duration;
 use libp2p::Multiaddr;
 use warren_relay::fetch::Fetcher;
 use warren_relay::peer::{Peer, PeerArgs};
+use warren_relay::transport::webrtc::Certificate;
 use warren_relay::transport::{connections, dialable};
 use warren_shared::error::Result;
 use warren_shared::net::{Node, NodeConfig, Role, Route, SharedStore};
@@ -92,10 +93,12 @@ fn bare(
     ping_every: Duration,
 ) -> Node {
     let key = SigningKey::from_seed(platform::entropy());
+    let certificate = Certificate::generate().and_then(|pem| Certificate::from_pem(&pem));
+    let certificate = certificate.expect("a certificate");
     let config = NodeConfig {
         network: network.clone(),
         role,
-        connections: connections(&key, None, None).expect("transports"),
+        connections: connections(&key, Some(&certificate), None).expect("transports"),
         transport_key: key.clone(),
         author_key: key,
         listen,

@@ -12,6 +12,7 @@ const DOWNLOAD: u64 = 2 * 1024 * 1024 + 7;
 async fn relay(perf: bool) -> TestRelay {
     let started = TestRelay::start(|args| {
         args.quic = Some(ANY_PORT.into());
+        args.udp = Some(ANY_PORT.into());
         args.perf = perf;
     });
     started.await.expect("the relay starts")
@@ -20,7 +21,7 @@ async fn relay(perf: bool) -> TestRelay {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_transport_moves_what_was_asked_for() {
     let relay = relay(true).await;
-    for part in ["/tcp/", "/ws", "/quic-v1"] {
+    for part in ["/tcp/", "/ws", "/quic-v1", "/webrtc-direct"] {
         let addresses = relay.snapshot().await.addresses;
         let plain =
             |text: &&String| text.contains(part) && (part != "/tcp/" || !text.contains("/ws"));

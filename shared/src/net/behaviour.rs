@@ -7,7 +7,7 @@ use libp2p::identity::Keypair;
 use libp2p::kad::{self, Mode};
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{connection_limits, gossipsub, identify, ping, relay};
+use libp2p::{connection_limits, identify, ping, relay};
 
 use super::codec::Framed;
 use super::guard;
@@ -45,8 +45,9 @@ pub struct Behaviour {
     pub rpc: request_response::Behaviour<Framed<RpcRequest, RpcReply>>,
     /// Carries protocols that are plain streams.
     pub streams: libp2p_stream::Behaviour,
-    /// Routes topics; no feature of this version uses it.
-    pub gossip: gossipsub::Behaviour,
+    /// Routes topics. No feature of this version uses it, so tabs do not download it.
+    #[cfg(feature = "server")]
+    pub gossip: libp2p::gossipsub::Behaviour,
     /// Reserves places at relays, and dials through them.
     pub relay_client: relay::client::Behaviour,
     /// Carries circuits; on relays only.
@@ -89,6 +90,7 @@ impl Behaviour {
                 request_config(limits::RPC_DEADLINE, limits::RPC_STREAMS),
             ),
             streams: libp2p_stream::Behaviour::new(),
+            #[cfg(feature = "server")]
             gossip: gossip(),
             relay_client,
             #[cfg(feature = "server")]
@@ -164,7 +166,9 @@ fn kademlia(
     kad
 }
 
-fn gossip() -> gossipsub::Behaviour {
+#[cfg(feature = "server")]
+fn gossip() -> libp2p::gossipsub::Behaviour {
+    use libp2p::gossipsub;
     let config = gossipsub::ConfigBuilder::default()
         .validation_mode(gossipsub::ValidationMode::Anonymous)
         .validate_messages()

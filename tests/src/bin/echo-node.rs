@@ -73,9 +73,7 @@ async fn listen(address: &str) -> Result<(), Failure> {
     tokio::spawn(async move {
         while let Some((_, stream)) = incoming.next().await {
             tokio::spawn(async move {
-                let (reading, mut writing) = stream.split();
-                let _ = futures::io::copy(reading, &mut writing).await;
-                let _ = writing.close().await;
+                let _ = send_back(stream).await;
             });
         }
     });
@@ -85,6 +83,19 @@ async fn listen(address: &str) -> Result<(), Failure> {
         if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
             println!("{}", json!({"address": format!("{address}/p2p/{id}")}));
         }
+    }
+}
+
+/// Piece by piece, so that a client may wait for one before it sends the next.
+async fn send_back(mut stream: libp2p::Stream) -> std::io::Result<()> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = stream.read(&mut buffer).await?;
+        if count == 0 {
+            return stream.close().await;
+        }
+        stream.write_all(&buffer[..count]).await?;
+        stream.flush().await?;
     }
 }
 

@@ -14,7 +14,7 @@ use libp2p::{PeerId, Transport};
 use libp2p_stream::IncomingStreams;
 use libp2p_webrtc::tokio::{self as webrtc, Certificate};
 use stock::chunked::{Chunked, LONGEST_GATE};
-use stock::peer::{Behaviour, swarm};
+use stock::peer::{Behaviour, Pings, swarm};
 use stock::perf;
 
 const LISTEN: &str = "/ip4/127.0.0.1/udp/0/webrtc-direct";
@@ -23,7 +23,7 @@ const LISTEN: &str = "/ip4/127.0.0.1/udp/0/webrtc-direct";
 async fn main() -> Result<(), Box<dyn Error>> {
     let key = Keypair::generate_ed25519();
     let config = Config::with_tokio_executor();
-    let mut swarm = swarm(&key, transport(&key)?, config);
+    let mut swarm = swarm(&key, transport(&key)?, config, Pings::ByItself);
     let measurements = swarm
         .behaviour()
         .streams

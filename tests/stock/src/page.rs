@@ -1,5 +1,7 @@
 //! The page's end: dials a node and measures the connection to it.
 
+use std::io;
+
 use futures::channel::mpsc;
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, select_biased};
 use js_sys::{Object, Reflect};
@@ -9,13 +11,13 @@ use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{Config, Stream, Swarm};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, Transport, ping};
-use libp2p_stream::Control;
+use libp2p_stream::{Control, IncomingStreams};
 use libp2p_webrtc_websys as webrtc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::chunked::Chunked;
-use crate::peer::{Behaviour, swarm};
+use crate::peer::{Behaviour, Pings, swarm};
 use crate::perf;
 
 const PING_BYTES: usize = 32;
@@ -36,17 +38,18 @@ pub struct Peer {
 #[wasm_bindgen]
 impl Peer {
     #[wasm_bindgen(constructor)]
-    #[allow(clippy::new_without_default)]
-    pub fn new() -> Peer {
+    pub fn new() -> Result<Peer, JsError> {
         let key = Keypair::generate_ed25519();
         let transport = webrtc::Transport::new(webrtc::Config::new(&key))
             .map(|(peer, connection), _| (peer, StreamMuxerBox::new(Chunked::new(connection))))
             .boxed();
-        let swarm = swarm(&key, transport, Config::with_wasm_executor());
-        let control = swarm.behaviour().streams.new_control();
+        let config = Config::with_wasm_executor();
+        let swarm = swarm(&key, transport, config, Pings::ByCaller);
+        let mut control = swarm.behaviour().streams.new_control();
+        spawn_local(answer_pings(control.accept(ping::PROTOCOL_NAME)?));
         let (dials, wanted) = mpsc::unbounded();
         spawn_local(drive(swarm, wanted));
-        Peer { control, dials }
+        Ok(Peer { control, dials })
     }
 
     /// Milliseconds until a ping is answered, over a new connection unless there is one.
@@ -91,6 +94,25 @@ impl Peer {
             .build();
         self.dials.unbounded_send(dial)?;
         Ok(self.control.clone().open_stream(peer, protocol).await?)
+    }
+}
+
+/// A node whose pings are refused stops answering ours.
+async fn answer_pings(pings: IncomingStreams) {
+    pings
+        .for_each_concurrent(None, |(_, stream)| async {
+            // It ends with the stream, and why does not matter.
+            let _: io::Result<()> = echo(stream).await;
+        })
+        .await;
+}
+
+async fn echo(mut stream: Stream) -> io::Result<()> {
+    let mut bytes = [0; PING_BYTES];
+    loop {
+        stream.read_exact(&mut bytes).await?;
+        stream.write_all(&bytes).await?;
+        stream.flush().await?;
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::Boxed;
 use libp2p::identity::Keypair;
+use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{Config, NetworkBehaviour, Swarm};
 use libp2p::{PeerId, identify, ping};
 
@@ -14,8 +15,16 @@ const IDLE: Duration = Duration::from_secs(600);
 #[derive(NetworkBehaviour)]
 pub struct Behaviour {
     identify: identify::Behaviour,
-    ping: ping::Behaviour,
+    ping: Toggle<ping::Behaviour>,
     pub streams: libp2p_stream::Behaviour,
+}
+
+/// Who pings, and answers pings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pings {
+    ByItself,
+    /// By the caller. The behaviour's own pings would collide with those: the other end keeps only the latest stream.
+    ByCaller,
 }
 
 /// Puts the protocols on a transport.
@@ -23,13 +32,16 @@ pub fn swarm(
     key: &Keypair,
     transport: Boxed<(PeerId, StreamMuxerBox)>,
     config: Config,
+    pings: Pings,
 ) -> Swarm<Behaviour> {
     let behaviour = Behaviour {
         identify: identify::Behaviour::new(identify::Config::new(
             "/stock/1.0.0".to_owned(),
             key.public(),
         )),
-        ping: ping::Behaviour::default(),
+        ping: (pings == Pings::ByItself)
+            .then(ping::Behaviour::default)
+            .into(),
         streams: libp2p_stream::Behaviour::new(),
     };
     Swarm::new(

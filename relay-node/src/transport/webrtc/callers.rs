@@ -122,13 +122,18 @@ impl Callers {
                 admit: Some(caller),
             };
         }
+        // The answer lets the client begin with DTLS, so it comes last: the proof then comes first.
         let send = vec![
+            self.challenge(now, source, &caller.call),
             check_answer(&packet.transaction, source, |bytes| {
                 agent::hmac_sha1(&caller.call.server.password, bytes)
             }),
-            self.challenge(now, source, &caller.call),
         ];
-        self.pending.insert(source, caller);
+        match self.pending.get_mut(&source) {
+            // A repetition; what has come since the first time is still needed.
+            Some(known) if known.username == username => {}
+            _ => self.pending.insert(source, caller),
+        }
         Reaction { send, admit: None }
     }
 
@@ -163,7 +168,7 @@ impl Callers {
     /// A client that has its answer starts DTLS, perhaps a moment before its proof arrives.
     fn keep_early(&mut self, source: SocketAddr, bytes: Bytes) {
         if let Some(caller) = self.pending.get_mut(&source)
-            && caller.early.len() == 1
+            && caller.early.len() <= limits::EARLY_PACKETS
             && bytes.len() <= limits::EARLY_PACKET
         {
             caller.early.push(Bytes::copy_from_slice(&bytes));

@@ -15,6 +15,8 @@ pub(super) const PENDING_CALLERS: usize = 1_024;
 pub(super) const PROVEN_CALLERS: usize = 1_024;
 /// Largest first packet kept of an unproven caller: STUN and DTLS fit, nothing bigger comes first.
 pub(super) const EARLY_PACKET: usize = 1_500;
+/// Such packets kept beside the check: a greeting with post-quantum keys fills two.
+pub(super) const EARLY_PACKETS: usize = 3;
 /// Handshakes under way: as many as the swarm takes.
 pub(super) const HANDSHAKES: usize = 512;
 /// Handshakes of one network: a school or company shares an address, and dials within seconds.

@@ -34,7 +34,7 @@ pub async fn authenticate<C: Channel>(
         )
         .caused_by(error)
     };
-    let stream = Substream::new(channel);
+    let stream = Substream::outbound(channel);
     let noise = noise::Config::new(key)
         .map_err(failed)?
         .with_prologue(noise_prologue(client, server));

@@ -45,7 +45,7 @@ impl<S: Session> StreamMuxer for Muxer<S> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Self::Substream>> {
         let channel = ready!(self.0.poll_inbound(cx))?;
-        Poll::Ready(Ok(Substream::new(channel)))
+        Poll::Ready(Ok(Substream::inbound(channel)))
     }
 
     fn poll_outbound(
@@ -53,7 +53,7 @@ impl<S: Session> StreamMuxer for Muxer<S> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Self::Substream>> {
         let channel = ready!(self.0.poll_outbound(cx))?;
-        Poll::Ready(Ok(Substream::new(channel)))
+        Poll::Ready(Ok(Substream::outbound(channel)))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

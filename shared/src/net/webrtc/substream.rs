@@ -39,10 +39,17 @@ pub struct Substream<C: Channel> {
 }
 
 impl<C: Channel> Substream<C> {
-    /// A stream on a channel that carries nothing else.
-    pub fn new(channel: C) -> Self {
+    /// A stream on a channel that this end opened, and that carries nothing else.
+    pub fn outbound(channel: C) -> Self {
         Substream {
-            inner: Some(Inner::new(channel)),
+            inner: Some(Inner::new(channel, true)),
+        }
+    }
+
+    /// A stream on a channel that the remote opened.
+    pub fn inbound(channel: C) -> Self {
+        Substream {
+            inner: Some(Inner::new(channel, false)),
         }
     }
 
@@ -59,6 +66,9 @@ struct Inner<C> {
     wakers: Arc<Wakers>,
     waker: Waker,
     gone: bool,
+    /// Whoever opened a channel closes it: some implementations use a number again as soon as the other
+    /// end has closed, and then lose the new channel to the end of the old one.
+    opened_here: bool,
 }
 
 /// Reader and writer may be different tasks, but a channel knows one waker: this one wakes both.
@@ -76,7 +86,7 @@ impl ArcWake for Wakers {
 }
 
 impl<C: Channel> Inner<C> {
-    fn new(channel: C) -> Self {
+    fn new(channel: C, opened_here: bool) -> Self {
         let wakers = Arc::new(Wakers::default());
         Inner {
             channel,
@@ -85,6 +95,7 @@ impl<C: Channel> Inner<C> {
             waker: waker(wakers.clone()),
             wakers,
             gone: false,
+            opened_here,
         }
     }
 
@@ -117,6 +128,10 @@ impl<C: Channel> Inner<C> {
         self.exchange();
         let result = self.state.read(buffer);
         self.send_frames();
+        if result == Ok(Read::Nothing) && !self.gathered.is_empty() {
+            // Whoever waits for an answer should have flushed; holding the question back helps nobody.
+            let _ = self.poll_send_gathered();
+        }
         match result {
             Ok(Read::Bytes(count)) => Poll::Ready(Ok(count)),
             Ok(Read::End) => Poll::Ready(Ok(0)),
@@ -180,13 +195,18 @@ impl<C: Channel> Inner<C> {
         Poll::Ready(Ok(()))
     }
 
+    /// Whether the channel may be closed.
+    fn is_over(&self) -> bool {
+        self.gone || (self.opened_here && self.state.settled())
+    }
+
     /// Waits until both ends know that the stream is over.
     async fn linger(mut self) {
         self.state.abandon();
         let settled = poll_fn(|cx| {
             self.wakers.reader.register(cx.waker());
             self.exchange();
-            match self.state.settled() || self.gone {
+            match self.is_over() {
                 true => Poll::Ready(()),
                 false => Poll::Pending,
             }
@@ -242,7 +262,7 @@ impl<C: Channel> Drop for Substream<C> {
         };
         inner.state.abandon();
         inner.exchange();
-        if inner.gone || inner.state.settled() || !platform::can_spawn() {
+        if inner.is_over() || !platform::can_spawn() {
             inner.channel.close();
         } else {
             platform::spawn(inner.linger());

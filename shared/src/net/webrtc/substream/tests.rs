@@ -95,7 +95,7 @@ impl Channel for MemoryChannel {
 
 fn streams() -> (Substream<MemoryChannel>, Substream<MemoryChannel>) {
     let (a, b) = pair();
-    (Substream::new(a), Substream::new(b))
+    (Substream::outbound(a), Substream::inbound(b))
 }
 
 #[tokio::test]
