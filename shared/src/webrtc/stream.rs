@@ -167,11 +167,10 @@ impl Stream {
                     self.receiving = Receiving::Finished;
                 }
             }
-            Some(Flag::FinAck) => {
-                if self.sending == Sending::Finishing {
-                    self.sending = Sending::Finished;
-                }
+            Some(Flag::FinAck) if self.sending == Sending::Finishing => {
+                self.sending = Sending::Finished;
             }
+            Some(Flag::FinAck) => {}
             Some(Flag::StopSending) => {
                 // What was finished before was not wanted, but it was sent.
                 match self.sending {

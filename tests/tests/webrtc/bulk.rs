@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use futures::stream::{self, StreamExt};
 use futures::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -84,7 +83,7 @@ async fn write_telling(stream: &mut SubstreamBox, mut bytes: &[u8], held_up: &No
     while !bytes.is_empty() {
         let written = poll_fn(|cx| {
             let polled = Pin::new(&mut *stream).poll_write(cx, bytes);
-            if let Poll::Pending = polled {
+            if polled.is_pending() {
                 held_up.notify_one();
             }
             polled

@@ -395,11 +395,6 @@ impl Shared {
 }
 
 fn lost(ended: Option<Ended>) -> io::Error {
-    match ended {
-        Some(ended) => ended.error(),
-        None => io::Error::new(
-            io::ErrorKind::ConnectionReset,
-            "the remote closed the stream",
-        ),
-    }
+    let closed = || Ended::new(io::ErrorKind::ConnectionReset, "the stream was closed");
+    ended.unwrap_or_else(closed).error()
 }
