@@ -27,6 +27,9 @@ pub(super) const ENDED_CALLS: usize = 4_096;
 pub(super) const ANSWERS: u32 = 1_000;
 /// Plain STUN answers per second to one network: a few tabs starting at once.
 pub(super) const ANSWERS_PER_PREFIX: u32 = 50;
+/// Checks of strangers answered per second: a fifth of a core. Beyond that they cost no more than
+/// being looked at, so that connections go on in a flood; honest callers repeat theirs.
+pub(super) const CHECKS: u32 = 20_000;
 /// Addresses of one remote: two interfaces, and where it moved to twice.
 pub(super) const SOURCES_PER_SESSION: usize = 4;
 /// Proven callers that the swarm has not taken: it takes one per poll.
