@@ -169,14 +169,30 @@ fn set_length(packet: &mut [u8], more: usize) {
     packet[2..4].copy_from_slice(&length.to_be_bytes());
 }
 
-/// The CRC of ITU V.42, a bit at a time: packets are tens of bytes.
+/// The CRC of ITU V.42, a byte at a time: a flood of strangers' packets makes it count.
 fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
-        })
-    })
+    let mut crc = !0u32;
+    for byte in bytes {
+        crc = (crc >> 8) ^ CRC_TABLE[usize::from(crc as u8 ^ byte)];
+    }
+    !crc
 }
+
+const CRC_TABLE: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let mut crc = at as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
+            bit += 1;
+        }
+        table[at] = crc;
+        at += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

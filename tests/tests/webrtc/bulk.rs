@@ -1,6 +1,7 @@
 //! Streams that carry much, and many of them.
 
 use std::future::poll_fn;
+use std::net::UdpSocket;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use futures::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::core::muxing::SubstreamBox;
 use tokio::sync::Notify;
 use warren_tests::count;
+use warren_tests::wait::until;
 
 use super::support::{Pattern, Server, connect, echo, patient};
 
@@ -107,4 +109,20 @@ async fn one_connection_lives_through_many_streams() {
     streams.buffer_unordered(AT_ONCE).collect::<()>().await;
     client.close().await;
     patient(accepted.ended()).await;
+}
+
+/// The socket stays as long as a connection uses it, and no longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_outlive_their_listener() {
+    let mut server = Server::start("/ip4/0.0.0.0/udp/0/webrtc-direct").await;
+    let socket = server.socket();
+    let client = connect(&server.address).await;
+    let accepted = server.accept().await;
+    accepted.echo_everything();
+    drop(server);
+    echo(client.open().await.unwrap(), MIB).await;
+    client.close().await;
+    patient(accepted.ended()).await;
+    let port = ("0.0.0.0", socket.port());
+    until("the port is free", || async { UdpSocket::bind(port).ok() }).await;
 }

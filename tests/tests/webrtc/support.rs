@@ -25,10 +25,6 @@ use warren_shared::net::swarm::Connections;
 const PATIENCE: Duration = Duration::from_secs(600);
 
 pub async fn patient<T>(work: impl Future<Output = T>) -> T {
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_writer(std::io::stderr)
-        .try_init();
     tokio::time::timeout(PATIENCE, work)
         .await
         .expect("it should not take so long")

@@ -42,6 +42,7 @@ pub(super) struct Callers {
     proven: Bounded<SocketAddr, ()>,
     ended: Bounded<String, ()>,
     answers: Rate,
+    checks: Rate,
 }
 
 impl Callers {
@@ -52,7 +53,9 @@ impl Callers {
             pending: Bounded::new(limits::PENDING_CALLERS),
             proven: Bounded::new(limits::PROVEN_CALLERS),
             ended: Bounded::new(limits::ENDED_CALLS),
-            answers: Rate::default(),
+            answers: Rate::new(limits::ANSWERS, limits::ANSWERS_PER_PREFIX),
+            // Nobody can be singled out: a flood has forged sources.
+            checks: Rate::new(limits::CHECKS, limits::CHECKS),
         }
     }
 
@@ -108,12 +111,14 @@ impl Callers {
             return Reaction::default();
         };
         // Without a signature it is no check, and a short packet would be answered with long ones.
-        if !packet.authenticated || self.ended.contains(username) {
+        let length = bytes.len();
+        if !packet.authenticated || length > limits::EARLY_PACKET || self.ended.contains(username) {
             return Reaction::default();
         }
         let caller = Caller {
             username: username.to_owned(),
-            early: vec![bytes.clone()],
+            // A copy: the batch that it came in is much larger.
+            early: vec![Bytes::copy_from_slice(bytes)],
             call,
         };
         if self.proven.remove(&source).is_some() {
@@ -121,6 +126,9 @@ impl Callers {
                 send: Vec::new(),
                 admit: Some(caller),
             };
+        }
+        if !self.checks.allow(now, source) {
+            return Reaction::default();
         }
         // The answer lets the client begin with DTLS, so it comes last: the proof then comes first.
         let send = vec![
@@ -251,14 +259,25 @@ impl<K: std::hash::Hash + Eq + Clone, V> Bounded<K, V> {
 }
 
 /// So many a second, and so many of one network.
-#[derive(Default)]
 struct Rate {
+    most: u32,
+    most_by_prefix: u32,
     since: Option<Instant>,
     all: u32,
     by_prefix: HashMap<u64, u32>,
 }
 
 impl Rate {
+    fn new(most: u32, most_by_prefix: u32) -> Self {
+        Rate {
+            most,
+            most_by_prefix,
+            since: None,
+            all: 0,
+            by_prefix: HashMap::new(),
+        }
+    }
+
     fn allow(&mut self, now: Instant, source: SocketAddr) -> bool {
         let fresh = self
             .since
@@ -268,11 +287,11 @@ impl Rate {
             self.all = 0;
             self.by_prefix.clear();
         }
-        if self.all >= limits::ANSWERS {
+        if self.all >= self.most {
             return false;
         }
         let count = self.by_prefix.entry(prefix(source.ip())).or_default();
-        if *count >= limits::ANSWERS_PER_PREFIX {
+        if *count >= self.most_by_prefix {
             return false;
         }
         *count += 1;

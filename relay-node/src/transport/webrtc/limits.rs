@@ -27,6 +27,9 @@ pub(super) const ENDED_CALLS: usize = 4_096;
 pub(super) const ANSWERS: u32 = 1_000;
 /// Plain STUN answers per second to one network: a few tabs starting at once.
 pub(super) const ANSWERS_PER_PREFIX: u32 = 50;
+/// Checks of strangers answered per second: a fifth of a core. Beyond that they cost no more than
+/// being looked at, so that connections go on in a flood; honest callers repeat theirs.
+pub(super) const CHECKS: u32 = 20_000;
 /// Addresses of one remote: two interfaces, and where it moved to twice.
 pub(super) const SOURCES_PER_SESSION: usize = 4;
 /// Proven callers that the swarm has not taken: it takes one per poll.
@@ -43,9 +46,11 @@ pub(super) const SOCKET_BUFFER: usize = 2 * 1024 * 1024;
 
 /// Bytes written by the application and not acknowledged, per stream.
 pub(super) const STREAM_BUFFER: usize = 1024 * 1024;
-/// Bytes inside the stack and not acknowledged, all streams together: a round trip of 100 ms at
-/// 10 MiB/s. What is beyond waits outside, where streams take turns.
+/// Most bytes inside the stack and not acknowledged, all streams together: 10 MiB/s at 100 ms. What
+/// is beyond waits outside, where streams take turns.
 pub(super) const STACK_BUFFER: usize = 1024 * 1024;
+/// Least bytes there: a turn's worth of messages, so that short paths never run dry.
+pub(super) const STACK_BUFFER_LEAST: usize = 128 * 1024;
 /// Bytes that arrived and that nobody has taken, all streams of a connection together.
 pub(super) const UNREAD: usize = 16 * 1024 * 1024;
 /// Streams of a connection open at once: the stack looks at each of them for every packet.

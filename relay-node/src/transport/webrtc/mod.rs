@@ -15,6 +15,7 @@ mod limits;
 mod listener;
 mod outgoing;
 mod path;
+mod room;
 mod session;
 mod socket;
 mod state;

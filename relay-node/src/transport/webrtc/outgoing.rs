@@ -59,5 +59,7 @@ impl Outgoing {
                 .send(from, batch.to, &batch.bytes, batch.stride)
                 .await;
         }
+        // A network card that turns out to take no batches shows it only now.
+        self.largest = socket.largest_batch();
     }
 }

@@ -177,13 +177,8 @@ impl State {
         channel.inbox.push_back(message.into());
         wakers.extend(channel.reader.take());
         if self.unread > limits::UNREAD {
-            return Err(Ended::new(
-                io::ErrorKind::QuotaExceeded,
-                format!(
-                    "the remote sent more than {} bytes that nobody read",
-                    limits::UNREAD
-                ),
-            ));
+            let reason = format!("the remote sent more than {} bytes unread", limits::UNREAD);
+            return Err(Ended::new(io::ErrorKind::QuotaExceeded, reason));
         }
         Ok(())
     }
@@ -231,9 +226,8 @@ impl State {
 
     /// The remote has everything that was written.
     pub(super) fn is_flushed(&self) -> bool {
-        self.channels
-            .values()
-            .all(|channel| channel.outbox.is_empty() && channel.buffered == 0)
+        let mut all = self.channels.values();
+        all.all(|channel| channel.outbox.is_empty() && channel.buffered == 0)
     }
 
     /// Several tasks of the application may wait for the connection itself.
@@ -256,7 +250,7 @@ impl Shared {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state and then wakes whom it concerns.
+    /// Changes the state, then wakes whom it concerns.
     pub(super) fn update<T>(&self, change: impl FnOnce(&mut State, &mut Wakers) -> T) -> T {
         let mut wakers = Wakers::new();
         let result = change(&mut self.lock(), &mut wakers);
@@ -395,11 +389,9 @@ impl Shared {
 }
 
 fn lost(ended: Option<Ended>) -> io::Error {
-    match ended {
-        Some(ended) => ended.error(),
-        None => io::Error::new(
-            io::ErrorKind::ConnectionReset,
-            "the remote closed the stream",
-        ),
-    }
+    let closed = || Ended::new(io::ErrorKind::ConnectionReset, "the stream was closed");
+    ended.unwrap_or_else(closed).error()
 }
+
+#[cfg(test)]
+mod tests;

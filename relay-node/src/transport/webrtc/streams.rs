@@ -8,6 +8,7 @@ use str0m::channel::{ChannelData, ChannelId};
 use str0m::{Input, Rtc};
 
 use super::driver::broken;
+use super::room::Room;
 use super::state::{Ended, HANDSHAKE, Key, Shared, Wakers};
 use super::{agent, limits};
 
@@ -27,6 +28,7 @@ pub(super) struct Streams {
     /// Streams with bytes inside the stack.
     sending: Vec<Key>,
     in_stack: usize,
+    room: Room,
     /// The stack did not take a message: it holds more than we count until the remote has more.
     refused: bool,
 }
@@ -75,6 +77,7 @@ impl Streams {
             leaving: VecDeque::new(),
             sending: Vec::new(),
             in_stack: 0,
+            room: Room::new(Instant::now()),
             refused: false,
         }
     }
@@ -93,7 +96,7 @@ impl Streams {
 
     /// Whether there is more to send that the stack would take.
     pub(super) fn has_work(&self) -> bool {
-        let full = self.refused || self.in_stack >= limits::STACK_BUFFER;
+        let full = self.refused || self.in_stack >= self.room.bytes();
         !full && !self.shared.lock().ready.is_empty()
     }
 
@@ -202,7 +205,7 @@ impl Streams {
 
     /// Streams take turns, a message each, while the stack has room.
     fn send(&mut self, rtc: &mut Rtc) -> Result<(), Ended> {
-        while self.in_stack < limits::STACK_BUFFER && !self.refused {
+        while self.in_stack < self.room.bytes() && !self.refused {
             let mut state = self.shared.lock();
             let Some(key) = state.next_ready() else {
                 break;
@@ -251,6 +254,7 @@ impl Streams {
             }
             channel.buffered += message.len();
             self.in_stack += message.len();
+            self.room.written(Instant::now(), message.len());
         } else {
             channel.unpop(message);
             state.enqueue(key);
@@ -306,6 +310,7 @@ impl Streams {
             }
         }
         self.in_stack = total;
+        self.room.held(Instant::now(), total);
     }
 }
 

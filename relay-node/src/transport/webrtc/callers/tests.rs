@@ -161,3 +161,28 @@ fn plain_questions_are_answered_so_often() {
     assert_eq!(one + all, limits::ANSWERS as usize);
     assert_eq!(ask(&mut gate, now + SECOND, 1), 1);
 }
+
+#[test]
+fn a_flood_is_answered_so_often_and_looked_at_beyond_that() {
+    let (mut gate, now) = gate();
+    let honest = call(0);
+    let first = gate.receive(now, source(0), check(&honest));
+    let challenge = first
+        .send
+        .into_iter()
+        .find(|packet| Packet::parse(packet).is_some_and(|packet| packet.kind == Kind::Request))
+        .unwrap();
+    gate.checks.most = 3;
+    let flood = (1..10).map(|number| gate.receive(now, source(number), check(&call(number))));
+    let answered = flood.filter(|reaction| !reaction.send.is_empty()).count();
+    assert_eq!(answered, 2);
+    let proof = gate.receive(now, source(0), answer(&challenge, source(0)));
+    assert!(proof.admit.is_some());
+    let next_second = now + SECOND;
+    assert_eq!(
+        gate.receive(next_second, source(9), check(&call(9)))
+            .send
+            .len(),
+        2
+    );
+}
