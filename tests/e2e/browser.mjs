@@ -34,6 +34,7 @@ export async function launch(args = []) {
 export class Complaints {
   /** Each complaint once, with how often it came. */
   #entries = new Map();
+  #mayCrash = false;
 
   constructor(page) {
     page.on('console', (message) => {
@@ -42,7 +43,12 @@ export class Complaints {
       this.#add(`${message.type()}: ${message.text()}${url ? ` (${url})` : ''}`);
     });
     page.on('pageerror', (error) => this.#add(`uncaught: ${firstLines(error.stack ?? error.message)}`));
-    page.on('crash', () => this.#add('the page crashed'));
+    page.on('crash', () => this.#mayCrash || this.#add('the page crashed'));
+  }
+
+  /** For tests that crash it themselves. */
+  expectCrash() {
+    this.#mayCrash = true;
   }
 
   get all() {

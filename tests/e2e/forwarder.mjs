@@ -8,27 +8,21 @@ export class Forwarder {
   /** A socket towards the target for each sender, so that answers find their way back. */
   #backs = new Map();
   #target;
+  /** Where it is reached: the multiaddr it stands before, with its own port. */
+  address;
   /** While it is cut everything is dropped, both ways. */
   cut = false;
 
-  /** Forwards to `target`, an `ip:port`. */
-  static async to(target) {
+  /** Stands before whoever listens at the multiaddr. */
+  static async before(address) {
     const forwarder = new Forwarder();
-    const [, host, port] = /^(.*):(\d+)$/.exec(target);
+    const [, host, port] = /^\/ip4\/([^/]+)\/udp\/(\d+)\//.exec(address);
     forwarder.#target = { host, port: Number(port) };
     forwarder.#front.on('message', (message, { address, port }) => forwarder.#forth(message, address, port));
     forwarder.#front.bind(0, '127.0.0.1');
     await once(forwarder.#front, 'listening');
+    forwarder.address = address.replace(/^\/ip4\/[^/]+\/udp\/\d+\//, `/ip4/127.0.0.1/udp/${forwarder.#front.address().port}/`);
     return forwarder;
-  }
-
-  get port() {
-    return this.#front.address().port;
-  }
-
-  /** The same multiaddr, with this forwarder in the place of the target. */
-  instead(address) {
-    return address.replace(/\/udp\/\d+\//, `/udp/${this.port}/`);
   }
 
   close() {

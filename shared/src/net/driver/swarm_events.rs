@@ -126,6 +126,8 @@ impl Driver {
             return;
         };
         let via = Via::of(&connection.address);
+        let why = cause.as_deref().unwrap_or("closed");
+        tracing::debug!(%peer, address = %connection.address, why, "a connection ended");
         self.subscribers
             .connection("close", &peer, &connection.address, via);
         if remaining == 0 {
