@@ -30,6 +30,8 @@ window.dial = async (address) => {
   return performance.now() - began;
 };
 
+window.hangUp = (address) => node.hangUp(multiaddr(address));
+
 /** As the protocol says: how much is wanted back, then as much as is sent, then what was wanted. */
 window.perf = async (address, upload, download) => {
   const stream = await node.dialProtocol(multiaddr(address), '/perf/1.0.0');

@@ -49,8 +49,8 @@ pub(super) const STREAM_BUFFER: usize = 1024 * 1024;
 /// Most bytes inside the stack and not acknowledged, all streams together: 10 MiB/s at 100 ms. What
 /// is beyond waits outside, where streams take turns.
 pub(super) const STACK_BUFFER: usize = 1024 * 1024;
-/// Least bytes there: a turn's worth of messages, so that short paths never run dry.
-pub(super) const STACK_BUFFER_LEAST: usize = 128 * 1024;
+/// Least bytes there: short paths never run dry, and a burst fits the socket buffer of a browser.
+pub(super) const STACK_BUFFER_LEAST: usize = 48 * 1024;
 /// Bytes that arrived and that nobody has taken, all streams of a connection together.
 pub(super) const UNREAD: usize = 16 * 1024 * 1024;
 /// Streams of a connection open at once: the stack looks at each of them for every packet.

@@ -14,7 +14,8 @@ use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig};
 use super::Failure;
 
 const MESSAGE: usize = 16 * 1024;
-const BUFFERED: usize = 1024 * 1024;
+/// How much the stack is given at once: it is slow with much, and may run dry with little.
+pub const BUFFERED: [usize; 2] = [64 * 1024, 1024 * 1024];
 
 struct End {
     rtc: Rtc,
@@ -24,12 +25,14 @@ struct End {
     received: u64,
 }
 
-/// Sends so many bytes from one end to the other; returns MiB per second.
-pub fn transfer(bytes: u64) -> Result<f64, Failure> {
+/// Sends so many bytes from one end to the other, `buffered` at a time; returns MiB per second.
+pub fn transfer(bytes: u64, buffered: usize) -> Result<f64, Failure> {
     let (a, b) = (socket()?, socket()?);
     let (address_a, address_b) = (a.local_addr()?, b.local_addr()?);
-    let mut sender = config("aaaaaaaa").build(Instant::now());
-    let mut receiver = config("bbbbbbbb").set_ice_lite(true).build(Instant::now());
+    let mut sender = config("aaaaaaaa", buffered).build(Instant::now());
+    let mut receiver = config("bbbbbbbb", buffered)
+        .set_ice_lite(true)
+        .build(Instant::now());
     let prints = (
         sender.direct_api().local_dtls_fingerprint().clone(),
         receiver.direct_api().local_dtls_fingerprint().clone(),
@@ -37,7 +40,7 @@ pub fn transfer(bytes: u64) -> Result<f64, Failure> {
     let sender = end(sender, a, address_b, true, "bbbbbbbb", prints.1)?;
     let receiver = end(receiver, b, address_a, false, "aaaaaaaa", prints.0)?;
     let receiving = thread::spawn(move || receive(receiver, bytes));
-    let sending = thread::spawn(move || send(sender, bytes));
+    let sending = thread::spawn(move || send(sender, bytes, buffered));
     let seconds = receiving.join().map_err(|_| "the receiver failed")??;
     // It runs until the connection is closed.
     drop(sending);
@@ -55,11 +58,11 @@ fn credentials(ufrag: &str) -> IceCreds {
     }
 }
 
-fn config(ufrag: &str) -> RtcConfig {
+fn config(ufrag: &str, buffered: usize) -> RtcConfig {
     RtcConfig::new()
         .set_local_ice_credentials(credentials(ufrag))
         .clear_codecs()
-        .set_sctp_max_buffered_amount(2 * BUFFERED)
+        .set_sctp_max_buffered_amount(2 * buffered)
 }
 
 fn end(
@@ -153,7 +156,7 @@ fn receive(mut end: End, bytes: u64) -> Result<f64, Failure> {
     Ok(seconds)
 }
 
-fn send(mut end: End, bytes: u64) -> Result<(), Failure> {
+fn send(mut end: End, bytes: u64, buffered: usize) -> Result<(), Failure> {
     let message = [7; MESSAGE];
     let mut left = bytes;
     while end.rtc.is_alive() {
@@ -164,7 +167,7 @@ fn send(mut end: End, bytes: u64) -> Result<(), Failure> {
                 break;
             };
             let size = left.min(MESSAGE as u64) as usize;
-            if channel.buffered_amount() >= BUFFERED || !channel.write(true, &message[..size])? {
+            if channel.buffered_amount() >= buffered || !channel.write(true, &message[..size])? {
                 break;
             }
             left -= size as u64;
