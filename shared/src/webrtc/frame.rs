@@ -131,6 +131,15 @@ impl Frame {
         }
         Ok(frame)
     }
+
+    /// The same without a hold on the `size` bytes that it was cut from, when it is less than half
+    /// of them: a small part of a message must not keep the whole message alive.
+    fn unpinned(mut self, size: usize) -> Self {
+        if self.payload.len() * 2 < size {
+            self.payload = Bytes::copy_from_slice(&self.payload);
+        }
+        self
+    }
 }
 
 /// What arrived is not a frame of this protocol.
@@ -147,44 +156,95 @@ pub enum BadFrame {
 /// Finds frames in what arrives.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    rest: BytesMut,
+    /// The message that is being taken apart.
     arrived: Bytes,
+    /// How long it was as a whole.
+    message: usize,
+    /// The beginning of a frame that goes on in later messages; the bytes of those follow it.
+    partial: BytesMut,
+    failed: bool,
 }
 
 impl Decoder {
     /// Adds what arrived; [`Decoder::next`] must have returned `None` before.
     pub fn push(&mut self, bytes: Bytes) {
-        if self.rest.is_empty() && self.arrived.is_empty() {
+        debug_assert!(self.arrived.is_empty());
+        if self.failed {
+            return;
+        }
+        if self.partial.is_empty() {
+            self.message = bytes.len();
             self.arrived = bytes;
         } else {
-            self.rest
-                .extend_from_slice(&std::mem::take(&mut self.arrived));
-            self.rest.extend_from_slice(&bytes);
+            self.partial.extend_from_slice(&bytes);
         }
     }
 
-    /// The next whole frame. After an error nothing more can be found.
+    /// The next whole frame. After an error nothing more is found, and nothing is kept.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Option<Result<Frame, BadFrame>> {
-        if !self.rest.is_empty() {
-            self.arrived = self.rest.split().freeze();
+        let found = if self.partial.is_empty() {
+            self.next_arrived()
+        } else {
+            self.next_partial()
+        };
+        if let Some(Err(_)) = found {
+            *self = Decoder {
+                failed: true,
+                ..Decoder::default()
+            };
         }
-        let (length, prefix) = match peek_varint(&self.arrived) {
+        found
+    }
+
+    /// Bytes that wait for the rest of their frame.
+    pub fn held(&self) -> usize {
+        self.arrived.len() + self.partial.len()
+    }
+
+    fn next_arrived(&mut self) -> Option<Result<Frame, BadFrame>> {
+        let (prefix, whole) = match extent(&self.arrived) {
             Ok(Some(found)) => found,
-            Ok(None) => return None,
+            Ok(None) => {
+                // Each byte is moved here once; later messages are put behind it.
+                self.partial.extend_from_slice(&self.arrived);
+                self.arrived = Bytes::new();
+                return None;
+            }
             Err(error) => return Some(Err(error)),
         };
-        if length > MAX_FRAME as u64 {
-            return Some(Err(BadFrame::TooLong(length)));
-        }
-        let whole = prefix + length as usize;
-        if self.arrived.len() < whole {
-            return None;
-        }
-        let mut frame = self.arrived.split_to(whole);
-        frame.advance(prefix);
-        Some(Frame::decode(frame))
+        let mut bytes = self.arrived.split_to(whole);
+        bytes.advance(prefix);
+        Some(Frame::decode(bytes).map(|frame| frame.unpinned(self.message)))
     }
+
+    fn next_partial(&mut self) -> Option<Result<Frame, BadFrame>> {
+        let (prefix, whole) = match extent(&self.partial) {
+            Ok(found) => found?,
+            Err(error) => return Some(Err(error)),
+        };
+        let bytes = Bytes::copy_from_slice(&self.partial[prefix..whole]);
+        self.partial.advance(whole);
+        if self.partial.is_empty() {
+            // The memory of a large frame is not kept for small ones.
+            self.partial = BytesMut::new();
+        }
+        let pinned = bytes.len();
+        Some(Frame::decode(bytes).map(|frame| frame.unpinned(pinned)))
+    }
+}
+
+/// How long the length of the first frame is, and where the frame ends; nothing when it is not
+/// whole.
+fn extent(bytes: &[u8]) -> Result<Option<(usize, usize)>, BadFrame> {
+    let Some((length, prefix)) = peek_varint(bytes)? else {
+        return Ok(None);
+    };
+    if length > MAX_FRAME as u64 {
+        return Err(BadFrame::TooLong(length));
+    }
+    let whole = prefix + length as usize;
+    Ok((whole <= bytes.len()).then_some((prefix, whole)))
 }
 
 fn varint_len(value: u64) -> usize {
@@ -236,91 +296,4 @@ fn skip(tag: u64, bytes: &mut Bytes) -> Result<(), BadFrame> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn all(decoder: &mut Decoder) -> Vec<Result<Frame, BadFrame>> {
-        std::iter::from_fn(|| decoder.next()).collect()
-    }
-
-    #[test]
-    fn wire_form_is_pinned() {
-        let data = Frame {
-            payload: Bytes::from_static(b"hi"),
-            ..Frame::default()
-        };
-        assert_eq!(data.encode(), [4, 0x12, 2, b'h', b'i']);
-        assert_eq!(Frame::encode_payload(b"hi"), data.encode());
-        assert_eq!(Frame::flag(Flag::Fin).encode(), [2, 8, 0]);
-        assert_eq!(Frame::flag(Flag::StopSending).encode(), [2, 8, 1]);
-        assert_eq!(Frame::flag(Flag::Reset).encode(), [2, 8, 2]);
-        assert_eq!(Frame::flag(Flag::FinAck).encode(), [2, 8, 3]);
-        assert_eq!(Frame::limit(300).encode(), [4, 0xc0, 0x3e, 0xac, 2]);
-        assert_eq!(Frame::default().encode(), [0]);
-    }
-
-    #[test]
-    fn largest_frame_fits_the_largest_message() {
-        assert_eq!(Frame::encode_payload(&[7; MAX_PAYLOAD]).len(), MAX_MESSAGE);
-    }
-
-    #[test]
-    fn frames_are_found_however_they_are_cut() {
-        let frames = [
-            Frame::flag(Flag::FinAck),
-            Frame {
-                flag: Some(Flag::Fin),
-                payload: vec![9; 300].into(),
-                limit: Some(1 << 40),
-            },
-            Frame::default(),
-            Frame::limit(0),
-        ];
-        let bytes: Vec<u8> = frames.iter().flat_map(Frame::encode).collect();
-        for size in [1, 2, 3, 7, 100, bytes.len()] {
-            let mut decoder = Decoder::default();
-            let mut found = Vec::new();
-            for piece in bytes.chunks(size) {
-                decoder.push(Bytes::copy_from_slice(piece));
-                found.extend(all(&mut decoder).into_iter().map(Result::unwrap));
-            }
-            assert_eq!(found, frames, "pieces of {size}");
-        }
-    }
-
-    #[test]
-    fn unknown_fields_and_flags_are_skipped() {
-        let mut decoder = Decoder::default();
-        let inner = [
-            0x18, 5, // field 3, a number
-            0x22, 2, 1, 2, // field 4, bytes
-            0x2d, 0, 0, 0, 0, // field 5, four bytes
-            0x31, 0, 0, 0, 0, 0, 0, 0, 0, // field 6, eight bytes
-            0x08, 77, // an unknown flag
-            0x12, 1, 42,
-        ];
-        let mut bytes = vec![inner.len() as u8];
-        bytes.extend_from_slice(&inner);
-        decoder.push(bytes.into());
-        let frame = decoder.next().unwrap().unwrap();
-        assert_eq!((frame.flag, &frame.payload[..]), (None, &[42][..]));
-    }
-
-    #[test]
-    fn damage_is_an_error_and_never_a_panic() {
-        for bad in [
-            &[3, 0x12, 9, 1][..], // payload longer than the frame
-            &[1, 0x0b],           // a group
-            &[1, 0x80],           // half a number
-            &[2, 0x2d, 0],        // half a fixed field
-            &[0xff; 12],          // a length without end
-        ] {
-            let mut decoder = Decoder::default();
-            decoder.push(Bytes::copy_from_slice(bad));
-            assert_eq!(decoder.next(), Some(Err(BadFrame::Damaged)), "{bad:?}");
-        }
-        let mut decoder = Decoder::default();
-        decoder.push(Bytes::from_static(&[0x81, 0x80, 0x04]));
-        assert_eq!(decoder.next(), Some(Err(BadFrame::TooLong(65_537))));
-    }
-}
+mod tests;

@@ -16,9 +16,11 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::frame::{
-    BadFrame, CAUTIOUS_MESSAGE, CAUTIOUS_PAYLOAD, Decoder, Flag, Frame, MAX_PAYLOAD,
-};
+use super::frame::{CAUTIOUS_MESSAGE, CAUTIOUS_PAYLOAD, Decoder, Flag, Frame, MAX_PAYLOAD};
+
+mod outcome;
+
+pub use outcome::{Failed, Read, Urgency};
 
 /// What a reader lets its sender have under way: enough for 100 ms at 10 MiB/s.
 pub const WINDOW: u64 = 1024 * 1024;
@@ -34,29 +36,6 @@ pub const MAX_UNREAD: usize = 8 * 1024 * 1024;
 
 /// Payloads up to this size are copied together.
 const CRUMB: usize = 1024;
-
-/// Why a half of a stream failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failed {
-    /// The remote gave up the stream.
-    #[error("the remote reset the stream")]
-    Reset,
-    /// The remote does not read any more.
-    #[error("the remote does not read this stream any more")]
-    Stopped,
-    /// The application closed this half before.
-    #[error("the stream is closed for writing")]
-    Closed,
-    /// The channel went away before the stream ended.
-    #[error("the connection ended before the stream did")]
-    Lost,
-    /// The reader was too slow for a sender without flow control.
-    #[error("the reader was too slow: the remote sent {MAX_UNREAD} bytes that nobody read")]
-    TooSlow,
-    /// What arrived is not of this protocol.
-    #[error(transparent)]
-    Frame(#[from] BadFrame),
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Receiving {
@@ -77,27 +56,21 @@ enum Sending {
     Failed(Failed),
 }
 
-/// What a read found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Read {
-    /// This many bytes.
-    Bytes(usize),
-    /// The remote has sent everything, and it was read.
-    End,
-    /// Nothing yet.
-    Nothing,
-}
-
 /// The state of one stream.
 #[derive(Debug)]
 pub struct Stream {
     decoder: Decoder,
+    /// This end has given up on the remote: nothing that it sends is looked at any more.
+    broken: bool,
     receiving: Receiving,
+    /// The remote's end of its half was acknowledged, which happens once.
+    acknowledged: bool,
     inbox: VecDeque<Bytes>,
     /// Small payloads, put together: each on its own would cost more than it holds.
     crumbs: BytesMut,
     unread: usize,
     received: u64,
+    window: u64,
     limit_told: u64,
     sending: Sending,
     sent: u64,
@@ -105,6 +78,8 @@ pub struct Stream {
     /// The remote has sent a message that is too large for the implementations that take only
     /// small ones.
     large_seen: bool,
+    /// What waits to be sent. Each flag is there at most once, and so is a limit: a remote that does
+    /// not take what it asks for cannot make it longer.
     frames: VecDeque<Frame>,
 }
 
@@ -112,11 +87,14 @@ impl Default for Stream {
     fn default() -> Self {
         Stream {
             decoder: Decoder::default(),
+            broken: false,
             receiving: Receiving::Open,
+            acknowledged: false,
             inbox: VecDeque::new(),
             crumbs: BytesMut::new(),
             unread: 0,
             received: 0,
+            window: WINDOW,
             limit_told: 0,
             sending: Sending::Open,
             sent: 0,
@@ -130,11 +108,19 @@ impl Default for Stream {
 impl Stream {
     /// Takes a message of the channel.
     pub fn receive(&mut self, message: Bytes) {
+        if self.broken {
+            return;
+        }
         self.large_seen |= message.len() > CAUTIOUS_MESSAGE;
         self.decoder.push(message);
         while let Some(frame) = self.decoder.next() {
             match frame {
-                Ok(frame) => self.receive_frame(frame),
+                Ok(frame) => {
+                    self.receive_frame(frame);
+                    if self.broken {
+                        return;
+                    }
+                }
                 Err(error) => {
                     self.fail(Failed::Frame(error));
                     return;
@@ -167,7 +153,9 @@ impl Stream {
     fn receive_flag(&mut self, flag: Flag) {
         match (flag, self.sending) {
             (Flag::Fin, _) => {
-                self.frames.push_back(Frame::flag(Flag::FinAck));
+                if !std::mem::replace(&mut self.acknowledged, true) {
+                    self.frames.push_back(Frame::flag(Flag::FinAck));
+                }
                 if matches!(self.receiving, Receiving::Open | Receiving::Stopped) {
                     self.receiving = Receiving::Finished;
                 }
@@ -187,6 +175,13 @@ impl Stream {
                 self.discard();
                 self.receiving = Receiving::Failed(Failed::Reset);
             }
+        }
+    }
+
+    /// The channel holds more than a reader may leave unread; what it held is gone.
+    pub fn overrun(&mut self) {
+        if !self.broken {
+            self.fail(Failed::TooSlow);
         }
     }
 
@@ -299,6 +294,17 @@ impl Stream {
         self.frames.pop_front()
     }
 
+    /// Whether something waits to be sent, and whether it ends a half of the stream. A limit alone
+    /// can wait: the next one says the same and more.
+    pub fn has_frames(&self) -> Option<Urgency> {
+        let flags = self.frames.iter().any(|frame| frame.flag.is_some());
+        match (self.frames.is_empty(), flags) {
+            (true, _) => None,
+            (false, true) => Some(Urgency::Flag),
+            (false, false) => Some(Urgency::Limit),
+        }
+    }
+
     /// Whether both ends know that nothing more will come, so that the channel can be closed.
     pub fn settled(&self) -> bool {
         let received = matches!(self.receiving, Receiving::Finished | Receiving::Failed(_));
@@ -311,9 +317,20 @@ impl Stream {
         self.unread
     }
 
+    /// Bytes of memory in use by what arrived.
+    pub fn held(&self) -> usize {
+        self.unread + self.decoder.held()
+    }
+
+    /// Sets what the sender may have under way from now on, at most [`WINDOW`]. What was allowed
+    /// before stays allowed.
+    pub fn set_window(&mut self, window: u64) {
+        self.window = window.min(WINDOW);
+    }
+
     /// What this end takes in all: a window beyond what was read.
     fn limit(&self) -> u64 {
-        self.received - self.unread as u64 + WINDOW
+        self.received - self.unread as u64 + self.window
     }
 
     /// Allows the sender more. The limit moves in steps, so that a reader of a few bytes at a time
@@ -325,8 +342,10 @@ impl Stream {
         }
         let limit = self.limit();
         let first = self.limit_told == 0 && self.received >= FIRST_LIMIT_AFTER;
-        if first || self.limit_told > 0 && limit >= self.limit_told + LIMIT_STEP {
+        let step = LIMIT_STEP.min(self.window / 4);
+        if first || self.limit_told > 0 && limit >= self.limit_told + step {
             self.limit_told = limit;
+            self.frames.retain(|frame| frame.flag.is_some());
             self.frames.push_back(Frame::limit(limit));
         }
     }
@@ -344,6 +363,8 @@ impl Stream {
 
     fn fail(&mut self, why: Failed) {
         self.discard();
+        self.broken = true;
+        self.decoder = Decoder::default();
         self.receiving = Receiving::Failed(why);
         if !matches!(self.sending, Sending::Finished | Sending::Failed(_)) {
             self.sending = Sending::Failed(why);
@@ -355,7 +376,7 @@ impl Stream {
 
     fn discard(&mut self) {
         self.inbox.clear();
-        self.crumbs.clear();
+        self.crumbs = BytesMut::new();
         self.unread = 0;
     }
 }

@@ -5,39 +5,26 @@ use std::net::{IpAddr, SocketAddr};
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use libp2p::multihash::Multihash;
+use warren_shared::net::webrtc::Target;
 use warren_shared::webrtc::fingerprint::Fingerprint;
 
 /// `/ip4|ip6/…/udp/…/webrtc-direct`, as a listener is told to use.
 pub(super) fn parse_listen(address: &Multiaddr) -> Option<SocketAddr> {
-    let (socket, mut rest) = split(address)?;
-    rest.next().is_none().then_some(socket)
-}
-
-/// The same followed by the hash of a certificate, and perhaps by the peer that the swarm expects.
-pub(super) fn parse_dial(address: &Multiaddr) -> Option<(SocketAddr, Fingerprint)> {
-    let (socket, mut rest) = split(address)?;
-    let Protocol::Certhash(hash) = rest.next()? else {
-        return None;
-    };
-    let fingerprint = Fingerprint::from_multihash(&hash.to_bytes())?;
-    match (rest.next(), rest.next()) {
-        (None, _) | (Some(Protocol::P2p(_)), None) => {}
-        _ => return None,
-    }
-    (socket.port() != 0 && !socket.ip().is_unspecified()).then_some((socket, fingerprint))
-}
-
-fn split(address: &Multiaddr) -> Option<(SocketAddr, impl Iterator<Item = Protocol<'_>>)> {
     let mut parts = address.iter();
     let ip = match parts.next()? {
         Protocol::Ip4(ip) => IpAddr::V4(ip),
         Protocol::Ip6(ip) => IpAddr::V6(ip),
         _ => return None,
     };
-    match (parts.next()?, parts.next()?) {
-        (Protocol::Udp(port), Protocol::WebRTCDirect) => Some((SocketAddr::new(ip, port), parts)),
+    match (parts.next()?, parts.next()?, parts.next()) {
+        (Protocol::Udp(port), Protocol::WebRTCDirect, None) => Some(SocketAddr::new(ip, port)),
         _ => None,
     }
+}
+
+/// A server that this transport can call.
+pub(super) fn parse_dial(address: &Multiaddr) -> Option<Target> {
+    Target::of(address).filter(|target| !target.socket.ip().is_unspecified())
 }
 
 /// What a listener announces.
@@ -68,7 +55,11 @@ mod tests {
         for text in ["127.0.0.1:4002", "[::1]:4002"] {
             let socket: SocketAddr = text.parse().unwrap();
             let address = announced(socket, fingerprint);
-            assert_eq!(parse_dial(&address), Some((socket, fingerprint)));
+            let target = parse_dial(&address).unwrap();
+            assert_eq!(
+                (target.socket, target.certificates),
+                (socket, vec![fingerprint])
+            );
             assert_eq!(parse_listen(&address), None);
             assert_eq!(parse_listen(&remote(socket)), Some(socket));
         }
@@ -79,6 +70,13 @@ mod tests {
         let peer = libp2p::PeerId::random();
         let address = format!("/ip4/10.0.0.1/udp/1/webrtc-direct/certhash/{HASH}/p2p/{peer}");
         assert!(parse_dial(&address.parse().unwrap()).is_some());
+    }
+
+    #[test]
+    fn a_server_may_have_several_certificates() {
+        let address = format!("/ip4/10.0.0.1/udp/1/webrtc-direct/certhash/{HASH}/certhash/{HASH}");
+        let target = parse_dial(&address.parse().unwrap()).unwrap();
+        assert_eq!(target.certificates.len(), 2);
     }
 
     #[test]

@@ -54,8 +54,8 @@ impl Callers {
             proven: Bounded::new(limits::PROVEN_CALLERS),
             ended: Bounded::new(limits::ENDED_CALLS),
             answers: Rate::new(limits::ANSWERS, limits::ANSWERS_PER_PREFIX),
-            // Nobody can be singled out: a flood has forged sources.
-            checks: Rate::new(limits::CHECKS, limits::CHECKS),
+            // The first bound is for floods from forged sources, where nobody can be singled out.
+            checks: Rate::new(limits::CHECKS, limits::CHECKS_PER_PREFIX),
         }
     }
 

@@ -15,13 +15,14 @@ use warren_shared::webrtc::fingerprint::Fingerprint;
 use super::agent::{self, Agent};
 use super::limits;
 use super::outgoing::Outgoing;
-use super::path::Path;
+use super::pace::Pace;
+use super::path::{self, Path};
 use super::socket::{Arrived, Socket};
 use super::state::{Ended, Shared};
 use super::streams::Streams;
 use super::table::{Place, Post};
 
-/// DTLS records of the application.
+/// DTLS records of the application, by their first byte.
 const APPLICATION_DATA: u8 = 23;
 
 /// What a connection's task owns.
@@ -33,10 +34,13 @@ pub(super) struct Driver {
     path: Path,
     outgoing: Outgoing,
     streams: Streams,
+    pace: Pace,
     connected: bool,
+    /// A DTLS record has arrived.
+    greeted: bool,
     remote_closed: bool,
     closing_since: Option<Instant>,
-    _place: Option<Place>,
+    place: Option<Place>,
 }
 
 impl Driver {
@@ -62,10 +66,12 @@ impl Driver {
             shared,
             path,
             streams,
+            pace: Pace::default(),
             connected: false,
+            greeted: false,
             remote_closed: false,
             closing_since: None,
-            _place: place,
+            place,
         }
     }
 
@@ -77,11 +83,31 @@ impl Driver {
             }
         };
         tracing::debug!(remote = %self.path.current(), ?ended, "a WebRTC connection has ended");
-        if self.rtc.close().is_ok() {
-            let _ = self.drain();
-        }
+        self.farewell();
         self.outgoing.send(&self.socket, self.path.local()).await;
+        self.end(ended);
+    }
+
+    /// Tells the remote, whatever else the stack has to say: what still arrives, perhaps more than
+    /// anybody may, concerns nobody any more.
+    fn farewell(&mut self) {
+        if self.rtc.close().is_err() {
+            return;
+        }
+        loop {
+            match self.rtc.poll_output() {
+                Ok(Output::Transmit(transmit)) => self.transmit(&transmit),
+                Ok(Output::Event(_)) => {}
+                Ok(Output::Timeout(_)) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Whoever waits for something learns that it will not come.
+    fn end(&mut self, ended: Ended) {
         self.shared.update(|state, wakers| state.end(ended, wakers));
+        // Those that were to be woken at the end of a turn that has none.
+        self.streams.wake();
     }
 
     async fn turn(&mut self) -> Result<(), Ended> {
@@ -106,6 +132,7 @@ impl Driver {
             self.streams.due(),
             self.closing_since.map(|since| since + limits::FAREWELL),
         ];
+        let deadline = self.pace.next(Instant::now(), deadline);
         let until = others.into_iter().flatten().fold(deadline, Instant::min);
         tokio::select! {
             arrived = self.post.take() => self.receive_all(arrived),
@@ -171,27 +198,36 @@ impl Driver {
         for datagram in arrived.datagrams() {
             taken += 1;
             let now = Instant::now();
-            self.path.heard(now, arrived, &datagram);
-            if !self.connected && datagram.first() == Some(&APPLICATION_DATA) {
-                return Err(Ended::new(
-                    io::ErrorKind::InvalidData,
-                    "the caller speaks of an earlier connection",
-                ));
-            }
             let contents = Receive::new(Protocol::Udp, self.path.known(), agent::LOCAL, &datagram);
             let Ok(contents) = contents else { continue };
-            match self.rtc.handle_input(Input::Receive(now, contents)) {
-                Ok(()) => {}
-                // Anybody on the way can put in a datagram that is no good.
-                Err(error) if self.connected => {
-                    tracing::debug!(%error, "a datagram was not understood");
-                }
-                Err(error) => return Err(broken(error)),
+            if path::is_record(&datagram) && !self.takes_record(&datagram)? {
+                continue;
+            }
+            self.path.heard(now, arrived, &datagram);
+            if let Err(error) = self.rtc.handle_input(Input::Receive(now, contents)) {
+                // Anybody on the way can put in a datagram that is no good. One that breaks the
+                // handshake keeps it from being done in time.
+                tracing::debug!(%error, "a datagram was not understood");
             }
             self.drain()?;
             self.path.settle();
+            if let Some(place) = &mut self.place {
+                place.uses(self.path.current());
+            }
         }
         Ok(taken)
+    }
+
+    /// Whether the stack should see a DTLS record now.
+    fn takes_record(&mut self, record: &[u8]) -> Result<bool, Ended> {
+        let first = !std::mem::replace(&mut self.greeted, true);
+        if first && record.first() == Some(&APPLICATION_DATA) {
+            return Err(Ended::new(
+                io::ErrorKind::InvalidData,
+                "the caller speaks of an earlier connection",
+            ));
+        }
+        Ok(!self.shared.lock().is_held_back())
     }
 
     /// Takes what the stack has to say, and returns when it wants to be called again.
@@ -213,7 +249,7 @@ impl Driver {
     fn on_event(&mut self, event: Event) -> Result<(), Ended> {
         match event {
             Event::Connected => self.on_connected()?,
-            Event::ChannelOpen(id, _) => self.streams.on_open(&mut self.rtc, id),
+            Event::ChannelOpen(id, _) => self.streams.on_open(&mut self.rtc, id)?,
             Event::ChannelData(data) => self.streams.on_data(data)?,
             Event::ChannelClose(id) => self.streams.on_close(&mut self.rtc, id),
             Event::Closed => self.remote_closed = true,
@@ -240,8 +276,10 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        let ended = Ended::new(io::ErrorKind::Other, "the connection's task has failed");
-        self.shared.update(|state, wakers| state.end(ended, wakers));
+        self.end(Ended::new(
+            io::ErrorKind::Other,
+            "the connection's task has failed",
+        ));
     }
 }
 
@@ -249,3 +287,6 @@ impl Drop for Driver {
 pub(super) fn broken(error: RtcError) -> Ended {
     Ended::new(io::ErrorKind::InvalidData, error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

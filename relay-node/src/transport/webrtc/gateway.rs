@@ -133,6 +133,12 @@ impl Gateway {
             tracing::debug!(remote = %source, "a WebRTC call was not taken: the swarm is busy");
             return;
         };
+        let (mailbox, post) = mailbox();
+        let Some((entry, permit)) = self.table.add(caller.username, source, mailbox.clone()) else {
+            tracing::debug!(remote = %source, "a WebRTC call was not taken: too many handshakes");
+            return;
+        };
+        // The expensive part comes after the cheap refusals.
         let agent = match Agent::server(&self.certificate, &caller.call) {
             Ok(agent) => agent,
             Err(error) => {
@@ -140,13 +146,8 @@ impl Gateway {
                 return;
             }
         };
-        let (mailbox, post) = mailbox();
-        let Some((entry, permit)) = self.table.add(caller.username, source, mailbox.clone()) else {
-            tracing::debug!(remote = %source, "a WebRTC call was not taken: too many handshakes");
-            return;
-        };
         early.for_each(|datagram| mailbox.put(datagram));
-        let shared = Shared::new();
+        let shared = Shared::with_caller();
         let path = Path::to_client(source, local.ip(), Instant::now());
         let driver = Driver::new(
             agent,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use warren_shared::webrtc::stream;
+
 /// A handshake that takes longer is given up: a slow radio link needs 2 s.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A remote from which nothing arrives for so long is gone: browsers send a check every 2 to 3 s.
@@ -30,6 +32,8 @@ pub(super) const ANSWERS_PER_PREFIX: u32 = 50;
 /// Checks of strangers answered per second: a fifth of a core. Beyond that they cost no more than
 /// being looked at, so that connections go on in a flood; honest callers repeat theirs.
 pub(super) const CHECKS: u32 = 20_000;
+/// Such checks of one network: every seat of a school within a second, and a tenth of the whole.
+pub(super) const CHECKS_PER_PREFIX: u32 = 2_000;
 /// Addresses of one remote: two interfaces, and where it moved to twice.
 pub(super) const SOURCES_PER_SESSION: usize = 4;
 /// Proven callers that the swarm has not taken: it takes one per poll.
@@ -53,9 +57,27 @@ pub(super) const STACK_BUFFER: usize = 1024 * 1024;
 pub(super) const STACK_BUFFER_LEAST: usize = 48 * 1024;
 /// Bytes that arrived and that nobody has taken, all streams of a connection together.
 pub(super) const UNREAD: usize = 16 * 1024 * 1024;
+/// The same of one stream: its own bound, so that a reader who pauses costs a stream and not the
+/// connection.
+pub(super) const UNREAD_PER_STREAM: usize = stream::MAX_UNREAD;
+/// What a waiting message costs beyond its bytes: its place in the queue and in the allocator.
+pub(super) const MESSAGE_COST: usize = 64;
+/// What a remote may have under way on a stream when it has very many.
+pub(super) const WINDOW_LEAST: u64 = 64 * 1024;
+/// What a caller may send before it has said who it is: the handshake fills a few hundred bytes.
+/// What comes beyond waits with the caller, as anything that the network loses.
+pub(super) const UNAUTHENTICATED: usize = 64 * 1024;
 /// Streams of a connection open at once: the stack looks at each of them for every packet.
 pub(super) const STREAMS: usize = 4_096;
-/// A stream that the remote opened, and that both ends are done with, is closed here after this.
-pub(super) const LEAVING: Duration = Duration::from_secs(10);
+/// A stream of ours that the application has dropped is closed when the remote has not confirmed it
+/// by then.
+pub(super) const OPENING: Duration = Duration::from_secs(10);
+/// Streams refused before the connection ends: nobody who means well opens so many more than are
+/// taken, and each costs the remote less than us.
+pub(super) const REFUSALS: u32 = 256;
+/// Calls of the stack that it wanted at once, in a row; it is not asking for anything that happens.
+pub(super) const CALLS_IN_VAIN: u32 = 32;
+/// Between such calls from then on.
+pub(super) const PAUSE_IN_VAIN: Duration = Duration::from_millis(50);
 /// Streams that the remote opened and that nobody has accepted.
 pub(super) const UNACCEPTED: usize = 512;

@@ -26,6 +26,8 @@ pub(super) enum News {
     Address(Multiaddr),
     Expired(Multiaddr),
     Error(io::Error),
+    /// Nobody reads the socket any more.
+    Closed,
 }
 
 pub(super) struct Listener {
@@ -72,8 +74,8 @@ impl Listener {
         if let Some(news) = self.news.pop_front() {
             return Poll::Ready(news);
         }
-        if let Poll::Ready(Some(caller)) = self.callers.poll_recv(cx) {
-            return Poll::Ready(News::Caller(caller));
+        if let Poll::Ready(caller) = self.callers.poll_recv(cx) {
+            return Poll::Ready(caller.map_or(News::Closed, News::Caller));
         }
         while let Some(interfaces) = &mut self.interfaces {
             match interfaces.poll_next_unpin(cx) {
@@ -104,5 +106,33 @@ impl Listener {
     fn at(&self, ip: IpAddr) -> Option<Multiaddr> {
         let socket = SocketAddr::new(ip, self.local.port());
         (ip.is_ipv4() == self.local.is_ipv4()).then(|| announced(socket, self.certificate))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::poll_fn;
+    use libp2p::identity::Keypair;
+
+    use super::super::Certificate;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_whose_loop_has_ended_says_so() {
+        let certificate = Certificate::from_pem(&Certificate::generate().unwrap()).unwrap();
+        let owner = Local {
+            key: Keypair::generate_ed25519(),
+            certificate,
+        };
+        let address = "127.0.0.1:0".parse().unwrap();
+        let mut listener = Listener::bind(ListenerId::next(), address, &owner).unwrap();
+        let first = poll_fn(|cx| listener.poll(cx)).await;
+        assert!(matches!(first, News::Address(_)));
+        // As when the loop has panicked.
+        let (sender, callers) = incoming();
+        drop(sender);
+        listener.callers = callers;
+        let news = poll_fn(|cx| listener.poll(cx)).await;
+        assert!(matches!(news, News::Closed));
     }
 }

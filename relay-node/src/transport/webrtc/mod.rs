@@ -14,6 +14,7 @@ mod gateway;
 mod limits;
 mod listener;
 mod outgoing;
+mod pace;
 mod path;
 mod room;
 mod session;
@@ -66,7 +67,7 @@ struct Direct {
 }
 
 impl Direct {
-    fn on_news(&self, listener_id: ListenerId, news: News) -> Happened {
+    fn on_news(&mut self, listener_id: ListenerId, news: News) -> Happened {
         match news {
             News::Caller(incoming) => TransportEvent::Incoming {
                 listener_id,
@@ -85,6 +86,16 @@ impl Direct {
                 listener_id,
                 listen_addr,
             },
+            News::Closed => {
+                self.listeners.retain(|listener| listener.id != listener_id);
+                TransportEvent::ListenerClosed {
+                    listener_id,
+                    reason: Err(Error::new(
+                        Code::Internal,
+                        "the loop of a WebRTC listener has ended",
+                    )),
+                }
+            }
             News::Error(error) => TransportEvent::ListenerError {
                 listener_id,
                 error: Error::new(
@@ -148,10 +159,10 @@ impl Transport for Direct {
         if options.role == Endpoint::Listener {
             return unsupported(address);
         }
-        let Some((server, certificate)) = address::parse_dial(&address) else {
+        let Some(target) = address::parse_dial(&address) else {
             return unsupported(address);
         };
-        Ok(dial(self.local.clone(), server, certificate).boxed())
+        Ok(dial(self.local.clone(), target).boxed())
     }
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Happened> {

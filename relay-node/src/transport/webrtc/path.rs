@@ -69,7 +69,7 @@ impl Path {
         self.heard + limits::SILENCE
     }
 
-    /// A datagram arrived and is given to the stack next.
+    /// A datagram arrived that the stack can read, and is given to it next.
     pub(super) fn heard(&mut self, now: Instant, arrived: &Arrived, datagram: &[u8]) {
         self.heard = now;
         if self.fixed {
@@ -80,7 +80,7 @@ impl Path {
         self.answered = false;
         // Encrypted traffic comes from where the client has decided to be; checks may come from
         // every address it has.
-        if !is_stun(datagram) {
+        if is_record(datagram) {
             self.move_to(arrived.source, local);
         }
         if arrived.source == self.current {
@@ -124,6 +124,13 @@ fn is_stun(datagram: &[u8]) -> bool {
     datagram.first().is_some_and(|first| *first < 4)
 }
 
+/// Whether it is of DTLS (RFC 7983).
+pub(super) fn is_record(datagram: &[u8]) -> bool {
+    datagram
+        .first()
+        .is_some_and(|first| (20..64).contains(first))
+}
+
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -160,6 +167,16 @@ mod tests {
         arrive(&mut path, now, 2, RECORD, false);
         assert_eq!(path.destination(RECORD), address(2));
         assert_eq!(path.known(), address(1));
+    }
+
+    #[test]
+    fn nothing_else_moves_a_client() {
+        let (mut path, now) = path();
+        // What begins as media or TURN does; anybody can send it.
+        for first in [&[128, 96][..], &[64, 0], &[19, 0]] {
+            arrive(&mut path, now, 2, first, false);
+            assert_eq!(path.destination(RECORD), address(1));
+        }
     }
 
     #[test]

@@ -152,9 +152,9 @@ mod tests {
     #[test]
     fn short_paths_get_little() {
         let now = Instant::now();
-        let round_trip = Duration::from_micros(300);
+        let round_trip = Duration::from_micros(100);
         let (_, room) = run(&mut Room::new(now), now, round_trip, 50e6);
-        assert_eq!(room, limits::STACK_BUFFER_LEAST);
+        assert!(room <= 64 * 1024, "{room}");
     }
 
     #[test]

@@ -3,9 +3,8 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use futures::future::poll_fn;
-use warren_shared::net::webrtc::{Channel, Session};
+use warren_shared::net::webrtc::{Channel, Received, Session};
 use warren_shared::webrtc::fingerprint::Fingerprint;
 
 use super::state::{HANDSHAKE, Key, Shared};
@@ -22,6 +21,11 @@ impl Peer {
     pub(super) async fn connected(&self) -> io::Result<(Fingerprint, Pipe)> {
         let certificate = poll_fn(|cx| self.0.poll_connected(cx)).await?;
         Ok((certificate, Pipe::new(self.0.clone(), HANDSHAKE)))
+    }
+
+    /// The handshake has told who the remote is: from now on it may have streams.
+    pub(super) fn authenticated(&self) {
+        self.0.authenticated();
     }
 }
 
@@ -80,8 +84,12 @@ impl Channel for Pipe {
         self.shared.send(self.key, message)
     }
 
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Received> {
         self.shared.poll_message(self.key, cx)
+    }
+
+    fn hold(&mut self, bytes: usize) -> u64 {
+        self.shared.hold(self.key, bytes)
     }
 
     fn close(&mut self) {

@@ -7,11 +7,18 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
 use tokio::sync::Notify;
+use warren_shared::net::webrtc::Received;
 use warren_shared::webrtc::fingerprint::Fingerprint;
+use warren_shared::webrtc::stream;
 
+use self::channel::Channel;
+pub(super) use self::ended::Ended;
+use self::ended::lost;
 use super::limits;
+
+mod channel;
+mod ended;
 
 /// A stream's number in this state. It is never used again, unlike that on the wire.
 pub(super) type Key = u64;
@@ -41,72 +48,15 @@ pub(super) struct State {
     pub(super) ready: VecDeque<Key>,
     /// Streams that the remote has opened, for the application to take.
     arrived: VecDeque<Key>,
+    /// What all streams together are charged.
     unread: usize,
+    /// What has arrived of a caller that has not said who it is.
+    early: Option<usize>,
     /// The remote's certificate, once DTLS is connected.
     connected: Option<Fingerprint>,
     pub(super) closing: bool,
     ended: Option<Ended>,
     waiting: Vec<Waker>,
-}
-
-/// Why a connection is over.
-#[derive(Clone, Debug)]
-pub(super) struct Ended {
-    kind: io::ErrorKind,
-    reason: String,
-}
-
-impl Ended {
-    pub(super) fn new(kind: io::ErrorKind, reason: impl Into<String>) -> Self {
-        Ended {
-            kind,
-            reason: reason.into(),
-        }
-    }
-
-    fn error(&self) -> io::Error {
-        io::Error::new(self.kind, self.reason.clone())
-    }
-}
-
-/// One stream.
-#[derive(Default)]
-pub(super) struct Channel {
-    pub(super) outbox: VecDeque<Vec<u8>>,
-    outbox_bytes: usize,
-    /// Bytes inside the stack that the remote has not acknowledged.
-    pub(super) buffered: usize,
-    inbox: VecDeque<Bytes>,
-    queued: bool,
-    /// The application has no use for it any more.
-    pub(super) released: bool,
-    /// The remote, or the stack, has closed it.
-    gone: bool,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
-}
-
-impl Channel {
-    fn full(&self) -> bool {
-        self.outbox_bytes + self.buffered >= limits::STREAM_BUFFER
-    }
-
-    pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
-        let message = self.outbox.pop_front()?;
-        self.outbox_bytes -= message.len();
-        Some(message)
-    }
-
-    /// Gives back what the stack did not take.
-    pub(super) fn unpop(&mut self, message: Vec<u8>) {
-        self.outbox_bytes += message.len();
-        self.outbox.push_front(message);
-    }
-
-    fn wake(&mut self, wakers: &mut Wakers) {
-        wakers.extend(self.reader.take());
-        wakers.extend(self.writer.take());
-    }
 }
 
 impl State {
@@ -173,9 +123,11 @@ impl State {
         if channel.released {
             return Ok(());
         }
-        self.unread += message.len();
-        channel.inbox.push_back(message.into());
-        wakers.extend(channel.reader.take());
+        if let Some(early) = &mut self.early {
+            *early += message.len() + limits::MESSAGE_COST;
+        }
+        let change = channel.keep(message, wakers);
+        self.unread = self.unread.saturating_add_signed(change);
         if self.unread > limits::UNREAD {
             let reason = format!("the remote sent more than {} bytes unread", limits::UNREAD);
             return Err(Ended::new(io::ErrorKind::QuotaExceeded, reason));
@@ -201,10 +153,24 @@ impl State {
     pub(super) fn forget(&mut self, key: Key, wakers: &mut Wakers) {
         if let Some(mut channel) = self.channels.remove(&key) {
             channel.wake(wakers);
-            self.unread -= channel.inbox.iter().map(Bytes::len).sum::<usize>();
+            self.unread -= channel.discard();
             // There may be room for another one now.
             wakers.append(&mut self.waiting);
         }
+    }
+
+    /// Nothing but channel 0 is for a caller that has not said who it is. What it sends beyond that is
+    /// not taken: it sends it again, and by then it may have.
+    pub(super) fn is_held_back(&self) -> bool {
+        let streams = self.next > HANDSHAKE + 1;
+        self.early
+            .is_some_and(|bytes| streams || bytes > limits::UNAUTHENTICATED)
+    }
+
+    /// What the remote may have under way on one stream: all streams together fit.
+    fn window(&self) -> u64 {
+        let share = limits::UNREAD / self.channels.len().max(1);
+        (share as u64).clamp(limits::WINDOW_LEAST, stream::WINDOW)
     }
 
     pub(super) fn connected(&mut self, certificate: Fingerprint, wakers: &mut Wakers) {
@@ -222,6 +188,13 @@ impl State {
         }
         self.channels.retain(|_, channel| !channel.released);
         wakers.append(&mut self.waiting);
+    }
+
+    /// Whether the application has dropped this stream, or nobody knows it any more.
+    pub(super) fn is_released(&self, key: Key) -> bool {
+        self.channels
+            .get(&key)
+            .is_none_or(|channel| channel.released)
     }
 
     /// The remote has everything that was written.
@@ -244,6 +217,18 @@ impl Shared {
         let shared = Shared::default();
         shared.lock().insert();
         shared
+    }
+
+    /// The state of a connection with a caller, who has yet to say who it is.
+    pub(super) fn with_caller() -> Self {
+        let shared = Shared::new();
+        shared.lock().early = Some(0);
+        shared
+    }
+
+    /// The remote has said who it is.
+    pub(super) fn authenticated(&self) {
+        self.lock().early = None;
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -345,20 +330,26 @@ impl Shared {
         Ok(())
     }
 
-    pub(super) fn poll_message(&self, key: Key, cx: &Context<'_>) -> Poll<Option<Bytes>> {
+    pub(super) fn poll_message(&self, key: Key, cx: &Context<'_>) -> Poll<Received> {
         let mut state = self.lock();
         let Some(channel) = state.channels.get_mut(&key) else {
-            return Poll::Ready(None);
+            return Poll::Ready(Received::Closed);
         };
-        if let Some(message) = channel.inbox.pop_front() {
-            state.unread -= message.len();
-            return Poll::Ready(Some(message));
-        }
-        if channel.gone {
-            return Poll::Ready(None);
+        if let Some(received) = channel.next() {
+            return Poll::Ready(received);
         }
         channel.reader = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// The reader holds so many bytes of what it has taken; answers the window of the stream.
+    pub(super) fn hold(&self, key: Key, bytes: usize) -> u64 {
+        let mut state = self.lock();
+        if let Some(channel) = state.channels.get_mut(&key) {
+            let change = channel.hold(bytes);
+            state.unread = state.unread.saturating_add_signed(change);
+        }
+        state.window()
     }
 
     /// The application is done with a stream.
@@ -370,7 +361,7 @@ impl Shared {
             channel.released = true;
             channel.reader = None;
             channel.writer = None;
-            let unread: usize = channel.inbox.drain(..).map(|message| message.len()).sum();
+            let unread = channel.discard();
             let gone = channel.gone;
             state.unread -= unread;
             match gone {
@@ -386,11 +377,6 @@ impl Shared {
         self.lock().closing = true;
         self.ring();
     }
-}
-
-fn lost(ended: Option<Ended>) -> io::Error {
-    let closed = || Ended::new(io::ErrorKind::ConnectionReset, "the stream was closed");
-    ended.unwrap_or_else(closed).error()
 }
 
 #[cfg(test)]

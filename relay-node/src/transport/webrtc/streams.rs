@@ -1,6 +1,7 @@
 //! The streams of one connection inside the stack: opened, fed in turns, closed.
 
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -23,8 +24,9 @@ pub(super) struct Streams {
     /// By the stack's names.
     keys: HashMap<ChannelId, Key>,
     lines: HashMap<Key, Line>,
-    /// Streams of the remote's that it should close by then.
-    leaving: VecDeque<(Instant, ChannelId)>,
+    /// Streams of ours that the remote should have confirmed by then.
+    unconfirmed: VecDeque<(Instant, Key)>,
+    refusals: u32,
     /// Streams with bytes inside the stack.
     sending: Vec<Key>,
     in_stack: usize,
@@ -37,8 +39,6 @@ pub(super) struct Streams {
 struct Line {
     id: ChannelId,
     open: bool,
-    /// Opened by the remote.
-    theirs: bool,
 }
 
 /// For clients that lose what comes before they are ready: see [`agent::Agent::hesitation`].
@@ -61,7 +61,6 @@ impl Streams {
         let line = Line {
             id: handshake,
             open: false,
-            theirs: false,
         };
         Streams {
             shared,
@@ -74,7 +73,8 @@ impl Streams {
             },
             keys: HashMap::from([(handshake, HANDSHAKE)]),
             lines: HashMap::from([(HANDSHAKE, line)]),
-            leaving: VecDeque::new(),
+            unconfirmed: VecDeque::new(),
+            refusals: 0,
             sending: Vec::new(),
             in_stack: 0,
             room: Room::new(Instant::now()),
@@ -86,7 +86,7 @@ impl Streams {
     pub(super) fn work(&mut self, rtc: &mut Rtc) -> Result<(), Ended> {
         self.refused = false;
         self.open_wanted(rtc)?;
-        self.close_left(rtc);
+        self.close_unconfirmed(rtc)?;
         if self.hesitation.handshake.is_some_and(is_over) {
             self.hesitation.handshake = None;
             self.open(HANDSHAKE);
@@ -102,12 +102,12 @@ impl Streams {
 
     /// When there is work whatever happens.
     pub(super) fn due(&self) -> Option<Instant> {
-        let leaving = self.leaving.front().map(|(due, _)| *due);
+        let unconfirmed = self.unconfirmed.front().map(|(due, _)| *due);
         let held_back = match self.shared.lock().opening.is_empty() {
             true => None,
             false => self.hesitation.streams,
         };
-        [leaving, self.hesitation.handshake, held_back]
+        [unconfirmed, self.hesitation.handshake, held_back]
             .into_iter()
             .flatten()
             .min()
@@ -127,15 +127,16 @@ impl Streams {
         }
     }
 
-    pub(super) fn on_open(&mut self, rtc: &mut Rtc, id: ChannelId) {
+    pub(super) fn on_open(&mut self, rtc: &mut Rtc, id: ChannelId) -> Result<(), Ended> {
         match self.keys.get(&id) {
             Some(&HANDSHAKE) if !self.hesitation.time.is_zero() => {
                 self.hesitation.handshake = Some(Instant::now() + self.hesitation.time);
             }
             Some(key) => self.open(*key),
             None if id == self.handshake => {}
-            None => self.accept(rtc, id),
+            None => return self.accept(rtc, id),
         }
+        Ok(())
     }
 
     fn open(&mut self, key: Key) {
@@ -145,22 +146,25 @@ impl Streams {
         self.shared.lock().enqueue(key);
     }
 
-    fn accept(&mut self, rtc: &mut Rtc, id: ChannelId) {
+    fn accept(&mut self, rtc: &mut Rtc, id: ChannelId) -> Result<(), Ended> {
         // Whoever opens streams also takes them.
         self.hesitation.streams = self.hesitation.streams.map(|_| Instant::now());
         let accepted = self.shared.lock().accept(&mut self.wakers);
         let Some(key) = accepted else {
             tracing::debug!("the remote opened more streams than allowed");
             rtc.direct_api().close_data_channel(id);
-            return;
-        };
-        let line = Line {
-            id,
-            open: true,
-            theirs: true,
+            self.refusals += 1;
+            if self.refusals > limits::REFUSALS {
+                return Err(Ended::new(
+                    io::ErrorKind::QuotaExceeded,
+                    "the remote goes on opening streams that are refused",
+                ));
+            }
+            return Ok(());
         };
         self.keys.insert(id, key);
-        self.lines.insert(key, line);
+        self.lines.insert(key, Line { id, open: true });
+        Ok(())
     }
 
     pub(super) fn on_close(&mut self, rtc: &mut Rtc, id: ChannelId) {
@@ -192,13 +196,10 @@ impl Streams {
         drop(state);
         for key in opening {
             let id = rtc.direct_api().create_data_channel(agent::channel());
-            let line = Line {
-                id,
-                open: false,
-                theirs: false,
-            };
+            let line = Line { id, open: false };
             self.keys.insert(id, key);
             self.lines.insert(key, line);
+            self.unconfirmed.push_back((now + limits::OPENING, key));
         }
         rtc.handle_input(Input::Timeout(now)).map_err(broken)
     }
@@ -263,13 +264,9 @@ impl Streams {
         Ok(())
     }
 
-    /// Nobody here needs the stream any more. Its channel is closed by whoever opened it: when both
-    /// ends do it at the same moment, the second reset of a number can hit the next stream on it.
+    /// Nobody here needs the stream any more. Who should close it, and when, was decided above.
     fn leave(&mut self, rtc: &mut Rtc, key: Key, id: ChannelId) {
-        if self.lines.get(&key).is_some_and(|line| line.theirs) {
-            self.leaving
-                .push_back((Instant::now() + limits::LEAVING, id));
-        } else if key == HANDSHAKE {
+        if key == HANDSHAKE {
             // Implementations differ in what the end of channel 0 means to them: it stays.
             self.keys.remove(&id);
             self.lines.remove(&key);
@@ -279,17 +276,36 @@ impl Streams {
         }
     }
 
-    /// Closes streams that the remote has opened and does not close.
-    fn close_left(&mut self, rtc: &mut Rtc) {
-        while let Some((due, id)) = self.leaving.front().copied() {
+    /// Closes streams that the application has dropped and the remote has never confirmed.
+    fn close_unconfirmed(&mut self, rtc: &mut Rtc) -> Result<(), Ended> {
+        while let Some((due, key)) = self.unconfirmed.front().copied() {
+            let line = self.lines.get(&key).filter(|line| !line.open);
+            let Some(id) = line.map(|line| line.id) else {
+                self.unconfirmed.pop_front();
+                continue;
+            };
             if !is_over(due) {
                 break;
             }
-            self.leaving.pop_front();
-            if self.keys.contains_key(&id) {
+            self.unconfirmed.pop_front();
+            if rtc.direct_api().sctp_stream_id_by_channel_id(id).is_none() {
+                return Err(Ended::new(
+                    io::ErrorKind::QuotaExceeded,
+                    "no number is left for another stream",
+                ));
+            }
+            let mut state = self.shared.lock();
+            if state.is_released(key) {
+                // The line stays until the stack says that it is closed.
+                state.forget(key, &mut self.wakers);
                 rtc.direct_api().close_data_channel(id);
+            } else {
+                drop(state);
+                let again = Instant::now() + limits::OPENING;
+                self.unconfirmed.push_back((again, key));
             }
         }
+        Ok(())
     }
 
     /// Learns how much of what was sent the remote has.
@@ -317,3 +333,6 @@ impl Streams {
 fn is_over(due: Instant) -> bool {
     due <= Instant::now()
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,7 +95,31 @@ struct Entry {
     mailbox: Mailbox,
     /// Oldest first.
     sources: Vec<SocketAddr>,
+    /// Where the connection sends to: never forgotten.
+    current: SocketAddr,
     username: String,
+}
+
+impl Entry {
+    /// Adds an address; returns the one that has to go for it.
+    fn learn(&mut self, source: SocketAddr) -> Option<SocketAddr> {
+        self.sources.retain(|known| *known != source);
+        self.sources.push(source);
+        if self.sources.len() <= limits::SOURCES_PER_SESSION {
+            return None;
+        }
+        let oldest = self.sources.iter().position(|known| *known != self.current);
+        oldest.map(|at| self.sources.remove(at))
+    }
+}
+
+impl Inner {
+    /// A connection does not have this address any more; another call may have come from it since.
+    fn forget(&mut self, source: &SocketAddr, id: u64) {
+        if self.by_source.get(source) == Some(&id) {
+            self.by_source.remove(source);
+        }
+    }
 }
 
 impl Table {
@@ -125,13 +149,11 @@ impl Table {
         let mut inner = self.lock();
         let id = *inner.by_call.get(username)?;
         let entry = inner.sessions.get_mut(&id)?;
-        entry.sources.push(source);
-        let forgotten =
-            (entry.sources.len() > limits::SOURCES_PER_SESSION).then(|| entry.sources.remove(0));
+        let forgotten = entry.learn(source);
         let mailbox = entry.mailbox.clone();
         inner.by_source.insert(source, id);
         if let Some(forgotten) = forgotten {
-            inner.by_source.remove(&forgotten);
+            inner.forget(&forgotten, id);
         }
         Some(mailbox)
     }
@@ -162,12 +184,14 @@ impl Table {
             Entry {
                 mailbox,
                 sources: vec![source],
+                current: source,
                 username,
             },
         );
         let place = Place {
             table: self.clone(),
             id,
+            current: source,
         };
         let permit = Permit {
             table: self.clone(),
@@ -195,6 +219,19 @@ impl Table {
 pub(super) struct Place {
     table: Table,
     id: u64,
+    current: SocketAddr,
+}
+
+impl Place {
+    /// The connection sends there from now on.
+    pub(super) fn uses(&mut self, source: SocketAddr) {
+        if std::mem::replace(&mut self.current, source) == source {
+            return;
+        }
+        if let Some(entry) = self.table.lock().sessions.get_mut(&self.id) {
+            entry.current = source;
+        }
+    }
 }
 
 impl Drop for Place {
@@ -202,10 +239,7 @@ impl Drop for Place {
         let mut inner = self.table.lock();
         if let Some(entry) = inner.sessions.remove(&self.id) {
             for source in &entry.sources {
-                // Another call may have come from it since.
-                if inner.by_source.get(source) == Some(&self.id) {
-                    inner.by_source.remove(source);
-                }
+                inner.forget(source, self.id);
             }
             if inner.by_call.get(&entry.username) == Some(&self.id) {
                 inner.by_call.remove(&entry.username);
@@ -233,5 +267,64 @@ impl Drop for Permit {
                 inner.handshakes_by_prefix.remove(&self.prefix);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::new([192, 0, 2, 1].into(), port)
+    }
+
+    fn add(table: &Table, name: &str, port: u16) -> (Place, Permit) {
+        let (mailbox, _) = mailbox();
+        table.add(name.into(), address(port), mailbox).unwrap()
+    }
+
+    #[test]
+    fn the_address_in_use_is_never_forgotten() {
+        let table = Table::default();
+        let (mut place, _permit) = add(&table, "call", 1);
+        for port in 2..100 {
+            assert!(table.moved("call", address(port)).is_some());
+            assert!(table.by_source(&address(1)).is_some(), "at {port}");
+        }
+        assert!(table.by_source(&address(99)).is_some());
+        assert!(table.by_source(&address(50)).is_none());
+        place.uses(address(99));
+        for port in 100..110 {
+            table.moved("call", address(port));
+        }
+        assert!(table.by_source(&address(99)).is_some());
+        assert!(table.by_source(&address(1)).is_none());
+        drop(place);
+        assert!(table.lock().by_source.is_empty());
+    }
+
+    #[test]
+    fn an_address_that_another_call_has_now_stays_its_own() {
+        let table = Table::default();
+        let (_first, _permit) = add(&table, "first", 1);
+        table.moved("first", address(2));
+        let (_second, _permit) = add(&table, "second", 2);
+        for port in 3..20 {
+            table.moved("first", address(port));
+        }
+        assert!(table.is_other(&address(2), "first"));
+        assert!(!table.is_other(&address(2), "second"));
+    }
+
+    /// The same address again and again pushes no other out.
+    #[test]
+    fn an_address_counts_once() {
+        let table = Table::default();
+        let (_place, _permit) = add(&table, "call", 1);
+        table.moved("call", address(2));
+        for _ in 0..10 {
+            table.moved("call", address(3));
+        }
+        assert!(table.by_source(&address(2)).is_some());
     }
 }

@@ -8,7 +8,7 @@ use libp2p::PeerId;
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::identity::Keypair;
 use warren_shared::error::{Code, Error, Result};
-use warren_shared::net::webrtc::{Muxer, Side, authenticate};
+use warren_shared::net::webrtc::{Muxer, Side, Target, authenticate};
 use warren_shared::platform;
 use warren_shared::webrtc::fingerprint::Fingerprint;
 use warren_shared::webrtc::ufrag::Call;
@@ -17,7 +17,7 @@ use super::agent::{self, Agent};
 use super::driver::Driver;
 use super::gateway::Incoming;
 use super::path::Path;
-use super::session::Peer;
+use super::session::{Peer, Pipe};
 use super::socket::{Reader, Socket};
 use super::state::Shared;
 use super::table::{Mailbox, mailbox};
@@ -37,20 +37,24 @@ pub(super) struct Local {
 pub(super) async fn accept(local: Local, incoming: Incoming) -> Result<(PeerId, StreamMuxerBox)> {
     let Incoming { peer, permit, .. } = incoming;
     let _permit = permit;
-    in_time(finish(local, peer, Side::Server)).await
+    in_time(async {
+        let (caller, channel) = connected(&peer).await?;
+        let own = local.certificate.fingerprint();
+        let id = authenticate(channel, &local.key, Side::Server, caller, own).await?;
+        peer.authenticated();
+        Ok((id, muxer(peer)))
+    })
+    .await
 }
 
-/// A connection to a server with that certificate.
-pub(super) async fn dial(
-    local: Local,
-    server: SocketAddr,
-    certificate: Fingerprint,
-) -> Result<(PeerId, StreamMuxerBox)> {
+/// A connection to a server with one of those certificates.
+pub(super) async fn dial(local: Local, target: Target) -> Result<(PeerId, StreamMuxerBox)> {
+    let server = target.socket;
     let socket = Arc::new(Socket::bind(any(server)).map_err(|error| {
         Error::new(Code::DialFailed, "no UDP socket could be opened").caused_by(error)
     })?);
     let call = Call::v1(&platform::entropy());
-    let agent = Agent::client(&local.certificate, &call, certificate)?;
+    let agent = Agent::client(&local.certificate, &call)?;
     let (mailbox, post) = mailbox();
     let shared = Shared::new();
     let path = Path::to_server(server, agent::SERVER, Instant::now());
@@ -62,7 +66,21 @@ pub(super) async fn dial(
             () = read(socket, server, mailbox) => {}
         }
     });
-    in_time(finish(local, Peer::new(shared), Side::Client)).await
+    let peer = Peer::new(shared);
+    in_time(async {
+        let (seen, channel) = connected(&peer).await?;
+        // Until here this peer has said nothing.
+        if !target.certificates.contains(&seen) {
+            return Err(Error::new(
+                Code::DialFailed,
+                "the server has another certificate than its address says",
+            ));
+        }
+        let own = local.certificate.fingerprint();
+        let id = authenticate(channel, &local.key, Side::Client, own, seen).await?;
+        Ok((id, muxer(peer)))
+    })
+    .await
 }
 
 async fn read(socket: Arc<Socket>, server: SocketAddr, mailbox: Mailbox) {
@@ -80,17 +98,14 @@ async fn read(socket: Arc<Socket>, server: SocketAddr, mailbox: Mailbox) {
     }
 }
 
-async fn finish(local: Local, peer: Peer, side: Side) -> Result<(PeerId, StreamMuxerBox)> {
-    let (remote, channel) = peer.connected().await.map_err(|error| {
+async fn connected(peer: &Peer) -> Result<(Fingerprint, Pipe)> {
+    peer.connected().await.map_err(|error| {
         Error::new(Code::DialFailed, "the WebRTC handshake failed").caused_by(error)
-    })?;
-    let own = local.certificate.fingerprint();
-    let (client, server) = match side {
-        Side::Client => (own, remote),
-        Side::Server => (remote, own),
-    };
-    let id = authenticate(channel, &local.key, side, client, server).await?;
-    Ok((id, StreamMuxerBox::new(Muxer::new(peer))))
+    })
+}
+
+fn muxer(peer: Peer) -> StreamMuxerBox {
+    StreamMuxerBox::new(Muxer::new(peer))
 }
 
 async fn in_time<T>(handshake: impl Future<Output = Result<T>>) -> Result<T> {

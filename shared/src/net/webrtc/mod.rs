@@ -11,5 +11,5 @@ mod target;
 
 pub use handshake::{Side, authenticate};
 pub use muxer::{Muxer, Session};
-pub use substream::{Channel, Substream};
+pub use substream::{Channel, Received, Substream};
 pub use target::Target;

@@ -13,10 +13,13 @@ use futures::{AsyncRead, AsyncWrite};
 
 use crate::platform;
 use crate::webrtc::frame::MAX_PAYLOAD;
-use crate::webrtc::stream::{Failed, Read, Stream};
+use crate::webrtc::stream::{Failed, Read, Stream, Urgency};
 
-/// How long a stream that the application has dropped waits for the remote to end it too.
+/// How long a stream that the application has dropped waits for the remote to end it too. Nothing
+/// below waits once more.
 const LINGER: Duration = Duration::from_secs(10);
+/// Messages taken in one go: the rest waits until other tasks had their turn.
+const MESSAGES_AT_ONCE: usize = 256;
 
 /// A data channel of some platform. Messages arrive whole and in order.
 pub trait Channel: Unpin + Send + 'static {
@@ -26,11 +29,26 @@ pub trait Channel: Unpin + Send + 'static {
     /// Sends a message. Small ones may be sent without asking first: they end streams.
     fn send(&mut self, message: Vec<u8>) -> io::Result<()>;
 
-    /// The next message; `None` once the channel is closed and everything was taken.
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
+    /// The next message. It stays charged to the connection until [`Channel::hold`] says less.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Received>;
+
+    /// Says how many bytes the stream holds of all that it has taken. Answers how much the remote may
+    /// have under way on this stream: less when the connection has many.
+    fn hold(&mut self, bytes: usize) -> u64;
 
     /// Closes the channel, after what was sent has arrived.
     fn close(&mut self);
+}
+
+/// What a channel gave.
+#[derive(Debug)]
+pub enum Received {
+    /// A message.
+    Message(Bytes),
+    /// The channel is closed, and everything was taken.
+    Closed,
+    /// More had arrived than may wait for a reader, and was dropped. The channel can still send.
+    Overrun,
 }
 
 /// A stream. Dropping it tells the remote; the channel closes once both ends know.
@@ -66,6 +84,10 @@ struct Inner<C> {
     wakers: Arc<Wakers>,
     waker: Waker,
     gone: bool,
+    /// What the channel was told about [`Stream::held`].
+    held: usize,
+    /// Something was taken since.
+    taken: bool,
     /// Whoever opened a channel closes it: some implementations use a number again as soon as the other
     /// end has closed, and then lose the new channel to the end of the old one.
     opened_here: bool,
@@ -95,28 +117,50 @@ impl<C: Channel> Inner<C> {
             waker: waker(wakers.clone()),
             wakers,
             gone: false,
+            held: 0,
+            // The first look tells the state machine its window.
+            taken: true,
             opened_here,
         }
     }
 
     /// Takes what has arrived and sends what the state machine has to say.
     fn exchange(&mut self) {
-        while !self.gone {
+        self.take_messages();
+        self.send_frames();
+        self.account();
+    }
+
+    fn take_messages(&mut self) {
+        for _ in 0..MESSAGES_AT_ONCE {
+            if self.gone {
+                return;
+            }
             let mut cx = Context::from_waker(&self.waker);
             match self.channel.poll_receive(&mut cx) {
-                Poll::Ready(Some(message)) => self.state.receive(message),
-                Poll::Ready(None) => {
+                Poll::Ready(Received::Message(message)) => {
+                    self.taken = true;
+                    self.state.receive(message);
+                }
+                Poll::Ready(Received::Overrun) => self.state.overrun(),
+                Poll::Ready(Received::Closed) => {
                     self.gone = true;
                     self.state.lost();
                 }
-                Poll::Pending => break,
+                Poll::Pending => return,
             }
-            self.send_frames();
         }
-        self.send_frames();
+        self.waker.wake_by_ref();
     }
 
     fn send_frames(&mut self) {
+        let Some(urgency) = self.state.has_frames() else {
+            return;
+        };
+        let mut cx = Context::from_waker(&self.waker);
+        if urgency == Urgency::Limit && self.channel.poll_ready(&mut cx).is_pending() {
+            return;
+        }
         while let Some(frame) = self.state.next_frame() {
             if self.channel.send(frame.encode()).is_err() {
                 self.state.lost();
@@ -124,10 +168,22 @@ impl<C: Channel> Inner<C> {
         }
     }
 
+    /// Charges the connection for what is kept here.
+    fn account(&mut self) {
+        // What was taken is charged in full until it is counted here.
+        let held = self.state.held();
+        if std::mem::replace(&mut self.held, held) != held || self.taken {
+            self.taken = false;
+            let window = self.channel.hold(held);
+            self.state.set_window(window);
+        }
+    }
+
     fn poll_read(&mut self, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.exchange();
+        self.take_messages();
         let result = self.state.read(buffer);
         self.send_frames();
+        self.account();
         if result == Ok(Read::Nothing) && !self.gathered.is_empty() {
             // Whoever waits for an answer should have flushed; holding the question back helps nobody.
             let _ = self.poll_send_gathered();

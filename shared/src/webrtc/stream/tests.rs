@@ -1,5 +1,5 @@
 use super::*;
-use crate::webrtc::frame::MAX_MESSAGE;
+use crate::webrtc::frame::{BadFrame, MAX_MESSAGE};
 
 /// Moves every frame of `from` to `to`; returns how many there were.
 fn deliver(from: &mut Stream, to: &mut Stream) -> usize {
@@ -264,4 +264,94 @@ fn random_schedules_lose_nothing() {
             "seed {seed}"
         );
     }
+}
+
+#[test]
+fn a_failed_stream_says_so_once_and_keeps_nothing() {
+    for bad in [&[0x81, 0x80, 0x04][..], &[1, 0x0b]] {
+        let mut b = Stream::default();
+        b.receive(Bytes::copy_from_slice(bad));
+        let said = std::iter::from_fn(|| b.next_frame()).count();
+        assert_eq!(said, 2);
+        for _ in 0..1_000 {
+            b.receive(Bytes::from(vec![1; MAX_MESSAGE]));
+            assert_eq!((b.held(), b.next_frame()), (0, None));
+        }
+    }
+}
+
+#[test]
+fn an_end_said_again_and_again_is_acknowledged_once() {
+    let mut b = Stream::default();
+    let flood: Vec<u8> = Frame::flag(Flag::Fin).encode().repeat(5_000);
+    for _ in 0..3 {
+        b.receive(flood.clone().into());
+    }
+    let said: Vec<_> = std::iter::from_fn(|| b.next_frame()).collect();
+    assert_eq!(said, [Frame::flag(Flag::FinAck)]);
+}
+
+/// Whatever a remote asks for without taking the answers, they do not pile up.
+#[test]
+fn waiting_frames_are_few() {
+    let (mut a, mut b) = acquainted();
+    for round in 0..100u64 {
+        b.receive(Frame::limit(round).encode().into());
+        for flag in [Flag::Fin, Flag::StopSending, Flag::FinAck, Flag::Reset] {
+            if round > 90 {
+                b.receive(Frame::flag(flag).encode().into());
+            }
+        }
+        while round < 90 && a.sent < a.limit_seen.unwrap_or(u64::MAX) {
+            let room = a.writable().unwrap();
+            send(&mut a, &mut b, &vec![0; room]);
+        }
+        read_all(&mut b);
+        // Only every tenth time does the sender learn that it may go on.
+        if round % 10 == 0 {
+            deliver(&mut b, &mut a);
+        }
+        assert!(b.frames.len() <= 4, "{:?}", b.frames);
+    }
+}
+
+#[test]
+fn limits_wait_for_room_and_ends_do_not() {
+    let (mut a, mut b) = acquainted();
+    assert_eq!(b.has_frames(), None);
+    for _ in 0..WINDOW as usize / MAX_PAYLOAD - 1 {
+        send(&mut a, &mut b, &[0; MAX_PAYLOAD]);
+        read_all(&mut b);
+    }
+    assert_eq!(b.has_frames(), Some(Urgency::Limit));
+    assert_eq!(b.frames.len(), 1, "the last limit says it all");
+    b.finish();
+    assert_eq!(b.has_frames(), Some(Urgency::Flag));
+}
+
+#[test]
+fn a_smaller_window_lets_less_be_under_way() {
+    let (mut a, mut b) = (Stream::default(), Stream::default());
+    b.set_window(64 * 1024);
+    send(&mut a, &mut b, b"a");
+    send(&mut b, &mut a, b"b");
+    let mut sent = 0;
+    while let Ok(room @ 1..) = a.writable() {
+        send(&mut a, &mut b, &vec![0; room]);
+        sent += room;
+    }
+    assert_eq!(sent, 64 * 1024 - 1);
+    read_all(&mut b);
+    deliver(&mut b, &mut a);
+    assert!(a.limit_seen >= Some(112 * 1024), "{:?}", a.limit_seen);
+}
+
+#[test]
+fn an_overrun_channel_fails_the_stream() {
+    let mut b = Stream::default();
+    b.overrun();
+    assert_eq!(b.read(&mut [0; 1]), Err(Failed::TooSlow));
+    assert_eq!(std::iter::from_fn(|| b.next_frame()).count(), 2);
+    b.overrun();
+    assert_eq!(b.next_frame(), None);
 }

@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use js_sys::{ArrayBuffer, Uint8Array};
 use send_wrapper::SendWrapper;
-use warren_shared::net::webrtc::Channel;
+use warren_shared::net::webrtc::{Channel, Received};
 use warren_shared::platform;
 use warren_shared::webrtc::stream;
 use wasm_bindgen::prelude::*;
@@ -31,6 +32,8 @@ const EARLY: usize = 64 * 1024;
 const MAX_UNREAD: usize = stream::MAX_UNREAD + 1024 * 1024;
 /// What a waiting message costs beside its bytes.
 const OVERHEAD: usize = 64;
+/// A channel that nobody uses any more is closed when the remote has not confirmed it by then.
+const OPENING: Duration = Duration::from_secs(10);
 
 /// A data channel as a stream holds it. Dropping it closes it.
 pub(super) struct DataChannel(SendWrapper<Rc<Wire>>);
@@ -49,7 +52,12 @@ struct State {
     early: VecDeque<Vec<u8>>,
     early_bytes: usize,
     inbox: VecDeque<Bytes>,
+    /// What the inbox costs, and what was taken from it and is not read.
     unread: usize,
+    /// The second part of that.
+    taken: usize,
+    /// More arrived than may wait; the stream is told once.
+    overrun: bool,
     /// Nothing more will arrive.
     over: bool,
     /// Nobody holds the channel any more.
@@ -118,7 +126,14 @@ impl Wire {
 
     /// What arrived cannot be kept, so nothing after it may be read either.
     fn overrun(&self) {
-        self.state.borrow_mut().over = true;
+        let mut state = self.state.borrow_mut();
+        state.over = true;
+        state.overrun = true;
+        state.inbox.clear();
+        let taken = state.taken;
+        let dropped = std::mem::replace(&mut state.unread, taken) - taken;
+        drop(state);
+        self.link.read(dropped);
         self.js.close();
         self.wake();
     }
@@ -130,14 +145,21 @@ impl Wire {
             return self.wake();
         }
         self.js.close();
-        let wire = self.clone();
-        // Not from inside a handler, which would go with it.
-        platform::spawn(async move { wire.release() });
+        self.release_soon();
     }
 
-    fn on_close(&self) {
+    fn on_close(self: &Rc<Self>) {
         self.state.borrow_mut().over = true;
+        if self.state.borrow().given_up {
+            return self.release_soon();
+        }
         self.wake();
+    }
+
+    /// Releases, but not from inside a handler, which would go with it.
+    fn release_soon(self: &Rc<Self>) {
+        let wire = self.clone();
+        platform::spawn(async move { wire.release() });
     }
 
     /// Sends what waited for the channel to open.
@@ -188,19 +210,40 @@ impl Wire {
         Poll::Pending
     }
 
-    fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<Received> {
         let mut state = self.state.borrow_mut();
+        if std::mem::take(&mut state.overrun) {
+            return Poll::Ready(Received::Overrun);
+        }
         if let Some(message) = state.inbox.pop_front() {
-            let cost = message.len() + OVERHEAD;
-            state.unread -= cost;
-            self.link.read(cost);
-            return Poll::Ready(Some(message));
+            state.taken += message.len() + OVERHEAD;
+            return Poll::Ready(Received::Message(message));
         }
         if state.over {
-            return Poll::Ready(None);
+            return Poll::Ready(Received::Closed);
         }
         state.register(cx);
         Poll::Pending
+    }
+
+    fn hold(&self, bytes: usize) -> u64 {
+        let mut state = self.state.borrow_mut();
+        if !state.given_up {
+            let before = std::mem::replace(&mut state.taken, bytes);
+            state.unread = state.unread - before + bytes;
+            self.link.read(before);
+            self.link.keep(bytes);
+        }
+        self.link.window()
+    }
+
+    /// Whether the browser has something of it that the remote may not have.
+    pub fn is_sending(&self) -> bool {
+        let open = matches!(
+            self.js.ready_state(),
+            RtcDataChannelState::Open | RtcDataChannelState::Closing
+        );
+        open && self.js.buffered_amount() > 0
     }
 
     /// The stream is done with the channel.
@@ -210,12 +253,19 @@ impl Wire {
             return;
         }
         self.link.read(std::mem::take(&mut state.unread));
+        state.taken = 0;
         state.inbox.clear();
         let waits = !state.over && !state.early.is_empty();
         drop(state);
         // What was sent before the channel opened still has to go: it ends the stream remotely.
         if waits && self.js.ready_state() == RtcDataChannelState::Connecting {
-            return;
+            let wire = self.clone();
+            return platform::spawn(async move {
+                platform::sleep(OPENING).await;
+                // Closed or not, nobody waits for it any more.
+                wire.js.close();
+                wire.release();
+            });
         }
         let _ = self.flush();
         self.js.close();
@@ -257,8 +307,12 @@ impl Channel for DataChannel {
         self.0.send(message)
     }
 
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Received> {
         self.0.poll_receive(cx)
+    }
+
+    fn hold(&mut self, bytes: usize) -> u64 {
+        self.0.hold(bytes)
     }
 
     fn close(&mut self) {

@@ -24,10 +24,16 @@ use crate::host::describe;
 /// packet (measured in Chromium, later in the middle of an upload); both together stay below ten.
 const SILENCE: Duration = Duration::from_millis(1_500);
 
+/// How long the end of a connection may take while something is still being sent.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How often that is looked at: no event says it of a connection as a whole.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// A peer connection. Dropping it closes it and releases everything of it.
 pub(super) struct PeerConnection {
     inner: SendWrapper<Inner>,
     patience: Option<BoxFuture<'static, ()>>,
+    goodbye: Option<BoxFuture<'static, ()>>,
 }
 
 struct Inner {
@@ -55,6 +61,7 @@ impl PeerConnection {
         Ok(PeerConnection {
             inner,
             patience: None,
+            goodbye: None,
         })
     }
 
@@ -147,9 +154,25 @@ impl Session for PeerConnection {
         self.poll_ended(cx)
     }
 
-    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let link = &self.inner.link;
+        let goodbye = self
+            .goodbye
+            .get_or_insert_with(|| sent(SendWrapper::new(link.clone())).boxed());
+        ready!(goodbye.poll_unpin(cx));
         self.shut();
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Waits until the browser has sent what was written: it drops the rest when the connection closes.
+async fn sent(link: SendWrapper<Rc<Link>>) {
+    let looks = FAREWELL.as_millis() / LOOK.as_millis();
+    for _ in 0..looks {
+        if link.ended().is_some() || !link.is_sending() {
+            return;
+        }
+        platform::sleep(LOOK).await;
     }
 }
 

@@ -6,11 +6,15 @@ use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use warren_shared::webrtc::stream;
+
 use super::channel::{DataChannel, Wire};
 
 /// What may have arrived on all channels of a connection and wait for its readers. Data channels
 /// push: what nobody reads in time cannot be left with the remote.
 const MAX_UNREAD: usize = 16 * 1024 * 1024;
+/// What a remote may have under way on a channel when it has very many.
+const WINDOW_LEAST: u64 = 64 * 1024;
 /// Channels that the remote opened and libp2p has not taken yet; it takes them as fast as it runs.
 const MAX_INBOUND: usize = 256;
 
@@ -42,6 +46,25 @@ impl Link {
     /// What had arrived was read, or is not wanted any more.
     pub fn read(&self, bytes: usize) {
         self.unread.set(self.unread.get().saturating_sub(bytes));
+    }
+
+    /// What had arrived is still kept.
+    pub fn keep(&self, bytes: usize) {
+        self.unread.set(self.unread.get() + bytes);
+    }
+
+    /// What the remote may have under way on one channel: all channels together fit.
+    pub fn window(&self) -> u64 {
+        let share = MAX_UNREAD / self.channels.borrow().len().max(1);
+        (share as u64).clamp(WINDOW_LEAST, stream::WINDOW)
+    }
+
+    /// Whether the browser still has something to send.
+    pub fn is_sending(&self) -> bool {
+        self.channels
+            .borrow()
+            .values()
+            .any(|wire| wire.is_sending())
     }
 
     /// Takes a channel that the remote has opened.

@@ -186,3 +186,20 @@ fn a_flood_is_answered_so_often_and_looked_at_beyond_that() {
         2
     );
 }
+
+#[test]
+fn one_network_is_challenged_so_often() {
+    let (mut gate, now) = gate();
+    let most = limits::CHECKS_PER_PREFIX as usize;
+    let mut ask = |now, number: u32| {
+        let check = check(&call(number));
+        !gate.receive(now, source(number), check).send.is_empty()
+    };
+    let within = |number: u32| number % 256;
+    let answered = (0..2 * most as u32)
+        .filter(|number| ask(now, within(*number)))
+        .count();
+    assert_eq!(answered, most);
+    assert!(ask(now, 256), "another network");
+    assert!(ask(now + SECOND, 1), "the next second");
+}

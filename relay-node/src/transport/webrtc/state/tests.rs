@@ -14,7 +14,7 @@ fn arrive(shared: &Shared, key: Key, length: usize) -> Result<(), Ended> {
     shared.update(|state, wakers| state.arrived(key, vec![0; length], wakers))
 }
 
-fn take(shared: &Shared, key: Key) -> Poll<Option<Bytes>> {
+fn take(shared: &Shared, key: Key) -> Poll<Received> {
     let waker = noop_waker();
     shared.poll_message(key, &Context::from_waker(&waker))
 }
@@ -25,20 +25,98 @@ fn writable(shared: &Shared, key: Key) -> bool {
     polled.is_ready()
 }
 
+/// What the pieces of a stream cost that is as full as it may be.
+const FULL: usize = limits::UNREAD_PER_STREAM - limits::MESSAGE_COST;
+
 #[test]
 fn what_nobody_reads_ends_the_connection_in_the_end() {
     let shared = Shared::new();
-    let keys = [open(&shared), open(&shared)];
-    let half = limits::UNREAD / 2;
-    for key in keys {
-        arrive(&shared, key, half).unwrap();
+    let keys = [open(&shared), open(&shared), open(&shared)];
+    for key in &keys[..2] {
+        arrive(&shared, *key, FULL).unwrap();
     }
-    assert!(arrive(&shared, keys[0], 1).is_err());
-    assert!(matches!(take(&shared, keys[1]), Poll::Ready(Some(_))));
-    arrive(&shared, keys[0], 1).unwrap();
+    assert!(arrive(&shared, keys[2], 1).is_err());
+    // What was taken counts until it was read.
+    assert!(matches!(
+        take(&shared, keys[1]),
+        Poll::Ready(Received::Message(_))
+    ));
+    assert!(arrive(&shared, keys[2], 1).is_err());
+    shared.hold(keys[1], 1_000);
+    arrive(&shared, keys[2], 1).unwrap();
     // What a dropped stream has not read counts no more.
-    shared.release(keys[0]);
-    arrive(&shared, keys[1], limits::UNREAD).unwrap();
+    for key in keys {
+        shared.release(key);
+    }
+    assert_eq!(shared.lock().unread, 0);
+}
+
+#[test]
+fn a_stream_that_nobody_reads_fails_alone() {
+    let shared = Shared::new();
+    let (paused, other) = (open(&shared), open(&shared));
+    for _ in 0..10 * limits::UNREAD / 10_000 {
+        arrive(&shared, paused, 10_000).unwrap();
+    }
+    arrive(&shared, other, 1_000).unwrap();
+    assert!(matches!(
+        take(&shared, paused),
+        Poll::Ready(Received::Overrun)
+    ));
+    assert!(take(&shared, paused).is_pending(), "nothing is left of it");
+    assert!(matches!(
+        take(&shared, other),
+        Poll::Ready(Received::Message(_))
+    ));
+    assert_eq!(shared.lock().unread, 1_000 + limits::MESSAGE_COST);
+}
+
+#[test]
+fn messages_cost_more_than_they_hold() {
+    let shared = Shared::new();
+    let key = open(&shared);
+    let most = limits::UNREAD_PER_STREAM / limits::MESSAGE_COST;
+    for _ in 0..most {
+        arrive(&shared, key, 0).unwrap();
+    }
+    assert!(matches!(
+        take(&shared, key),
+        Poll::Ready(Received::Message(_))
+    ));
+    arrive(&shared, key, 0).unwrap();
+    assert!(matches!(take(&shared, key), Poll::Ready(Received::Overrun)));
+}
+
+#[test]
+fn a_caller_has_channel_0_until_it_has_said_who_it_is() {
+    let shared = Shared::with_caller();
+    arrive(&shared, HANDSHAKE, 1_000).unwrap();
+    assert!(!shared.lock().is_held_back());
+    // Reading it makes no room.
+    for _ in 0..limits::UNAUTHENTICATED / 1_000 {
+        arrive(&shared, HANDSHAKE, 1_000).unwrap();
+        let _ = take(&shared, HANDSHAKE);
+        shared.hold(HANDSHAKE, 0);
+    }
+    assert!(shared.lock().is_held_back());
+    let another = Shared::with_caller();
+    another.update(State::accept).unwrap();
+    assert!(another.lock().is_held_back());
+    for shared in [shared, another] {
+        shared.authenticated();
+        assert!(!shared.lock().is_held_back());
+    }
+    assert!(!Shared::new().lock().is_held_back());
+}
+
+#[test]
+fn windows_shrink_when_there_are_many_streams() {
+    let shared = Shared::new();
+    assert_eq!(shared.hold(HANDSHAKE, 0), stream::WINDOW);
+    let keys: Vec<Key> = (0..99).map(|_| open(&shared)).collect();
+    let window = shared.hold(keys[0], 0);
+    assert!(100 * window <= limits::UNREAD as u64, "{window}");
+    assert!(window >= limits::WINDOW_LEAST);
 }
 
 #[test]
@@ -82,8 +160,11 @@ fn the_end_reaches_everybody_after_what_arrived() {
     arrive(&shared, key, 3).unwrap();
     let ended = Ended::new(io::ErrorKind::TimedOut, "silence");
     shared.update(|state, wakers| state.end(ended, wakers));
-    assert!(matches!(take(&shared, key), Poll::Ready(Some(_))));
-    assert!(matches!(take(&shared, key), Poll::Ready(None)));
+    assert!(matches!(
+        take(&shared, key),
+        Poll::Ready(Received::Message(_))
+    ));
+    assert!(matches!(take(&shared, key), Poll::Ready(Received::Closed)));
     let error = shared.send(key, vec![1]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     let waker = noop_waker();

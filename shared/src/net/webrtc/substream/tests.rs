@@ -1,9 +1,12 @@
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use futures::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
+use crate::webrtc::frame::Frame;
+use crate::webrtc::stream::WINDOW;
 
 /// Both directions of a channel in memory.
 #[derive(Default)]
@@ -12,6 +15,8 @@ struct Pipe {
     reader: Option<Waker>,
     writer: Option<Waker>,
     closed: bool,
+    overrun: bool,
+    held: usize,
 }
 
 impl Pipe {
@@ -71,17 +76,25 @@ impl Channel for MemoryChannel {
         Ok(())
     }
 
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Received> {
         let mut pipe = lock(&self.incoming);
+        if std::mem::take(&mut pipe.overrun) {
+            return Poll::Ready(Received::Overrun);
+        }
         if let Some(message) = pipe.messages.pop_front() {
             pipe.wake();
-            return Poll::Ready(Some(message));
+            return Poll::Ready(Received::Message(message));
         }
         if pipe.closed {
-            return Poll::Ready(None);
+            return Poll::Ready(Received::Closed);
         }
         pipe.reader = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    fn hold(&mut self, bytes: usize) -> u64 {
+        lock(&self.incoming).held = bytes;
+        WINDOW
     }
 
     fn close(&mut self) {
@@ -215,4 +228,78 @@ async fn dropping_a_stream_fails_the_other_end() {
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     let error = b.write_all(&[0; MAX_PAYLOAD]).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+}
+
+#[tokio::test]
+async fn what_is_taken_stays_charged_until_it_is_read() {
+    let (mut a, mut b) = streams();
+    a.write_all(&[1; 10_000]).await.unwrap();
+    a.flush().await.unwrap();
+    let pipe = b.inner().channel.incoming.clone();
+    b.read_exact(&mut [0; 1_000]).await.unwrap();
+    assert_eq!(lock(&pipe).held, 9_000);
+    b.read_exact(&mut [0; 9_000]).await.unwrap();
+    assert_eq!(lock(&pipe).held, 0);
+    a.write_all(&[1; 10_000]).await.unwrap();
+    a.flush().await.unwrap();
+    // A writer that looks at what has arrived does not make it free.
+    b.write_all(b"x").await.unwrap();
+    b.flush().await.unwrap();
+    assert_eq!(lock(&pipe).held, 10_000);
+    drop(b);
+    assert_eq!(lock(&pipe).held, 0);
+}
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl ArcWake for Woken {
+    fn wake_by_ref(woken: &Arc<Self>) {
+        woken.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Frames without payload, as many as anybody likes to send, do not keep a task to themselves.
+#[test]
+fn one_look_takes_only_so_many_messages() {
+    let (mut a, _b) = streams();
+    let pipe = a.inner().channel.incoming.clone();
+    let nothing = Bytes::from(Frame::default().encode());
+    lock(&pipe).messages = vec![nothing; 3 * MESSAGES_AT_ONCE].into();
+    let woken = Arc::new(Woken::default());
+    let waker = waker(woken.clone());
+    let mut cx = Context::from_waker(&waker);
+    for round in 1..=3 {
+        let polled = Pin::new(&mut a).poll_read(&mut cx, &mut [0; 8]);
+        assert!(polled.is_pending());
+        assert_eq!(
+            lock(&pipe).messages.len(),
+            (3 - round) * MESSAGES_AT_ONCE,
+            "in round {round}"
+        );
+        assert_eq!(woken.0.swap(0, Ordering::Relaxed), 1);
+    }
+}
+
+#[tokio::test]
+async fn damage_is_answered_once_however_much_follows() {
+    let (mut a, _b) = streams();
+    let (pipe, answers) = {
+        let channel = &a.inner().channel;
+        (channel.incoming.clone(), channel.outgoing.clone())
+    };
+    let long = Bytes::from_static(&[0x81, 0x80, 0x04, 0, 0]);
+    lock(&pipe).messages = vec![long; 100].into();
+    a.read(&mut [0; 8]).await.unwrap_err();
+    assert_eq!(lock(&answers).messages.len(), 2);
+    assert!(lock(&pipe).messages.is_empty());
+}
+
+#[tokio::test]
+async fn an_overrun_channel_fails_with_a_reason() {
+    let (mut a, _b) = streams();
+    lock(&a.inner().channel.incoming.clone()).overrun = true;
+    let error = a.read(&mut [0; 8]).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::QuotaExceeded);
 }
