@@ -59,23 +59,50 @@ fn kind(frame: &Frame) -> (Option<u8>, bool, bool) {
     (flag, frame.payload.is_empty(), frame.limit.is_some())
 }
 
-/// Whatever comes, a stream gives out no byte that was not sent to it, and ends.
+/// Whatever comes, and however it is cut, a stream gives out no byte that was not sent to it, says
+/// no more than it is told, keeps no more than came, and ends.
 fn one_stream(input: &[u8], frames: &[Frame]) -> (bool, bool) {
     let sent: usize = frames.iter().map(|frame| frame.payload.len()).sum();
+    let mut signature = None;
+    for piece in [1, 7, 4_096, usize::MAX] {
+        let (read, writable) = one_cut(input, piece.min(input.len().max(1)));
+        assert!(read <= sent, "in pieces of {piece}");
+        signature = Some((writable, read == sent));
+    }
+    signature.expect("there are pieces")
+}
+
+/// Frames that a stream may say however much it is told: one of each kind, and two as it fails.
+const ANSWERS: usize = 8;
+/// A limit is told when it moves by so much, at least.
+const LIMIT_STEP: usize = 4 * 1024;
+
+fn one_cut(input: &[u8], piece: usize) -> (usize, bool) {
     let mut stream = Stream::default();
-    stream.receive(Bytes::copy_from_slice(input));
-    let mut read = 0;
+    let (mut arrived, mut read, mut said) = (0, 0, 0);
     let mut buffer = [0; 512];
+    for (number, bytes) in input.chunks(piece).enumerate() {
+        stream.receive(Bytes::copy_from_slice(bytes));
+        arrived += bytes.len();
+        assert!(stream.held() <= arrived - read, "more than has come");
+        said += std::iter::from_fn(|| stream.next_frame()).count();
+        assert!(said <= ANSWERS + arrived / LIMIT_STEP, "{said} frames");
+        // A reader that looks now and then.
+        if number % 3 == 0
+            && let Ok(Read::Bytes(count)) = stream.read(&mut buffer)
+        {
+            read += count;
+        }
+    }
     while let Ok(Read::Bytes(count)) = stream.read(&mut buffer) {
         read += count;
     }
-    assert!(read <= sent);
     let writable = stream.writable().is_ok();
     stream.abandon();
     stream.lost();
     assert!(stream.settled());
     assert_eq!(stream.unread(), 0);
-    (writable, read == sent)
+    (read, writable)
 }
 
 #[test]

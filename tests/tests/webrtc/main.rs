@@ -2,6 +2,7 @@
 //! happens when the other end misbehaves or vanishes.
 
 mod bulk;
+mod pressure;
 mod proxy;
 mod stock;
 mod strangers;

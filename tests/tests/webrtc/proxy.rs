@@ -15,6 +15,7 @@ pub struct Proxy {
 enum Order {
     Rebind,
     Mute,
+    Insert(Vec<Vec<u8>>),
 }
 
 impl Proxy {
@@ -31,6 +32,12 @@ impl Proxy {
         self.orders.send(Order::Rebind).unwrap();
     }
 
+    /// From now on these come after each datagram of the client, as if they were its own.
+    pub fn insert(&self, datagrams: &[&[u8]]) {
+        let owned = datagrams.iter().map(|datagram| datagram.to_vec()).collect();
+        self.orders.send(Order::Insert(owned)).unwrap();
+    }
+
     /// Nothing passes any more, in either direction.
     pub fn mute(&self) {
         self.orders.send(Order::Mute).unwrap();
@@ -45,19 +52,26 @@ async fn run(inside: UdpSocket, server: SocketAddr, mut orders: mpsc::UnboundedR
     let mut facing = outside().await;
     let mut client = None;
     let mut muted = false;
+    let mut inserted = Vec::new();
     let mut from_client = vec![0; 65_536];
     let mut from_server = vec![0; 65_536];
     loop {
         tokio::select! {
+            // Orders come before what was sent after them.
+            biased;
             order = orders.recv() => match order {
                 Some(Order::Rebind) => facing = outside().await,
                 Some(Order::Mute) => muted = true,
+                Some(Order::Insert(datagrams)) => inserted = datagrams,
                 None => return,
             },
             Ok((length, source)) = inside.recv_from(&mut from_client) => {
                 client = Some(source);
                 if !muted {
                     let _ = facing.send_to(&from_client[..length], server).await;
+                    for datagram in &inserted {
+                        let _ = facing.send_to(datagram, server).await;
+                    }
                 }
             }
             Ok((length, _)) = facing.recv_from(&mut from_server) => {
