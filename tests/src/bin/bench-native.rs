@@ -7,6 +7,8 @@
 
 #[path = "bench-native/bare.rs"]
 mod bare;
+#[path = "bench-native/idle.rs"]
+mod idle;
 #[path = "bench-native/usage.rs"]
 mod usage;
 
@@ -34,7 +36,10 @@ async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
-        ["idle", peers] => idle(peers).await,
+        ["idle", peers] => idle::listen(peers).await,
+        [idle::CALLERS, peers, network, relay, address] => {
+            idle::call(peers, network, relay, address).await
+        }
         [rounds, size] => transfers(rounds, size).await,
         _ => Err("usage: bench-native ROUNDS MIB | bench-native idle PEERS".into()),
     };
@@ -56,14 +61,16 @@ async fn relay() -> Result<TestRelay, Failure> {
     Ok(started.await?)
 }
 
-async fn connected(relay: &TestRelay, part: &str) -> Result<Node, Failure> {
+/// The relay's address of this path.
+async fn address(relay: &TestRelay, part: &str) -> Result<Multiaddr, Failure> {
     let addresses = relay.snapshot().await.addresses;
     let fits = |text: &&String| text.contains(part) && !text.contains("/ws");
-    let address: Multiaddr = addresses
-        .iter()
-        .find(fits)
-        .ok_or("no such address")?
-        .parse()?;
+    let found = addresses.iter().find(fits).ok_or("no such address")?;
+    Ok(found.parse()?)
+}
+
+async fn connected(relay: &TestRelay, part: &str) -> Result<Node, Failure> {
+    let address = address(relay, part).await?;
     let node = stranger(relay.node().network());
     node.handle().dial(Some(relay.id()), vec![address]).await?;
     Ok(node)
@@ -107,21 +114,4 @@ fn tell(path: &str, round: usize, rate: Option<f64>, cpu: Duration) {
         "{}",
         json!({"path": path, "round": round, "mibPerSecond": rate, "cpuSeconds": cpu.as_secs_f64()})
     );
-}
-
-/// Both ends live in this process, so half of what it grows by is the listener's.
-async fn idle(peers: &str) -> Result<(), Failure> {
-    let peers: usize = peers.parse()?;
-    let relay = relay().await?;
-    let mut nodes = vec![connected(&relay, "/webrtc-direct").await?];
-    let before = usage::resident()?;
-    for _ in 0..peers {
-        nodes.push(connected(&relay, "/webrtc-direct").await?);
-    }
-    let grown = usage::resident()?.saturating_sub(before);
-    println!(
-        "{}",
-        json!({"peers": peers, "bytesPerConnection": grown / peers as u64 / 2})
-    );
-    Ok(())
 }
