@@ -67,6 +67,9 @@ pub(super) const WINDOW_LEAST: u64 = 64 * 1024;
 /// What a caller may send before it has said who it is: the handshake fills a few hundred bytes.
 /// What comes beyond waits with the caller, as anything that the network loses.
 pub(super) const UNAUTHENTICATED: usize = 64 * 1024;
+/// Streams that such a caller may open, for the application to see once it is known: the first ones
+/// may overtake the end of the handshake here.
+pub(super) const EARLY_STREAMS: u64 = 4;
 /// Streams of a connection open at once: the stack looks at each of them for every packet.
 pub(super) const STREAMS: usize = 4_096;
 /// A stream of ours that the application has dropped is closed when the remote has not confirmed it

@@ -159,12 +159,12 @@ impl State {
         }
     }
 
-    /// Nothing but channel 0 is for a caller that has not said who it is. What it sends beyond that is
-    /// not taken: it sends it again, and by then it may have.
+    /// A caller that has not said who it is has channel 0, and little more. What it sends beyond that
+    /// is not taken: it sends it again, and by then it may be known.
     pub(super) fn is_held_back(&self) -> bool {
-        let streams = self.next > HANDSHAKE + 1;
+        let many = self.next > HANDSHAKE + 1 + limits::EARLY_STREAMS;
         self.early
-            .is_some_and(|bytes| streams || bytes > limits::UNAUTHENTICATED)
+            .is_some_and(|bytes| many || bytes > limits::UNAUTHENTICATED)
     }
 
     /// What the remote may have under way on one stream: all streams together fit.
