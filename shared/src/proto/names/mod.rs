@@ -9,6 +9,8 @@ pub mod certificate;
 pub mod claim;
 pub mod name;
 pub mod publisher;
+pub mod resolution;
+pub mod resolver;
 pub mod resource;
 pub mod set;
 #[cfg(any(test, feature = "selftest"))]

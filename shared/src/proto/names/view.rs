@@ -13,7 +13,7 @@ use super::wire::{Known, Signed};
 use super::zone::SignedZone;
 use crate::limits::NAME_GENERATION_STEP;
 use crate::proto::Millis;
-use crate::proto::key::PublicKey;
+use crate::proto::key::{NetworkId, PublicKey};
 
 /// Claims weighed at once: liars may send many, the one that counts has the highest rank.
 const MAX_TALLIES: usize = 16;
@@ -25,7 +25,7 @@ const MAX_ZONES: usize = 16;
 pub struct View {
     name: Label,
     tallies: Vec<Tally>,
-    zones: Vec<SignedZone>,
+    zones: Zones,
     tops: BTreeMap<PublicKey, u64>,
     busy: Option<Millis>,
     newest_epoch: u64,
@@ -37,7 +37,7 @@ impl View {
         View {
             name,
             tallies: Vec::new(),
-            zones: Vec::new(),
+            zones: Zones::default(),
             tops: BTreeMap::new(),
             busy: None,
             newest_epoch: 0,
@@ -63,7 +63,7 @@ impl View {
             }
         }
         if let Some(zone) = &known.zone {
-            self.add_zone(zone);
+            self.zones.add(zone);
         }
     }
 
@@ -106,45 +106,10 @@ impl View {
         }
     }
 
-    /// A zone, from anywhere; whose it is shows later.
-    pub fn add_zone(&mut self, bytes: &[u8]) {
-        if self.zones.iter().any(|zone| zone.bytes() == bytes) {
-            return;
-        }
-        if let Ok(zone) = SignedZone::decode(bytes) {
-            self.zones.push(zone);
-            self.zones.sort_by_key(SignedZone::floor);
-            if self.zones.len() > MAX_ZONES {
-                self.zones.remove(0);
-            }
-        }
-    }
-
     /// The binding of the highest rank that a quorum signed; of its epochs the one that lasts.
     pub fn binding(&self, sets: &KnownSets) -> Option<Binding> {
         let bindings = self.tallies.iter().filter_map(|tally| tally.binding(sets));
         bindings.max_by_key(|binding| (binding.claim().rank(), binding.live_until()))
-    }
-
-    /// The newest zone of that binding that is not below a floor; and whether there was one below.
-    pub fn zone(
-        &self,
-        sets: &KnownSets,
-        binding: &Binding,
-        floor: Floor,
-        now: Millis,
-    ) -> Result<Option<SignedZone>, SignedZone> {
-        let root = Root::Human(self.name.clone());
-        let claim = binding.claim();
-        let owner = (claim.owner(), claim.generation());
-        let belongs = |zone: &&SignedZone| {
-            let belongs = zone.belongs(sets.network(), &root, owner, now);
-            belongs.is_ok()
-        };
-        match self.zones.iter().rev().find(belongs) {
-            Some(zone) if zone.floor() < floor => Err(zone.clone()),
-            found => Ok(found.cloned()),
-        }
     }
 
     /// The generation to claim next: above all that was said, but one liar's number does not count
@@ -161,8 +126,64 @@ impl View {
         self.busy
     }
 
+    /// The zones that came with the answers; others may be added.
+    pub fn zones(&mut self) -> &mut Zones {
+        &mut self.zones
+    }
+
     /// The newest epoch that a witness signs in.
     pub fn newest_epoch(&self) -> u64 {
         self.newest_epoch
     }
+}
+
+/// Zones of one name, from anywhere; whose they are shows later.
+#[derive(Clone, Debug, Default)]
+pub struct Zones {
+    /// In ascending order.
+    zones: Vec<SignedZone>,
+}
+
+impl Zones {
+    /// Takes a zone in, if it is authentic.
+    pub fn add(&mut self, bytes: &[u8]) {
+        if self.zones.iter().any(|zone| zone.bytes() == bytes) {
+            return;
+        }
+        if let Ok(zone) = SignedZone::decode(bytes) {
+            self.zones.push(zone);
+            self.zones.sort_by_key(SignedZone::floor);
+            if self.zones.len() > MAX_ZONES {
+                self.zones.remove(0);
+            }
+        }
+    }
+
+    /// The newest zone of that owner and generation, or the one that is below the floor.
+    pub fn newest(
+        &self,
+        network: &NetworkId,
+        root: &Root,
+        owner: (PublicKey, u64),
+        floor: Floor,
+        now: Millis,
+    ) -> Newest<'_> {
+        let belongs = |zone: &&SignedZone| zone.belongs(network, root, owner, now).is_ok();
+        match self.zones.iter().rev().find(belongs) {
+            Some(zone) if zone.floor() < floor => Newest::Below,
+            Some(zone) => Newest::Zone(zone),
+            None => Newest::None,
+        }
+    }
+}
+
+/// What zones were found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Newest<'a> {
+    /// This one.
+    Zone(&'a SignedZone),
+    /// Only older ones than must exist.
+    Below,
+    /// None.
+    None,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::limits::{MINUTE, NAME_GRACE, NAME_LEASE};
+use crate::limits::{HOUR, MINUTE, NAME_GRACE, NAME_LEASE, NAME_TERM};
 use crate::proto::Millis;
 use crate::proto::key::PublicKey;
 use crate::proto::names::claim::{Claim, Holder};
@@ -28,7 +28,7 @@ pub struct Oracle {
     /// When a quorum had each generation durably.
     confirmed: BTreeMap<u64, Millis>,
     readers: BTreeMap<usize, (u64, Holder)>,
-    only: Option<PublicKey>,
+    only: Option<(PublicKey, Millis)>,
 }
 
 impl Oracle {
@@ -43,9 +43,9 @@ impl Oracle {
         }
     }
 
-    /// From now on nobody gets the name without this owner's word.
-    pub(super) fn only(&mut self, owner: PublicKey) {
-        self.only = Some(owner);
+    /// From now on nobody gets the name without this owner's word, for its term and the grace.
+    pub(super) fn only(&mut self, owner: PublicKey, now: Millis) {
+        self.only = Some((owner, now + NAME_TERM + NAME_GRACE - HOUR));
     }
 
     /// A witness signed finally.
@@ -53,7 +53,7 @@ impl Oracle {
         &mut self,
         claim: &Claim,
         signed: &Signed,
-        _now: Millis,
+        now: Millis,
     ) -> Result<(), String> {
         let entry = self.claims.entry(claim.hash()).or_insert_with(|| Signatures {
             claim: claim.clone(),
@@ -70,7 +70,7 @@ impl Oracle {
             return Err(format!("generation {generation} has two owners"));
         }
         match self.only {
-            Some(owner) if generation == 1 && holder.owner != owner => {
+            Some((owner, until)) if holder.owner != owner && now < until => {
                 Err("liars took the name".to_owned())
             }
             _ => Ok(()),
@@ -108,6 +108,9 @@ impl Oracle {
 
     /// Whatever was replaced stopped counting within one lease.
     pub(super) fn replaced_are_dead(&self) -> Result<(), String> {
+        if self.only.is_some() {
+            return Ok(());
+        }
         for signatures in self.claims.values() {
             let generation = signatures.claim.generation();
             let later = self.confirmed.range(generation + 1..);
@@ -126,6 +129,11 @@ impl Oracle {
     /// The highest generation that an owner was told of.
     pub(super) fn shown_generation(&self) -> u64 {
         self.confirmed.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// Whether a generation above the highest that anybody was told of, and below this, was certified.
+    pub(super) fn certified_above(&self, shown: u64, below: u64) -> bool {
+        self.certified.range(shown + 1..below).next().is_some()
     }
 
     /// Who holds the name, if a quorum says so and neither term nor grace is over.

@@ -30,7 +30,7 @@ fn failures(first: u64, count: u64, body: impl Fn(u64) -> Result<(), String> + S
 #[test]
 fn every_promise_is_kept() {
     let first = std::env::var("WARREN_SEED").ok().map(|text| text.parse().expect("a number"));
-    let count = if first.is_some() { 1 } else { seeds(300, 100_000) };
+    let count = if first.is_some() { 1 } else { seeds(200, std::env::var("SIMN").map_or(100_000, |n| n.parse().unwrap())) };
     let failed = failures(first.unwrap_or(0), count, promises_hold);
     let some: Vec<_> = failed.iter().take(5).collect();
     assert!(failed.is_empty(), "{} of {count} seeds failed: {some:#?}", failed.len());

@@ -111,7 +111,7 @@ impl Node {
         };
         let seat = (sets.current().epoch(), member);
         let floor = Floor::default();
-        let mut sign = |claim: &Claim, stage, life| {
+        let sign = |claim: &Claim, stage, life| {
             let signature = WitnessSignature::sign(claim, seat, stage, now + life, floor, &self.key);
             let signed = Signed { epoch: seat.0, signature };
             let given = (stage == Stage::Final).then(|| (claim.clone(), signed.clone()));

@@ -1,0 +1,504 @@
+//! The resolver: from a name to resources with their proof.
+//!
+//! Knows the cache, the floors, aliases, and how answers that race each other are weighed. Does not
+//! ask anybody itself and reads no clock.
+//!
+//! To drive it: after every input call [`Resolver::poll`] until it gives nothing, do what it says, and
+//! call [`Resolver::tick`] at [`Resolver::next_wake`]. Each [`Output::Ask`] and [`Output::FindZone`] is
+//! answered by one call with its number, or by nothing. What [`Resolver::floors`] exports is to be kept
+//! after each [`Output::FloorsRose`], and restored before the first name is resolved.
+
+pub mod floors;
+mod lookup;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::certificate::Binding;
+use super::name::{Name, Root};
+use super::resolution::{Proof, Resolution, Unresolved};
+use super::resource::Resource;
+use super::set::KnownSets;
+use super::view::View;
+use super::wire::{Request, Response};
+use super::zone::SignedZone;
+use crate::limits::{
+    CLOCK_TOLERANCE, MAX_ALIASES, MAX_RESOLUTIONS, MAX_RESOLVED, NAME_MISSING_TTL, NAME_STALE,
+};
+use crate::proto::Millis;
+use crate::proto::key::{Key, PublicKey};
+use crate::proto::prng::Prng;
+use floors::Floors;
+use lookup::{Found, Lookup};
+
+/// How to resolve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Ask even if there is an answer in the cache.
+    pub fresh: bool,
+    /// Give addresses in private networks and on this device too.
+    pub private: bool,
+}
+
+/// What the driver is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send a request to a witness; report with [`Resolver::answered`] or [`Resolver::failed`].
+    Ask {
+        /// The witness.
+        to: PublicKey,
+        /// The number.
+        id: u64,
+        /// The request.
+        request: Request,
+    },
+    /// Read the record at this location from the overlay; report all that was found with
+    /// [`Resolver::zones_found`].
+    FindZone {
+        /// The number.
+        id: u64,
+        /// The location.
+        key: Key,
+    },
+    /// A resolution has come to its end.
+    Done {
+        /// Its number.
+        query: u64,
+        /// What came of it.
+        result: Result<Box<Resolution>, Unresolved>,
+    },
+    /// The cache has something new for a name: whoever watches it should look.
+    Changed(Name),
+    /// The floors rose: keep them.
+    FloorsRose,
+    /// A new witness set was learned: keep it.
+    SetsGrew,
+}
+
+#[derive(Clone, Debug)]
+struct Cached {
+    binding: Option<Binding>,
+    zone: SignedZone,
+    fetched: Millis,
+    used: Millis,
+}
+
+#[derive(Clone, Debug)]
+struct Query {
+    name: Name,
+    /// Where the aliases have led.
+    at: Name,
+    via: Vec<Name>,
+    proofs: Vec<Proof>,
+    ttl: Millis,
+    options: Options,
+    started: Millis,
+    waiting: Option<Root>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Freshness {
+    Fresh,
+    Stale,
+    Gone,
+}
+
+/// One row of the cache, for people.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CachedName {
+    /// Why it is believed.
+    pub proof: Proof,
+    /// How many entries its zone has.
+    pub entries: usize,
+}
+
+/// The names that one peer knows.
+#[derive(Clone, Debug)]
+pub struct Resolver {
+    sets: KnownSets,
+    floors: Floors,
+    cache: BTreeMap<Root, Cached>,
+    missing: BTreeMap<Root, (Unresolved, Millis)>,
+    lookups: BTreeMap<Root, Lookup>,
+    queries: BTreeMap<u64, Query>,
+    /// Requests that only renew a lease in passing.
+    passing: BTreeMap<u64, Root>,
+    outputs: VecDeque<Output>,
+    next_id: u64,
+    prng: Prng,
+}
+
+impl Resolver {
+    /// Knows nothing yet but the witnesses, and what was seen before.
+    pub fn new(sets: KnownSets, floors: Floors, seed: u64) -> Resolver {
+        Resolver {
+            sets,
+            floors,
+            cache: BTreeMap::new(),
+            missing: BTreeMap::new(),
+            lookups: BTreeMap::new(),
+            queries: BTreeMap::new(),
+            passing: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            next_id: 0,
+            prng: Prng::new(seed),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// What must never be forgotten.
+    pub fn floors(&self) -> &Floors {
+        &self.floors
+    }
+
+    /// The witness sets.
+    pub fn sets(&self) -> &KnownSets {
+        &self.sets
+    }
+
+    /// Begins to resolve a name; [`Output::Done`] with this number ends it, perhaps at once.
+    pub fn start(&mut self, name: &Name, options: Options, now: Millis) -> u64 {
+        self.next_id += 1;
+        let id = self.next_id;
+        let query = Query {
+            name: name.clone(),
+            at: name.clone(),
+            via: Vec::new(),
+            proofs: Vec::new(),
+            ttl: Millis::MAX,
+            options,
+            started: now,
+            waiting: None,
+        };
+        if self.queries.len() >= MAX_RESOLUTIONS {
+            self.done(id, Err(Unresolved::Overloaded));
+            return id;
+        }
+        self.queries.insert(id, query);
+        self.proceed(id, now);
+        id
+    }
+
+    /// Nobody waits for it any more.
+    pub fn cancel(&mut self, query: u64) {
+        self.queries.remove(&query);
+    }
+
+    /// A witness answered.
+    pub fn answered(&mut self, id: u64, response: Response, now: Millis) {
+        if let Some(root) = self.passing.remove(&id) {
+            return self.renewed(&root, response);
+        }
+        let Some(root) = self.lookup_of(id) else {
+            return;
+        };
+        if let Response::Sets { sets } = &response {
+            let learned = sets.iter().filter(|next| self.sets.learn((*next).clone()) == Ok(true));
+            if learned.count() > 0 {
+                self.outputs.push_back(Output::SetsGrew);
+                let again = Lookup::new(root.clone());
+                self.lookups.insert(root.clone(), again);
+                return self.drive(&root, now);
+            }
+        }
+        if let Some(lookup) = self.lookups.get_mut(&root) {
+            lookup.answered(id, response, &self.sets);
+        }
+        self.drive(&root, now);
+    }
+
+    /// A witness did not answer.
+    pub fn failed(&mut self, id: u64, now: Millis) {
+        self.passing.remove(&id);
+        if let Some(root) = self.lookup_of(id) {
+            if let Some(lookup) = self.lookups.get_mut(&root) {
+                lookup.failed(id);
+            }
+            self.drive(&root, now);
+        }
+    }
+
+    /// What the overlay has at the location that was asked for.
+    pub fn zones_found(&mut self, id: u64, zones: &[Vec<u8>], now: Millis) {
+        if let Some(root) = self.lookup_of(id) {
+            if let Some(lookup) = self.lookups.get_mut(&root) {
+                lookup.zones_found(id, zones);
+            }
+            self.drive(&root, now);
+        }
+    }
+
+    /// A zone that was met elsewhere, such as the own one after it was published.
+    pub fn forget(&mut self, root: &Root) {
+        self.cache.remove(root);
+        self.missing.remove(root);
+    }
+
+    /// Empties the cache. What was seen stays seen.
+    pub fn flush(&mut self) {
+        self.cache.clear();
+        self.missing.clear();
+    }
+
+    /// What is in the cache.
+    pub fn cached(&self, now: Millis) -> Vec<CachedName> {
+        let rows = self.cache.iter().map(|(root, cached)| CachedName {
+            proof: self.proof(root, cached, now),
+            entries: cached.zone.zone().entries.len(),
+        });
+        rows.collect()
+    }
+
+    /// The binding and zone in the cache, to be shown to others as a proof.
+    pub fn evidence(&self, root: &Root) -> Option<(Option<&Binding>, &SignedZone)> {
+        let cached = self.cache.get(root)?;
+        Some((cached.binding.as_ref(), &cached.zone))
+    }
+
+    /// When [`Self::tick`] is due.
+    pub fn next_wake(&self) -> Option<Millis> {
+        self.lookups.values().filter_map(Lookup::deadline).min()
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Millis) {
+        let roots: Vec<Root> = self.lookups.keys().cloned().collect();
+        for root in roots {
+            if let Some(lookup) = self.lookups.get_mut(&root) {
+                lookup.expire(now);
+            }
+            self.drive(&root, now);
+        }
+    }
+
+    fn lookup_of(&self, id: u64) -> Option<Root> {
+        let mut lookups = self.lookups.iter();
+        lookups
+            .find(|(_, lookup)| lookup.waits_for(id))
+            .map(|(root, _)| root.clone())
+    }
+
+    fn done(&mut self, query: u64, result: Result<Box<Resolution>, Unresolved>) {
+        self.queries.remove(&query);
+        self.outputs.push_back(Output::Done { query, result });
+    }
+
+    /// Follows a query from name to name, as far as the cache goes.
+    fn proceed(&mut self, id: u64, now: Millis) {
+        while let Some(query) = self.queries.get(&id).cloned() {
+            let root = query.at.root().clone();
+            let freshness = self.freshness(&root, &query, now);
+            if let Some((why, _)) = self.missing.get(&root).filter(|(_, until)| now < *until) {
+                if !query.options.fresh {
+                    let why = why.clone();
+                    return self.done(id, Err(why));
+                }
+            }
+            if freshness != Freshness::Fresh {
+                self.look_up(&root, now);
+            }
+            if freshness == Freshness::Gone {
+                if let Some(query) = self.queries.get_mut(&id) {
+                    query.waiting = Some(root);
+                }
+                return;
+            }
+            if self.hop(id, &root, freshness, now) {
+                return;
+            }
+        }
+    }
+
+    fn freshness(&self, root: &Root, query: &Query, now: Millis) -> Freshness {
+        let Some(cached) = self.cache.get(root) else {
+            return Freshness::Gone;
+        };
+        let ttl = cached.zone.zone().ttl_of(query.at.sub());
+        let live = cached.binding.as_ref().is_none_or(|it| it.is_live(now));
+        let dated = cached.zone.envelope().check_time(now).is_ok();
+        let wanted = !query.options.fresh || cached.fetched >= query.started;
+        // A clock that went back a long way must not keep old answers alive.
+        let ahead = cached.fetched > now.saturating_add(CLOCK_TOLERANCE);
+        let age = now.saturating_sub(cached.fetched);
+        match live && dated && wanted && !ahead {
+            true if age <= ttl => Freshness::Fresh,
+            true if age <= ttl.saturating_add(NAME_STALE) => Freshness::Stale,
+            _ => Freshness::Gone,
+        }
+    }
+
+    /// Takes the cached zone of a hop: an end, or the next name. True when the query has ended.
+    fn hop(&mut self, id: u64, root: &Root, freshness: Freshness, now: Millis) -> bool {
+        let (Some(cached), Some(query)) = (self.cache.get(root), self.queries.get(&id)) else {
+            return true;
+        };
+        let mut proof = self.proof(root, cached, now);
+        proof.cached = cached.fetched < query.started || freshness == Freshness::Stale;
+        proof.stale = freshness == Freshness::Stale;
+        let zone = cached.zone.zone();
+        let ttl = zone.ttl_of(query.at.sub()).saturating_sub(proof.age);
+        let found = zone.find(query.at.sub()).map(|entry| entry.resources.clone());
+        if let Some(cached) = self.cache.get_mut(root) {
+            cached.used = now;
+        }
+        let Some(query) = self.queries.get_mut(&id) else {
+            return true;
+        };
+        query.ttl = query.ttl.min(ttl);
+        let owner = proof.owner;
+        query.proofs.push(proof);
+        match found.as_deref() {
+            None => self.done(id, Err(Unresolved::Empty { owner })),
+            Some([Resource::Alias(target)]) => {
+                let seen = query.via.contains(target) || *target == query.name;
+                if seen || query.via.len() >= MAX_ALIASES {
+                    let target = target.clone();
+                    self.done(id, Err(Unresolved::AliasLoop(target)));
+                    return true;
+                }
+                query.via.push(target.clone());
+                query.at = target.clone();
+                return false;
+            }
+            Some(resources) => {
+                let all = resources.len();
+                let private = query.options.private;
+                let shown = resources.iter().filter(|it| private || it.is_public());
+                let shown: Vec<Resource> = shown.cloned().collect();
+                let resolution = Resolution {
+                    name: query.name.clone(),
+                    via: std::mem::take(&mut query.via),
+                    hidden: all - shown.len(),
+                    resources: shown,
+                    ttl: query.ttl,
+                    proofs: std::mem::take(&mut query.proofs),
+                };
+                self.done(id, Ok(Box::new(resolution)));
+            }
+        }
+        true
+    }
+
+    fn proof(&self, root: &Root, cached: &Cached, now: Millis) -> Proof {
+        let mut proof = Proof::new(root, cached.binding.as_ref(), &cached.zone, &self.sets, now);
+        proof.age = now.saturating_sub(cached.fetched);
+        proof.cached = true;
+        proof
+    }
+
+    fn look_up(&mut self, root: &Root, now: Millis) {
+        if !self.lookups.contains_key(root) {
+            self.lookups.insert(root.clone(), Lookup::new(root.clone()));
+            self.drive(root, now);
+        }
+    }
+
+    /// Does what a lookup wants next, and ends it when it is over.
+    fn drive(&mut self, root: &Root, now: Millis) {
+        let Some(mut lookup) = self.lookups.remove(root) else {
+            return;
+        };
+        let found = lookup.next(self, now);
+        match found {
+            None => {
+                self.lookups.insert(root.clone(), lookup);
+            }
+            Some(Found::Zone(binding, zone)) => {
+                self.pass_on(root, &lookup, binding.as_ref(), now);
+                self.keep(root, binding, zone, now);
+                self.wake(root, None, now);
+            }
+            Some(Found::Nothing(why)) => {
+                if matches!(why, Unresolved::Unclaimed | Unresolved::Empty { .. }) {
+                    self.cache.remove(root);
+                    let until = now.saturating_add(NAME_MISSING_TTL);
+                    self.missing.retain(|_, (_, until)| now < *until);
+                    self.missing.insert(root.clone(), (why.clone(), until));
+                }
+                self.wake(root, Some(why), now);
+            }
+        }
+    }
+
+    fn keep(&mut self, root: &Root, binding: Option<Binding>, zone: SignedZone, now: Millis) {
+        self.missing.remove(root);
+        let cached = Cached {
+            binding,
+            zone,
+            fetched: now,
+            used: now,
+        };
+        let before = self.cache.insert(root.clone(), cached);
+        let after = self.cache.get(root).map(|cached| cached.zone.floor());
+        if before.map(|cached| cached.zone.floor()) != after {
+            self.outputs.push_back(Output::Changed(root.name()));
+        }
+        if self.cache.len() > MAX_RESOLVED {
+            let oldest = self.cache.iter().min_by_key(|(_, cached)| cached.used);
+            let oldest = oldest.map(|(root, _)| root.clone());
+            oldest.and_then(|root| self.cache.remove(&root));
+        }
+    }
+
+    /// Queries that waited for a name go on, or end with what went wrong.
+    fn wake(&mut self, root: &Root, why: Option<Unresolved>, now: Millis) {
+        let waiting = |(id, query): (&u64, &Query)| {
+            (query.waiting.as_ref() == Some(root)).then_some(*id)
+        };
+        let waiting: Vec<u64> = self.queries.iter().filter_map(waiting).collect();
+        for id in waiting {
+            match &why {
+                Some(why) => self.done(id, Err(why.clone())),
+                None => {
+                    if let Some(query) = self.queries.get_mut(&id) {
+                        query.waiting = None;
+                        // What came is as fresh as it gets, however long it took.
+                        query.started = query.started.min(now);
+                    }
+                    self.proceed(id, now);
+                }
+            }
+        }
+    }
+
+    /// Shows a certificate to witnesses that do not have it, and has a lease renewed before it ends.
+    fn pass_on(&mut self, root: &Root, lookup: &Lookup, binding: Option<&Binding>, now: Millis) {
+        let Some(binding) = binding else {
+            return;
+        };
+        let certificate = binding.certificate().encode();
+        for to in lookup.to_be_shown(binding, &self.sets, now) {
+            self.next_id += 1;
+            let (id, certificate) = (self.next_id, certificate.clone());
+            self.passing.insert(id, root.clone());
+            let request = Request::Renew { certificate };
+            self.outputs.push_back(Output::Ask { to, id, request });
+        }
+        while self.passing.len() > MAX_RESOLUTIONS {
+            self.passing.pop_first();
+        }
+    }
+
+    /// A lease was renewed in passing.
+    fn renewed(&mut self, root: &Root, response: Response) {
+        let (Root::Human(name), Response::Signed { signed }) = (root, response) else {
+            return;
+        };
+        let Some(cached) = self.cache.get_mut(root) else {
+            return;
+        };
+        if let Some(binding) = &cached.binding {
+            let mut view = View::new(name.clone());
+            view.add_certificate(binding.certificate(), &self.sets);
+            view.add_signature(binding.claim(), &signed, &self.sets);
+            cached.binding = view.binding(&self.sets).or(cached.binding.take());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
