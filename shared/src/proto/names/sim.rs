@@ -12,14 +12,17 @@ pub use witnesses::{Node, Temper};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use super::certificate::Certificate;
+use super::certificate::{Binding, Certificate};
 use super::claim::Handover;
-use super::name::Label;
-use super::publisher::{Failure, Goal, Operation, Output};
+use super::name::{Label, Name, Root};
+use super::publisher::{Failure, Goal, Operation, Output as Did};
+use super::resolver::floors::Floors;
+use super::resolver::{Options, Output, Resolver};
+use super::resource::Resource;
 use super::set::{KnownSets, WitnessSet};
-use super::view::View;
-use super::wire::{Known, Request, Response};
+use super::wire::{Request, Response};
 use super::work::Hardness;
+use super::zone::{Entry, Zone};
 use crate::limits::{DAY, HOUR, MINUTE, NAME_LEASE, SECOND};
 use crate::proto::Millis;
 use crate::proto::key::{NetworkId, PublicKey, SigningKey};
@@ -85,17 +88,16 @@ enum Event {
 }
 
 struct Running {
+    publishing: bool,
     operation: Operation,
     result: Option<Result<u64, Failure>>,
     /// Its device is gone: nothing reaches it any more.
     dead: bool,
 }
 
-/// What a reader remembers.
-#[derive(Clone, Debug, Default)]
-pub struct Reader {
+struct Reader {
     skew: i64,
-    seen: Option<(u64, PublicKey, bool)>,
+    resolver: Resolver,
 }
 
 /// Everything.
@@ -115,6 +117,7 @@ pub struct World {
     sent: Vec<Request>,
     handovers: Vec<Handover>,
     certificates: Vec<Certificate>,
+    zones: Vec<Vec<u8>>,
     prng: Prng,
     count: u64,
     calm: bool,
@@ -136,7 +139,10 @@ impl World {
         for node in nodes.iter_mut().take(from_start) {
             node.lies = true;
         }
-        let readers = (0..3).map(|_| Reader { skew: skew(&mut prng), seen: None });
+        let readers = (0..3).map(|_| Reader {
+            skew: skew(&mut prng),
+            resolver: Resolver::new(sets.clone(), Floors::default(), prng.next_u64()),
+        });
         World {
             now: START,
             nodes,
@@ -152,6 +158,7 @@ impl World {
             sent: Vec::new(),
             handovers: Vec::new(),
             certificates: Vec::new(),
+            zones: Vec::new(),
             sets,
             prng,
             count: 0,
@@ -169,6 +176,7 @@ impl World {
     pub fn start(&mut self, owner: usize, goal: Goal) -> usize {
         let seed = (self.prng.next_u64(), self.now);
         let key = self.owners[owner].clone();
+        let publishing = matches!(goal, Goal::Publish(..));
         let operation = Operation::new(
             self.sets.clone(),
             key,
@@ -178,6 +186,7 @@ impl World {
             seed,
         );
         self.running.push(Running {
+            publishing,
             operation,
             result: None,
             dead: false,
@@ -271,16 +280,20 @@ impl World {
     fn obey(&mut self, at: usize) {
         while let Some(output) = self.running[at].operation.poll() {
             match output {
-                Output::Send { to, id, request } => self.send(at, to, id, request),
-                Output::Solve(_) => {
+                Did::Send { to, id, request } => self.send(at, to, id, request),
+                Did::Solve(_) => {
                     let now = self.now;
                     self.running[at].operation.solved(0, now);
                 }
-                Output::Keep(certificate) => self.certificates.push(*certificate),
-                Output::Progress(_) => {}
-                Output::Done(result) => {
+                Did::Keep(certificate) => self.certificates.push(*certificate),
+                Did::Progress(_) => {}
+                Did::Done(result) => {
+                    let publishing = self.running[at].publishing;
                     let result = result.map(|binding| {
                         self.oracle.confirmed(binding.claim(), self.now);
+                        if !publishing && !binding.claim().released() {
+                            self.publish(&binding);
+                        }
                         binding.claim().generation()
                     });
                     self.running[at].result = Some(result);
@@ -393,46 +406,87 @@ impl World {
         }
     }
 
-    /// A reader asks some witnesses, believes what a quorum signed, and renews the lease in passing.
+    /// A reader resolves the name; some witnesses are out of its reach.
     fn read(&mut self, reader: usize) -> Result<(), String> {
-        let mut view = View::new(self.name.clone());
-        for at in 0..self.nodes.len() {
-            if self.prng.below(3) == 0 && !self.calm {
-                continue;
-            }
-            let name = self.name.clone();
-            let mut prng = self.prng.clone();
-            let (_, response) =
-                self.nodes[at].handle(&Request::Ask { name }, self.now, &mut prng, self.calm);
-            self.prng = prng;
-            if let Some(Response::Known { known }) = response {
-                self.show(&mut view, at, &known);
+        let now = self.now.saturating_add_signed(self.readers[reader].skew);
+        let name = Name::from(self.name.clone());
+        let options = Options {
+            fresh: true,
+            ..Options::default()
+        };
+        let query = self.readers[reader].resolver.start(&name, options, now);
+        while let Some(output) = self.readers[reader].resolver.poll() {
+            match output {
+                Output::Ask { to, id, request } => self.ask(reader, to, id, request)?,
+                Output::FindZone { id, .. } => {
+                    // The overlay is nobody's friend: it has every zone there ever was.
+                    let all = self.zones.clone();
+                    self.readers[reader].resolver.zones_found(id, &all, now);
+                }
+                Output::Done { query: of, result } if of == query => {
+                    let found = result.ok().and_then(|result| result.proofs.first().cloned());
+                    self.oracle.read(reader, found.as_ref(), now)?;
+                }
+                _ => {}
             }
         }
+        let seen = self.readers[reader].resolver.floors().of(name.root()).copied();
+        match seen {
+            Some(seen) => self.oracle.seen(reader, seen.generation, seen.holder),
+            None => Ok(()),
+        }
+    }
+
+    fn ask(
+        &mut self,
+        reader: usize,
+        to: PublicKey,
+        id: u64,
+        request: Request,
+    ) -> Result<(), String> {
         let now = self.now.saturating_add_signed(self.readers[reader].skew);
-        let Some(binding) = view.binding(&self.sets) else {
+        let at = self.nodes.iter().position(|node| node.public() == to);
+        let lost = self.prng.below(4) == 0 && !self.calm;
+        let Some(at) = at.filter(|_| !lost) else {
+            self.readers[reader].resolver.failed(id, now);
             return Ok(());
         };
-        let claim = binding.claim();
-        let found = (claim.generation(), claim.owner(), claim.released());
-        let believed = self.readers[reader].seen.is_none_or(|seen| found.0 >= seen.0);
-        if believed {
-            self.readers[reader].seen = Some(found);
-            self.oracle.believed(reader, claim, binding.is_live(now))?;
-            let certificate = binding.certificate().encode();
-            for at in 0..self.nodes.len() {
-                let request = Request::Renew { certificate: certificate.clone() };
-                for delay in self.delays() {
-                    let request = request.clone();
-                    self.schedule(self.now + delay, Event::ToWitness { at, reply: None, request });
-                }
-            }
+        let node = &mut self.nodes[at];
+        let (signed, response) = node.handle(&request, self.now, &mut self.prng, self.calm);
+        for (claim, signed) in signed {
+            self.oracle.signed(&claim, &signed, self.now)?;
+        }
+        let resolver = &mut self.readers[reader].resolver;
+        match response {
+            Some(response) => resolver.answered(id, response, now),
+            None => resolver.failed(id, now),
         }
         Ok(())
     }
 
-    fn show(&mut self, view: &mut View, at: usize, known: &Known) {
-        view.add(self.nodes[at].public(), known, &self.sets);
+    /// An owner that was told of its success publishes something.
+    fn publish(&mut self, binding: &Binding) {
+        let owner = binding.claim().owner();
+        let key = self.owners.iter().find(|key| key.public() == owner);
+        let zone = Zone {
+            generation: binding.claim().generation(),
+            entries: vec![Entry {
+                sub: String::new(),
+                ttl: None,
+                resources: vec![Resource::Text(format!("at {}", self.now))],
+            }],
+            ..Zone::default()
+        };
+        let root = Root::Human(self.name.clone());
+        let times = (self.now, self.now + 30 * DAY);
+        let (network, seq) = (self.sets.network(), self.now);
+        let signed = key.map(|key| zone.sign(key, network, &root, seq, times));
+        if let Some(Ok(zone)) = signed {
+            self.zones.push(zone.bytes().to_vec());
+            let at = self.owners.iter().position(|key| key.public() == owner);
+            let goal = Goal::Publish(Box::new(zone), Box::new(binding.clone()));
+            self.start(at.unwrap_or(0), goal);
+        }
     }
 
     fn result(&self, at: usize) -> Option<&Result<u64, Failure>> {
@@ -526,6 +580,9 @@ fn peace(world: &mut World) -> Result<(), String> {
     match (world.result(attempt), certified) {
         (Some(Ok(_)), None) => {}
         (Some(Err(Failure::Taken { holder, .. })), Some(owner)) if *holder == Some(owner) => {}
+        // Certified once, shown to nobody: what it replaced is still in force.
+        (Some(Err(Failure::Taken { .. })), _)
+            if world.oracle.certified_above(shown, u64::MAX) => {}
         // Certified once, shown to nobody, and free again since: the newcomer may have it.
         (Some(Ok(generation)), Some(_)) if world.oracle.certified_above(shown, *generation) => {}
         (result, certified) => {

@@ -84,6 +84,7 @@ impl Operation {
     fn decide(&mut self, now: Millis) {
         self.generation = self.view.next_generation();
         let binding = self.view.binding(&self.sets);
+        self.follows = binding.clone();
         let held = binding.filter(|binding| {
             let end = binding.claim().expires().saturating_add(NAME_GRACE);
             !binding.claim().released() && now < end
@@ -95,7 +96,6 @@ impl Operation {
             holder: Some(held.claim().owner()),
             until: Some(held.claim().expires().saturating_add(NAME_GRACE)),
         };
-        self.follows = held.clone();
         let issued = now.max(self.last_issued + 1);
         match (self.goal.clone(), held) {
             (Goal::Claim { .. }, Some(held)) if mine => self.confirm(held, now),

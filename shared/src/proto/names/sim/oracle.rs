@@ -6,6 +6,7 @@ use crate::limits::{HOUR, MINUTE, NAME_GRACE, NAME_LEASE, NAME_TERM};
 use crate::proto::Millis;
 use crate::proto::key::PublicKey;
 use crate::proto::names::claim::{Claim, Holder};
+use crate::proto::names::resolution::Proof;
 use crate::proto::names::wire::Signed;
 
 /// Clocks of witnesses differ from the true time by at most half of this.
@@ -28,6 +29,7 @@ pub struct Oracle {
     /// When a quorum had each generation durably.
     confirmed: BTreeMap<u64, Millis>,
     readers: BTreeMap<usize, (u64, Holder)>,
+    zones: BTreeMap<(usize, u64), u64>,
     only: Option<(PublicKey, Millis)>,
 }
 
@@ -39,6 +41,7 @@ impl Oracle {
             certified: BTreeMap::new(),
             confirmed: BTreeMap::new(),
             readers: BTreeMap::new(),
+            zones: BTreeMap::new(),
             only: None,
         }
     }
@@ -82,20 +85,48 @@ impl Oracle {
         self.confirmed.entry(claim.generation()).or_insert(now);
     }
 
-    /// A reader sees this binding.
-    pub(super) fn believed(
+    /// The highest that a reader has seen.
+    pub(super) fn seen(
         &mut self,
         reader: usize,
-        claim: &Claim,
-        _live: bool,
+        generation: u64,
+        holder: Holder,
     ) -> Result<(), String> {
-        let found = (claim.generation(), claim.holder());
-        match self.readers.insert(reader, found) {
-            Some(before) if before.0 > found.0 => Err("a reader went back".to_owned()),
-            Some(before) if before.0 == found.0 && before.1 != found.1 => {
+        if self.certified.get(&generation) != Some(&holder) {
+            return Err(format!("reader {reader} believes what nobody certified"));
+        }
+        match self.readers.insert(reader, (generation, holder)) {
+            Some(before) if before.0 > generation => Err("a reader went back".to_owned()),
+            Some(before) if before.0 == generation && before.1 != holder => {
                 Err("a reader saw two owners in one generation".to_owned())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// What a resolution gave to a reader.
+    pub(super) fn read(
+        &mut self,
+        reader: usize,
+        proof: Option<&Proof>,
+        now: Millis,
+    ) -> Result<(), String> {
+        let Some(proof) = proof else {
+            return Ok(());
+        };
+        let holder = Holder {
+            owner: proof.owner,
+            released: false,
+        };
+        self.seen(reader, proof.generation, holder)?;
+        let newest = self.zones.entry((reader, proof.generation)).or_insert(0);
+        if proof.seq < *newest {
+            return Err("a reader was given an older zone".to_owned());
+        }
+        *newest = proof.seq;
+        match proof.live_until.is_some_and(|until| until > now) {
+            true => Ok(()),
+            false => Err("a reader believed a dead certificate".to_owned()),
         }
     }
 

@@ -30,8 +30,40 @@ fn failures(first: u64, count: u64, body: impl Fn(u64) -> Result<(), String> + S
 #[test]
 fn every_promise_is_kept() {
     let first = std::env::var("WARREN_SEED").ok().map(|text| text.parse().expect("a number"));
-    let count = if first.is_some() { 1 } else { seeds(200, std::env::var("SIMN").map_or(100_000, |n| n.parse().unwrap())) };
+    let count = if first.is_some() { 1 } else { seeds(200, 100_000) };
     let failed = failures(first.unwrap_or(0), count, promises_hold);
     let some: Vec<_> = failed.iter().take(5).collect();
     assert!(failed.is_empty(), "{} of {count} seeds failed: {some:#?}", failed.len());
+}
+
+/// What [`failures`] must find when a rule of the network is broken.
+fn noticed(plan: Plan, what: &str) {
+    let failed = failures(0, 150, |seed| run(seed, plan));
+    assert!(failed.iter().any(|why| why.contains(what)), "{failed:#?}");
+}
+
+#[test]
+fn the_simulation_notices_witnesses_that_forget() {
+    let plan = Plan {
+        witnesses: 3,
+        liars: 0,
+        late_liars: false,
+        owners: 4,
+        actions: 12,
+        temper: Temper { forgets: true },
+    };
+    noticed(plan, "two owners");
+}
+
+#[test]
+fn the_simulation_notices_one_liar_too_many() {
+    let plan = Plan {
+        witnesses: 4,
+        liars: 2,
+        late_liars: false,
+        owners: 4,
+        actions: 12,
+        temper: Temper::default(),
+    };
+    noticed(plan, "two owners");
 }
