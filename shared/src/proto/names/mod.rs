@@ -15,6 +15,7 @@ pub mod resource;
 pub mod set;
 #[cfg(any(test, feature = "selftest"))]
 pub mod sim;
+pub mod verify;
 pub mod view;
 pub mod wire;
 pub mod witness;

@@ -4,6 +4,7 @@
 //! certificates shown again) and what must hold in spite of them. Equal seeds give equal runs.
 
 mod oracle;
+mod rogue;
 mod witnesses;
 
 pub use oracle::Oracle;
@@ -84,6 +85,7 @@ enum Event {
     ToOwner { operation: usize, id: u64, response: Response },
     Tick { operation: usize },
     Act,
+    Dies,
     Read { reader: usize },
 }
 
@@ -136,8 +138,10 @@ impl World {
             .map(|key| Node::new(key, sets.clone(), plan.temper, skew(&mut prng)))
             .collect();
         let from_start = if plan.late_liars { 0 } else { plan.liars };
+        let mut oracle = Oracle::new(quorum_of(plan.witnesses));
         for node in nodes.iter_mut().take(from_start) {
             node.lies = true;
+            oracle.lies(sets.current().position(&node.public()).unwrap_or(0));
         }
         let readers = (0..3).map(|_| Reader {
             skew: skew(&mut prng),
@@ -146,7 +150,7 @@ impl World {
         World {
             now: START,
             nodes,
-            oracle: Oracle::new(quorum_of(plan.witnesses)),
+            oracle,
             plan,
             name: "alice".parse().expect("a valid name"),
             owners: (0..plan.owners as u8).map(|at| key(1 + at)).collect(),
@@ -231,7 +235,8 @@ impl World {
                     self.obey(operation);
                 }
             }
-            Event::Act => self.act(),
+            Event::Act => return self.act(),
+            Event::Dies => self.device_dies(),
             Event::Read { reader } => return self.read(reader),
         }
         Ok(())
@@ -332,7 +337,7 @@ impl World {
     }
 
     /// Something that an owner, a stranger or an enemy does.
-    fn act(&mut self) {
+    fn act(&mut self) -> Result<(), String> {
         let owner = self.prng.below(self.owners.len() as u64) as usize;
         let recovery = Some(self.recovery.public());
         match self.prng.below(12) {
@@ -343,14 +348,19 @@ impl World {
             4 => drop(self.start(owner, Goal::Release)),
             5 | 6 => self.hand_over(owner),
             7 => self.renew(owner),
-            8 => {
-                let last = self.running.len() as u64;
-                let at = self.prng.below(last.max(1)) as usize;
-                if let Some(running) = self.running.get_mut(at) {
-                    running.dead = true;
-                }
-            }
+            8 => self.device_dies(),
+            9 => return rogue::claims(self),
             _ => self.replay(),
+        }
+        Ok(())
+    }
+
+    /// Somebody's device goes, in the middle of whatever it was doing.
+    fn device_dies(&mut self) {
+        let last = self.running.len() as u64;
+        let at = self.prng.below(last.max(1)) as usize;
+        if let Some(running) = self.running.get_mut(at) {
+            running.dead = true;
         }
     }
 
@@ -520,6 +530,10 @@ pub fn run(seed: u64, plan: Plan) -> Result<(), String> {
             let after = world.now + world.prng.below(2 * SECOND);
             world.run_until(after)?;
             world.start(owner, Goal::Claim { recovery });
+            if world.prng.below(3) == 0 {
+                let at = world.now + world.prng.below(2 * SECOND);
+                world.schedule(at, Event::Dies);
+            }
         }
         world.run_until(START + 5 * MINUTE)?;
     }
@@ -552,6 +566,8 @@ fn adopt_everywhere(world: &mut World) -> Result<(), String> {
     let liars = world.plan.liars;
     for node in world.nodes.iter_mut().take(liars) {
         node.lies = true;
+        let member = world.sets.current().position(&node.public());
+        world.oracle.lies(member.unwrap_or(0));
     }
     world.oracle.only(world.owners[0].public(), START);
     Ok(())

@@ -1,11 +1,11 @@
 //! Sees every signature that was ever given, whoever received it, and knows what must never be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::limits::{HOUR, MINUTE, NAME_GRACE, NAME_LEASE, NAME_TERM};
 use crate::proto::Millis;
 use crate::proto::key::PublicKey;
-use crate::proto::names::claim::{Claim, Holder};
+use crate::proto::names::claim::{Claim, Holder, Right};
 use crate::proto::names::resolution::Proof;
 use crate::proto::names::wire::Signed;
 
@@ -23,6 +23,7 @@ struct Signatures {
 #[derive(Clone, Debug)]
 pub struct Oracle {
     quorum: usize,
+    liars: BTreeSet<u64>,
     claims: BTreeMap<[u8; 32], Signatures>,
     /// For each generation, who was certified in it.
     certified: BTreeMap<u64, Holder>,
@@ -37,6 +38,7 @@ impl Oracle {
     pub(super) fn new(quorum: usize) -> Oracle {
         Oracle {
             quorum,
+            liars: BTreeSet::new(),
             claims: BTreeMap::new(),
             certified: BTreeMap::new(),
             confirmed: BTreeMap::new(),
@@ -58,6 +60,7 @@ impl Oracle {
         signed: &Signed,
         now: Millis,
     ) -> Result<(), String> {
+        self.too_soon(claim, signed)?;
         let entry = self.claims.entry(claim.hash()).or_insert_with(|| Signatures {
             claim: claim.clone(),
             ends: BTreeMap::new(),
@@ -78,6 +81,36 @@ impl Oracle {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A witness gives no free name away that it has signed for another owner less than a lease ago,
+    /// unless that was given up.
+    fn too_soon(&self, claim: &Claim, signed: &Signed) -> Result<(), String> {
+        let member = signed.signature.member;
+        if !matches!(claim.right(), Right::Free { .. }) || self.liars.contains(&member) {
+            return Ok(());
+        }
+        let released = |after: u64| {
+            let between = |generation: &u64| (after..claim.generation()).contains(generation);
+            let mut certified = self.certified.iter();
+            certified.any(|(generation, holder)| holder.released && between(generation))
+        };
+        let signed_at = signed.signature.not_after.saturating_sub(NAME_LEASE);
+        let barred = self.claims.values().any(|other| {
+            let end = other.ends.get(&member).copied().unwrap_or(0);
+            let elsewhere = other.claim.owner() != claim.owner();
+            elsewhere && end > signed_at && !released(other.claim.generation())
+        });
+        let renewed = self.claims.contains_key(&claim.hash());
+        match barred && !renewed {
+            true => Err(format!("witness {member} gave the name away before its lease ended")),
+            false => Ok(()),
+        }
+    }
+
+    /// This witness lies.
+    pub(super) fn lies(&mut self, member: u64) {
+        self.liars.insert(member);
     }
 
     /// An owner was told that its claim is confirmed.
