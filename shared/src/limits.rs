@@ -182,6 +182,20 @@ pub const MAX_WITNESS_SETS: usize = 8;
 pub const MAX_WITNESS_SET: usize = 10 * 1024;
 /// What a witness keeps of one name, beside its zone.
 pub const MAX_NAME_ROW: usize = 32 * 1024;
+/// How long a request to a witness may take.
+pub const NAME_DEADLINE: Duration = Duration::from_secs(10);
+/// Requests to and from witnesses at one time, for each connection.
+pub const NAME_STREAMS: usize = 32;
+/// Questions about names that a witness answers to one address prefix in a minute.
+pub const NAME_READS_PER_PREFIX: u32 = 1_200;
+/// Changes that a witness makes for one address prefix in a minute: a classroom can claim names.
+pub const NAME_CHANGES_PER_PREFIX: u32 = 240;
+/// Changes that a witness makes for one key in a minute: a claim takes four.
+pub const NAME_CHANGES_PER_KEY: u32 = 60;
+/// Names of which a witness keeps rows: some gigabytes at most.
+pub const MAX_WITNESSED: u64 = 1_000_000;
+/// Operations on names under way in one peer.
+pub const NAME_OPERATIONS: usize = 16;
 /// How long one witness may take to answer before it counts as silent.
 pub const NAME_ANSWER: Millis = 5 * SECOND;
 /// A claim that has not come to an end after this has failed.

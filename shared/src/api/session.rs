@@ -18,8 +18,9 @@ use self::start::RETRY_FIRST;
 use self::views::{entry, find_peer, lifetime, texts, told};
 use super::messages::{Call, Found, FullSnapshot, Outgoing, Reply, StartParams};
 use crate::error::{Code, Error, Result};
+use crate::net::names::Solver;
 use crate::net::node::parse_peer;
-use crate::net::outside::SharedOutside;
+use crate::net::outside::{SharedKeepsakes, SharedOutside};
 use crate::net::snapshot::{RoutingView, Snapshot};
 use crate::net::swarm::Connections;
 use crate::net::turns::Turns;
@@ -34,6 +35,10 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(15);
 pub struct Surroundings {
     /// How HTTP texts are fetched.
     pub outside: SharedOutside,
+    /// Where a few things are kept over a restart.
+    pub keepsakes: SharedKeepsakes,
+    /// How puzzles are solved.
+    pub solver: Solver,
     /// Makes authenticated connections for a key and the transports that the application allows.
     #[allow(clippy::type_complexity)]
     pub connections: Box<dyn Fn(&SigningKey, &[String]) -> Result<Connections> + Send + Sync>,

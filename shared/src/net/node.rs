@@ -20,7 +20,8 @@ use super::client::RecordClient;
 use super::driver::{Driver, command_channel, listen_error};
 use super::handle::{Event, Handle};
 use super::keeper::{Dialable, Keeper};
-use super::outside::SharedOutside;
+use super::names::{NameService, Names, Solver, Surroundings};
+use super::outside::{SharedKeepsakes, SharedOutside};
 use super::overlay::Kademlia;
 use super::perf::{self, Measured};
 use super::swarm::{self, Connections};
@@ -31,6 +32,7 @@ use crate::proto::NetworkId;
 use crate::proto::homes::HomesConfig;
 use crate::proto::join::RelayHint;
 use crate::proto::key::{PublicKey, SigningKey};
+use crate::proto::names::work::Hardness;
 
 /// What a peer is made of.
 pub struct NodeConfig {
@@ -50,6 +52,12 @@ pub struct NodeConfig {
     pub external: Vec<Multiaddr>,
     /// Where records of others are kept; peers that are no relays have none.
     pub store: Option<SharedStore>,
+    /// The role of a witness, for nodes that have it.
+    pub names: Option<Arc<NameService>>,
+    /// Where a few things are kept over a restart.
+    pub keepsakes: SharedKeepsakes,
+    /// How puzzles are solved.
+    pub solver: Solver,
     /// How many relays to stay connected to, and how to come back to them.
     pub homes: HomesConfig,
     /// How HTTP texts are fetched: join documents and health.
@@ -68,6 +76,7 @@ pub struct Node {
     handle: Handle,
     overlay: Arc<Kademlia>,
     answers: Arc<Answers>,
+    names: Names,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
     streams: libp2p_stream::Control,
@@ -118,7 +127,11 @@ impl Node {
         let streams = swarm.behaviour().streams.new_control();
         let (sender, commands) = command_channel();
         let handle = Handle::new(sender, key.public().to_peer_id());
-        let answers = Arc::new(Answers::new(config.network.clone(), config.store.clone()));
+        let answers = Arc::new(Answers::new(
+            config.network.clone(),
+            config.store.clone(),
+            config.names.clone(),
+        ));
         let driver = Driver::new(
             swarm,
             config.network.clone(),
@@ -135,9 +148,20 @@ impl Node {
         platform::spawn(driver.run());
         let client = RecordClient::new(handle.clone(), config.network.clone(), config.store);
         let (wake, woken) = futures::channel::mpsc::channel(1);
+        let overlay = Arc::new(Kademlia(client));
+        let surroundings = Surroundings {
+            overlay: overlay.clone(),
+            service: config.names,
+            own: config.transport_key.public(),
+            network: config.network.clone(),
+            keepsakes: config.keepsakes,
+            solver: config.solver,
+            hardness: Hardness::STANDARD,
+        };
         let node = Node {
             handle,
-            overlay: Arc::new(Kademlia(client)),
+            overlay,
+            names: Names::start(surroundings, config.author_key.clone()),
             answers,
             keys: Arc::new(Keys {
                 network: config.network,
@@ -178,6 +202,11 @@ impl Node {
     /// Whose values [`Node::set`] writes.
     pub fn author(&self) -> PublicKey {
         self.keys.author.public()
+    }
+
+    /// Names: resolving them, and those of this peer's owner.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// Offers a JSON-RPC method to every peer.

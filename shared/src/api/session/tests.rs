@@ -41,6 +41,8 @@ fn bench() -> Bench {
     let count = built.clone();
     let (session, said) = Session::new(Surroundings {
         outside: Arc::new(Web(web)),
+        keepsakes: Arc::new(Forgetful::default()),
+        solver: cooperative(),
         connections: Box::new(move |key, _| {
             count.fetch_add(1, Ordering::SeqCst);
             authenticated(MemoryTransport::default(), &crate::net::node::keypair(key)?)

@@ -160,6 +160,16 @@ impl Resolver {
         &self.sets
     }
 
+    /// Takes in witness sets that another machine of this peer has learned.
+    pub fn learn(&mut self, sets: &KnownSets) {
+        let after = self.sets.current().epoch();
+        let newer = sets.after(after).iter().cloned();
+        let learned = newer.filter(|next| self.sets.learn(next.clone()) == Ok(true));
+        if learned.count() > 0 {
+            self.outputs.push_back(Output::SetsGrew);
+        }
+    }
+
     /// Begins to resolve a name; [`Output::Done`] with this number ends it, perhaps at once.
     pub fn start(&mut self, name: &Name, options: Options, now: Millis) -> u64 {
         self.next_id += 1;

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use minicbor::{Decode, Encode};
+use serde::Serialize;
 
 use crate::limits::{MAX_SAFE_INTEGER, MAX_WITNESS_SET, MAX_WITNESS_SETS, MAX_WITNESSES};
 use crate::proto::key::{NetworkId, PublicKey, SigningKey};
@@ -16,7 +17,7 @@ use crate::proto::{Millis, cbor};
 const SET_PREFIX: &[u8] = b"warren-witness-set-1\0";
 
 /// The witnesses of one epoch.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Encode, Decode)]
 #[cbor(array)]
 pub struct WitnessSet {
     #[n(0)]
@@ -57,7 +58,8 @@ impl WitnessSet {
         cbor::encode(self)
     }
 
-    fn check(&self) -> Result<(), Refusal> {
+    /// Whether it is one that somebody may have made.
+    pub(in crate::proto) fn check(&self) -> Result<(), Refusal> {
         let ascending = self.keys.windows(2).all(|pair| pair[0] < pair[1]);
         let counted = (1..=MAX_WITNESSES).contains(&self.keys.len());
         let numbers = self.epoch <= MAX_SAFE_INTEGER && self.from <= MAX_SAFE_INTEGER;
