@@ -349,7 +349,7 @@ impl World {
         let owner = self.last_holder().filter(|_| any % 2 == 0);
         let owner = owner.unwrap_or(any);
         let recovery = Some(self.recovery.public());
-        match self.prng.below(12) {
+        match self.prng.below(13) {
             0..3 => drop(self.start(owner, Goal::Claim { recovery })),
             3 => drop(self.start(owner, Goal::Extend)),
             // With so many liars a name is safe only while its owner leaves it alone.
@@ -357,8 +357,8 @@ impl World {
             4 => drop(self.start(owner, Goal::Release)),
             5 | 6 => self.hand_over(owner),
             7 => self.renew(owner),
-            8 => self.device_dies(),
-            9 => return rogue::claims(self),
+            10 => self.device_dies(),
+            8 | 9 => return rogue::claims(self),
             _ => self.replay(),
         }
         Ok(())
