@@ -65,7 +65,7 @@ impl Plan {
             liars: prng.below(most as u64 + 1) as usize,
             late_liars,
             owners: 2 + prng.below(3) as usize,
-            actions: 3 + prng.below(10),
+            actions: 4 + prng.below(12),
             temper: Temper::default(),
         }
     }
@@ -336,11 +336,20 @@ impl World {
         mine.max_by_key(|each| each.claim.rank()).cloned()
     }
 
+    /// Whose certificate is the newest one.
+    fn last_holder(&self) -> Option<usize> {
+        let newest = self.certificates.iter().max_by_key(|each| each.claim.rank())?;
+        let owner = newest.claim.owner();
+        self.owners.iter().position(|key| key.public() == owner)
+    }
+
     /// Something that an owner, a stranger or an enemy does.
     fn act(&mut self) -> Result<(), String> {
-        let owner = self.prng.below(self.owners.len() as u64) as usize;
+        let any = self.prng.below(self.owners.len() as u64) as usize;
+        let owner = self.last_holder().filter(|_| any % 2 == 0);
+        let owner = owner.unwrap_or(any);
         let recovery = Some(self.recovery.public());
-        match self.prng.below(12) {
+        match self.prng.below(13) {
             0..3 => drop(self.start(owner, Goal::Claim { recovery })),
             3 => drop(self.start(owner, Goal::Extend)),
             // With so many liars a name is safe only while its owner leaves it alone.
@@ -348,8 +357,8 @@ impl World {
             4 => drop(self.start(owner, Goal::Release)),
             5 | 6 => self.hand_over(owner),
             7 => self.renew(owner),
-            8 => self.device_dies(),
-            9 => return rogue::claims(self),
+            10 => self.device_dies(),
+            8 | 9 => return rogue::claims(self),
             _ => self.replay(),
         }
         Ok(())

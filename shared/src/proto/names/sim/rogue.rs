@@ -7,6 +7,14 @@ use crate::proto::names::wire::{Request, Response};
 
 /// Claims the name in some generation, and has signed whatever honest witnesses will sign.
 pub(super) fn claims(world: &mut World) -> Result<(), String> {
+    for turn in 0..6 {
+        world.now += turn;
+        one_claim(world)?;
+    }
+    Ok(())
+}
+
+fn one_claim(world: &mut World) -> Result<(), String> {
     let Some(claim) = invent(world) else {
         return Ok(());
     };
@@ -46,8 +54,10 @@ fn invent(world: &mut World) -> Option<Claim> {
     if rightful {
         return None;
     }
-    let generation = 1 + world.prng.below(4);
-    let right = match world.prng.below(4) {
+    let newest = world.certificates.iter().map(|each| each.claim.generation());
+    let newest = newest.max().unwrap_or(0);
+    let generation = (newest + world.prng.below(3)).saturating_sub(1).max(1);
+    let right = match world.prng.below(6) {
         0 if generation > 1 => Right::Release {
             from: generation - 1,
         },
@@ -78,7 +88,8 @@ fn invent(world: &mut World) -> Option<Claim> {
 
 fn say(world: &mut World, at: usize, request: &Request) -> Result<Option<Response>, String> {
     let node = &mut world.nodes[at];
-    let (signed, response) = node.handle(request, world.now, &mut world.prng, false);
+    node.recover();
+    let (signed, response) = node.handle(request, world.now, &mut world.prng, true);
     for (claim, signed) in signed {
         world.oracle.signed(&claim, &signed, world.now)?;
     }
