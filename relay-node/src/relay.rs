@@ -115,9 +115,7 @@ impl Relay {
             ping_every: PING_EVERY,
             capabilities: vec!["relay".into(), "store".into()],
         })?;
-        if let Some(sets) = &sets {
-            node.names().agent().pin(sets.clone()).await?;
-        }
+        node.names().agent().pin(sets.clone()).await?;
         if config.perf {
             node.answer_measurements()?;
         }

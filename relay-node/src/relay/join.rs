@@ -25,7 +25,7 @@ impl JoinState {
         &self,
         node: Node,
         key: SigningKey,
-        sets: Option<KnownSets>,
+        sets: KnownSets,
     ) -> Provider {
         let state = self.0.clone();
         Arc::new(move |origin| {
@@ -37,7 +37,7 @@ impl JoinState {
                 stun: stun_address(origin, &addresses),
                 addresses,
                 http: Some(http),
-                witnesses: sets.as_ref().map(|sets| sets.current().clone()),
+                witnesses: Some(sets.current().clone()),
                 relays,
                 version: env!("CARGO_PKG_VERSION").into(),
                 now: platform::now(),

@@ -6,7 +6,7 @@ use warren_shared::error::{Code, Error, Result};
 use warren_shared::limits::{CLOCK_TOLERANCE, NAME_LEASE};
 use warren_shared::net::names::{NameLedger, NameService};
 use warren_shared::platform;
-use warren_shared::proto::NetworkId;
+use warren_shared::proto::{Millis, NetworkId};
 use warren_shared::proto::key::{PublicKey, SigningKey};
 use warren_shared::proto::names::set::{Endorsement, Succession};
 use warren_shared::proto::names::witness::Witness;
@@ -24,7 +24,7 @@ const BEGUN: &str = "witness-since";
 /// The role, if this relay has it; and the sets it tells others.
 pub(super) struct Role {
     pub service: Option<Arc<NameService>>,
-    pub sets: Option<KnownSets>,
+    pub sets: KnownSets,
 }
 
 /// What the relay starts from.
@@ -41,12 +41,7 @@ pub(super) struct Start<'a> {
 
 impl Start<'_> {
     pub async fn role(self) -> Result<Role> {
-        let Some(mut sets) = self.known_sets()? else {
-            return Ok(Role {
-                service: None,
-                sets: None,
-            });
-        };
+        let mut sets = self.known_sets()?;
         let endorsed = self.hand_over(&mut sets)?;
         self.data.save(SETS, &sets.export())?;
         let rows = RedbNames::new(self.store.clone());
@@ -58,25 +53,35 @@ impl Start<'_> {
         let ledger: Arc<dyn NameLedger> = Arc::new(rows);
         Ok(Role {
             service: may_sign.then(|| Arc::new(NameService::new(witness, ledger))),
-            sets: Some(sets),
+            sets,
         })
     }
 
-    /// The sets that were kept, or those that others name, or, in a network of its own, itself.
-    fn known_sets(&self) -> Result<Option<KnownSets>> {
+    /// The sets that were kept, or those that others name, or, in a network of its own, the first one.
+    fn known_sets(&self) -> Result<KnownSets> {
         if let Some(bytes) = self.data.load(SETS)? {
             let sets = KnownSets::restore(&bytes).map_err(|refusal| {
                 Error::new(Code::StorageFailed, "the witness sets of this relay are damaged")
                     .caused_by(refusal)
                     .with_remedy("Restore the data directory from a backup.")
             })?;
-            return Ok(Some(sets));
+            return Ok(sets);
         }
         let set = match &self.told {
-            Some(set) => Some(set.clone()),
-            None => WitnessSet::new(1, 0, [self.key.public()]).ok(),
+            Some(set) => set.clone(),
+            None => self.all_named(1, 0)?,
         };
-        Ok(set.map(|set| KnownSets::pinned(self.network.clone(), set)))
+        Ok(KnownSets::pinned(self.network.clone(), set))
+    }
+
+    /// Those that the operator names, and this one.
+    fn all_named(&self, epoch: u64, from: Millis) -> Result<WitnessSet> {
+        let all = self.named.iter().copied().chain([self.key.public()]);
+        WitnessSet::new(epoch, from, all).map_err(|refusal| {
+            Error::new(Code::ConfigInvalid, "these witnesses make no set")
+                .caused_by(refusal)
+                .with_remedy("Name at most 63 other relays with --witness.")
+        })
     }
 
     /// A witness that is alone hands over to those that its operator names, itself among them.
@@ -84,11 +89,7 @@ impl Start<'_> {
         let own = self.key.public();
         let current = sets.current();
         let alone = current.keys() == [own];
-        let named = self.named.iter().copied().chain([own]);
-        let next = WitnessSet::new(current.epoch() + 1, platform::now(), named);
-        let next = next.map_err(|refusal| {
-            Error::new(Code::ConfigInvalid, "these witnesses make no set").caused_by(refusal)
-        })?;
+        let next = self.all_named(current.epoch() + 1, platform::now())?;
         if self.named.is_empty() || next.keys() == current.keys() {
             return Ok(None);
         }

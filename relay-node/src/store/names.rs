@@ -14,7 +14,7 @@ use warren_shared::proto::names::witness::row::Row;
 use warren_shared::store::StoreError;
 
 use super::RedbStore;
-use super::schema::{Fault, META, NAMES, NAMES_SINCE, ZONES};
+use super::schema::{Fault, NAMES, NAMES_SINCE, ZONES};
 
 /// The tables of names within a transaction.
 pub(super) struct Names<'t> {

@@ -6,7 +6,8 @@ use libp2p::core::transport::MemoryTransport;
 
 use super::*;
 use crate::api::messages::Hint;
-use crate::net::outside::Outside;
+use crate::net::names::cooperative;
+use crate::net::outside::{Forgetful, Outside};
 use crate::net::swarm::authenticated;
 use crate::proto::join::JoinDocument;
 

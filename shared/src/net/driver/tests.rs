@@ -13,7 +13,8 @@ use libp2p::core::transport::{DialOpts, ListenerId, TransportError, TransportEve
 use libp2p::{Multiaddr, PeerId, Transport};
 
 use super::super::node::{Node, NodeConfig};
-use super::super::outside::Outside;
+use super::super::names::cooperative;
+use super::super::outside::{Forgetful, Outside};
 use super::*;
 use crate::error::{Code, Error};
 use crate::proto::homes::HomesConfig;

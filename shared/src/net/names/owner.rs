@@ -26,7 +26,7 @@ use crate::proto::names::resolution::Resolution;
 use crate::proto::names::resolver::{CachedName, Options};
 use crate::proto::names::verify::Evidence;
 use crate::proto::names::zone::SignedZone;
-use crate::proto::names::{Label, Zone};
+use crate::proto::names::{Label, Resource, Zone};
 use crate::proto::record::Record;
 use crate::{limits, platform};
 
@@ -181,8 +181,34 @@ impl Names {
         }
     }
 
+    /// Replaces what is under a name or an entry of its zone; nothing at all removes it.
+    pub async fn set(&self, name: &str, resources: Vec<Resource>) -> Result<Held> {
+        let name = Name::parse(name)?;
+        let root = name.root().name();
+        let mut zone = match name.root() {
+            Root::Human(_) => {
+                let mine = self.mine().await?;
+                let held = mine.into_iter().find(|held| held.name == root);
+                held.ok_or_else(|| not_yours(&root))?.zone
+            }
+            Root::Key(key) => {
+                let location = SignedZone::location(key, name.root());
+                let found = self.surroundings.overlay.record_at(location).await?;
+                found.and_then(|record| Some(SignedZone::decode(record.bytes()).ok()?.zone().clone()))
+            }
+        }
+        .unwrap_or_default();
+        zone.set(name.sub(), resources)?;
+        self.publish(&root.to_string(), zone).await
+    }
+
     /// The names that this owner holds, as far as this peer knows.
-    pub fn mine(&self) -> Vec<Held> {
+    pub async fn mine(&self) -> Result<Vec<Held>> {
+        self.load().await?;
+        Ok(self.known())
+    }
+
+    fn known(&self) -> Vec<Held> {
         let holdings = self.holdings();
         let rows = holdings.iter().flat_map(|holdings| holdings.rows());
         rows.map(|(label, holding)| {
@@ -242,7 +268,7 @@ impl Names {
             }
         }
         let binding = done?;
-        let held = self.mine().into_iter().find(|held| held.name == Name::from(name.clone()));
+        let held = self.known().into_iter().find(|held| held.name == Name::from(name.clone()));
         let _ = self.wake.clone().try_send(());
         Ok(held.unwrap_or_else(|| ended(name, &binding)))
     }

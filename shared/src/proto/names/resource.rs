@@ -2,6 +2,8 @@
 //!
 //! Knows the kinds of resources, their limits and their readable form. Does not fetch or dial any.
 
+mod line;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
