@@ -72,7 +72,11 @@ impl Net {
         }
         let (now, response) = (self.now, outcome.response);
         let answer = Answer { now, response };
-        Some(Answer::decode(&answer.encode()).expect("canonical").response)
+        Some(
+            Answer::decode(&answer.encode())
+                .expect("canonical")
+                .response,
+        )
     }
 
     /// Runs an operation to its end.
@@ -122,7 +126,9 @@ impl Net {
         let generation = binding.claim().generation();
         let zone = Zone { generation, ..zone };
         let (root, times) = (Root::Human(alice()), (self.now, self.now + 300 * DAY));
-        let signed = zone.sign(owner, &network(), &root, self.now, times).expect("valid");
+        let signed = zone
+            .sign(owner, &network(), &root, self.now, times)
+            .expect("valid");
         let goal = Goal::Publish(Box::new(signed.clone()), Box::new(binding.clone()));
         self.run(owner, goal).expect("published");
         signed

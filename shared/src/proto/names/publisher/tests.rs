@@ -32,7 +32,11 @@ fn a_free_name_is_claimed_in_four_round_trips() {
     assert_eq!(net.progress, steps);
     assert!(!net.kept.is_empty(), "kept before it was shown");
     assert!(binding.certificate().finals.len() >= 2);
-    assert!(net.rows.iter().all(|row| row.as_ref().is_some_and(|row| row.bound.is_some())));
+    assert!(
+        net.rows
+            .iter()
+            .all(|row| row.as_ref().is_some_and(|row| row.bound.is_some()))
+    );
 }
 
 #[test]
@@ -41,7 +45,9 @@ fn one_silent_witness_does_not_matter_two_do() {
     net.silent.insert(1);
     net.claim(&author());
     net.silent.insert(2);
-    let failure = net.run(&transport(), Goal::Claim { recovery: None }).unwrap_err();
+    let failure = net
+        .run(&transport(), Goal::Claim { recovery: None })
+        .unwrap_err();
     let Failure::NoQuorum { answered, wanted } = &failure else {
         panic!("{failure:?}");
     };
@@ -53,7 +59,9 @@ fn one_silent_witness_does_not_matter_two_do() {
 fn a_taken_name_says_by_whom_and_the_own_is_a_success() {
     let mut net = Net::new();
     let mine = net.claim(&author());
-    let failure = net.run(&transport(), Goal::Claim { recovery: None }).unwrap_err();
+    let failure = net
+        .run(&transport(), Goal::Claim { recovery: None })
+        .unwrap_err();
     let holder = Some(author().public());
     assert!(matches!(&failure, Failure::Taken { holder: by, until: Some(_) } if *by == holder));
     let error = Error::from(failure);
@@ -100,7 +108,9 @@ fn a_crash_between_the_stages_costs_ten_minutes() {
         }
     }
     net.now += 2 * MINUTE;
-    let failure = net.run(&author(), Goal::Claim { recovery: None }).unwrap_err();
+    let failure = net
+        .run(&author(), Goal::Claim { recovery: None })
+        .unwrap_err();
     assert!(matches!(failure, Failure::Barred { .. }), "{failure:?}");
     net.claim(&transport());
 }
@@ -113,8 +123,13 @@ fn names_are_handed_over_extended_and_released() {
     assert!(net.run(&transport(), thief).is_err());
     let goal = hand(1, &transport(), &author(), net.now);
     let second = net.run(&transport(), goal).unwrap();
-    assert_eq!((second.claim().generation(), second.claim().owner()), (2, transport().public()));
-    let stale = net.run(&author(), Goal::Renew(Box::new(first))).unwrap_err();
+    assert_eq!(
+        (second.claim().generation(), second.claim().owner()),
+        (2, transport().public())
+    );
+    let stale = net
+        .run(&author(), Goal::Renew(Box::new(first)))
+        .unwrap_err();
     assert!(matches!(stale, Failure::Taken { .. }), "{stale:?}");
     assert!(net.run(&author(), Goal::Release).is_err());
     net.now = NOW + NAME_TERM - 30 * DAY;
@@ -147,20 +162,44 @@ fn what_is_due_is_done_in_time() {
     assert!(holdings.due(&sets(), net.now).is_empty());
     net.now += 2 * DAY;
     let due = holdings.due(&sets(), net.now);
-    assert!(matches!(due[..], [schedule::Due { goal: Goal::Renew(_), .. }]), "{due:?}");
+    assert!(
+        matches!(
+            due[..],
+            [schedule::Due {
+                goal: Goal::Renew(_),
+                ..
+            }]
+        ),
+        "{due:?}"
+    );
     assert!(holdings.due(&sets(), net.now).is_empty(), "given once");
     holdings.finished(&alice(), false, net.now);
     assert!(holdings.next_wake().unwrap() < net.now + 10 * MINUTE);
-    let mut zone = Zone { generation: 1, ..zone };
+    let mut zone = Zone {
+        generation: 1,
+        ..zone
+    };
     zone.set("", vec![Resource::Text("x".to_owned())]).unwrap();
     let signed = net.publish(&author(), zone, &binding);
     holdings.publish(&alice(), signed);
     let mut holdings = Holdings::restore(&holdings.export(), 2).unwrap();
     let due = holdings.due(&sets(), net.now);
-    assert!(matches!(due[..], [schedule::Due { goal: Goal::Publish(..), .. }]));
+    assert!(matches!(
+        due[..],
+        [schedule::Due {
+            goal: Goal::Publish(..),
+            ..
+        }]
+    ));
     let late = binding.claim().expires() - NAME_EXTEND_BEFORE + 1;
     let due = holdings.due(&sets(), late);
-    assert!(matches!(due[..], [schedule::Due { goal: Goal::Extend, .. }]));
+    assert!(matches!(
+        due[..],
+        [schedule::Due {
+            goal: Goal::Extend,
+            ..
+        }]
+    ));
     holdings.finished(&alice(), true, late);
     let jumped_back = NOW - 30 * DAY;
     assert_eq!(holdings.due(&sets(), jumped_back).len(), 1);

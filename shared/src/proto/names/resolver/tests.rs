@@ -25,7 +25,10 @@ fn text(text: &str) -> Vec<Resource> {
 }
 
 fn zone(entries: &[(&str, Vec<Resource>)]) -> Zone {
-    let mut zone = Zone { generation: 1, ..Zone::default() };
+    let mut zone = Zone {
+        generation: 1,
+        ..Zone::default()
+    };
     for (sub, resources) in entries {
         zone.set(sub, resources.clone()).unwrap();
     }
@@ -40,9 +43,15 @@ fn alias(name: &str) -> Vec<Resource> {
 fn resolves_with_proof_then_from_the_cache_then_anew() {
     let (mut net, mut resolver) = (Net::new(), resolver());
     let binding = net.claim(&author());
-    net.publish(&author(), zone(&[("", text("one")), ("blog", text("two"))]), &binding);
+    net.publish(
+        &author(),
+        zone(&[("", text("one")), ("blog", text("two"))]),
+        &binding,
+    );
     let asked = net.asked;
-    let found = net.resolve(&mut resolver, "blog.alice.p2p", Options::default()).unwrap();
+    let found = net
+        .resolve(&mut resolver, "blog.alice.p2p", Options::default())
+        .unwrap();
     assert_eq!(found.resources, text("two"));
     let proof = &found.proofs[0];
     assert_eq!((proof.owner, proof.generation), (author().public(), 1));
@@ -50,16 +59,22 @@ fn resolves_with_proof_then_from_the_cache_then_anew() {
     assert!(!proof.cached && !proof.stale && proof.age == 0);
     assert_eq!(net.asked - asked, 3, "one round trip");
     net.now += 4 * MINUTE;
-    let again = net.resolve(&mut resolver, "alice.p2p", Options::default()).unwrap();
+    let again = net
+        .resolve(&mut resolver, "alice.p2p", Options::default())
+        .unwrap();
     assert_eq!(again.resources, text("one"));
     assert!(again.proofs[0].cached && again.proofs[0].age == 4 * MINUTE);
     assert_eq!((net.asked - asked, again.ttl), (3, MINUTE));
     net.now += 2 * MINUTE;
-    let stale = net.resolve(&mut resolver, "alice.p2p", Options::default()).unwrap();
+    let stale = net
+        .resolve(&mut resolver, "alice.p2p", Options::default())
+        .unwrap();
     assert!(stale.proofs[0].stale, "given at once, and asked for again");
     assert_eq!(net.asked - asked, 6);
     net.now += 1;
-    let fresh = net.resolve(&mut resolver, "alice.p2p", Options::default()).unwrap();
+    let fresh = net
+        .resolve(&mut resolver, "alice.p2p", Options::default())
+        .unwrap();
     assert!(fresh.proofs[0].cached && !fresh.proofs[0].stale && fresh.proofs[0].age == 1);
     assert_eq!(resolver.cached(net.now).len(), 1);
     resolver.flush();
@@ -77,7 +92,12 @@ fn names_that_do_not_exist_are_remembered_for_a_while() {
     net.now += 31 * SECOND;
     assert!(missing(&mut net, "alice.p2p").is_ok());
     let nothing = missing(&mut net, "blog.alice.p2p").unwrap_err();
-    assert_eq!(nothing, Unresolved::Empty { owner: author().public() });
+    assert_eq!(
+        nothing,
+        Unresolved::Empty {
+            owner: author().public()
+        }
+    );
     assert_eq!(Error::from(nothing).code(), Code::NameNotFound);
 }
 
@@ -92,7 +112,11 @@ fn too_few_answers_are_said_to_be_too_few() {
     net.publish(&author(), zone(&[("", text("one"))]), &binding);
     net.silent.extend([0, 1]);
     let found = net.resolve(&mut resolver, "alice.p2p", FRESH).unwrap();
-    assert_eq!(found.resources, text("one"), "a live certificate proves itself");
+    assert_eq!(
+        found.resources,
+        text("one"),
+        "a live certificate proves itself"
+    );
 }
 
 #[test]
@@ -147,7 +171,14 @@ fn nothing_below_a_floor_is_believed_not_even_after_a_reload() {
         assert_eq!(failed, Unresolved::RolledBack);
     }
     let before = net.rows.clone();
-    let handover = Handover::sign(&network(), &alice(), 1, transport().public(), &author(), net.now);
+    let handover = Handover::sign(
+        &network(),
+        &alice(),
+        1,
+        transport().public(),
+        &author(),
+        net.now,
+    );
     let goal = Goal::Accept(Box::new(handover.unwrap()));
     let moved = net.run(&transport(), goal).unwrap();
     net.publish(&transport(), zone(&[("", text("moved"))]), &moved);
@@ -155,7 +186,11 @@ fn nothing_below_a_floor_is_believed_not_even_after_a_reload() {
     assert_eq!(found.resources, text("moved"));
     net.rows = before;
     let failed = net.resolve(&mut reloaded, "alice.p2p", FRESH).unwrap_err();
-    assert_eq!(failed, Unresolved::RolledBack, "an old certificate is shown again");
+    assert_eq!(
+        failed,
+        Unresolved::RolledBack,
+        "an old certificate is shown again"
+    );
 }
 
 #[test]
@@ -169,7 +204,12 @@ fn a_zone_that_no_witness_has_comes_from_the_overlay() {
     assert_eq!(found.resources, text("one"));
     net.overlay.clear();
     let failed = net.resolve(&mut resolver, "alice.p2p", FRESH).unwrap_err();
-    assert_eq!(failed, Unresolved::Empty { owner: author().public() });
+    assert_eq!(
+        failed,
+        Unresolved::Empty {
+            owner: author().public()
+        }
+    );
 }
 
 #[test]
@@ -178,9 +218,15 @@ fn keys_are_resolved_without_witnesses() {
     net.silent.extend([0, 1, 2]);
     let name = Name::of_key(author().public()).to_string();
     let failed = net.resolve(&mut resolver, &name, FRESH).unwrap_err();
-    assert_eq!(failed, Unresolved::Empty { owner: author().public() });
+    assert_eq!(
+        failed,
+        Unresolved::Empty {
+            owner: author().public()
+        }
+    );
     net.overlay.push(key_zone().bytes().to_vec());
-    net.overlay.push(crate::selftest::names::samples::zone().bytes().to_vec());
+    net.overlay
+        .push(crate::selftest::names::samples::zone().bytes().to_vec());
     let found = net.resolve(&mut resolver, &name, FRESH).unwrap();
     assert_eq!((found.resources.len(), net.asked), (7, 0));
     assert_eq!(found.proofs[0].generation, 0);
@@ -200,19 +246,31 @@ fn aliases_lead_on_but_not_in_circles() {
     ];
     net.publish(&author(), zone(&entries), &binding);
     net.overlay.push(key_zone().bytes().to_vec());
-    let found = net.resolve(&mut resolver, "alice.p2p", Options::default()).unwrap();
+    let found = net
+        .resolve(&mut resolver, "alice.p2p", Options::default())
+        .unwrap();
     assert_eq!(found.via, ["www.alice.p2p".parse().unwrap(), key]);
     assert_eq!((found.proofs.len(), found.resources.len()), (3, 7));
     for name in ["circle.alice.p2p", "self.alice.p2p"] {
-        let failed = net.resolve(&mut resolver, name, Options::default()).unwrap_err();
+        let failed = net
+            .resolve(&mut resolver, name, Options::default())
+            .unwrap_err();
         assert!(matches!(failed, Unresolved::AliasLoop(_)), "{name}");
     }
-    let far: Vec<_> = (0..10).map(|at| (format!("a{at}"), alias(&format!("a{}.alice", at + 1)))).collect();
-    let far: Vec<_> = far.iter().map(|(sub, to)| (sub.as_str(), to.clone())).collect();
+    let far: Vec<_> = (0..10)
+        .map(|at| (format!("a{at}"), alias(&format!("a{}.alice", at + 1))))
+        .collect();
+    let far: Vec<_> = far
+        .iter()
+        .map(|(sub, to)| (sub.as_str(), to.clone()))
+        .collect();
     net.now += 1;
     net.publish(&author(), zone(&far), &binding);
     let failed = net.resolve(&mut resolver, "a0.alice", FRESH).unwrap_err();
-    assert!(matches!(failed, Unresolved::AliasLoop(_)), "too far: {failed:?}");
+    assert!(
+        matches!(failed, Unresolved::AliasLoop(_)),
+        "too far: {failed:?}"
+    );
 }
 
 #[test]
@@ -222,10 +280,21 @@ fn private_addresses_are_given_when_asked_for() {
     let address = |ip: &str| Resource::Address(ip.parse().unwrap(), 80);
     let both = vec![address("192.168.0.1"), address("8.8.8.8")];
     net.publish(&author(), zone(&[("", both.clone())]), &binding);
-    let found = net.resolve(&mut resolver, "alice", Options::default()).unwrap();
-    assert_eq!((found.resources, found.hidden), (vec![address("8.8.8.8")], 1));
-    let all = Options { private: true, ..Options::default() };
-    assert_eq!(net.resolve(&mut resolver, "alice", all).unwrap().resources, both);
+    let found = net
+        .resolve(&mut resolver, "alice", Options::default())
+        .unwrap();
+    assert_eq!(
+        (found.resources, found.hidden),
+        (vec![address("8.8.8.8")], 1)
+    );
+    let all = Options {
+        private: true,
+        ..Options::default()
+    };
+    assert_eq!(
+        net.resolve(&mut resolver, "alice", all).unwrap().resources,
+        both
+    );
 }
 
 #[test]
@@ -233,7 +302,8 @@ fn a_clock_that_jumps_back_does_not_keep_old_answers_alive() {
     let (mut net, mut resolver) = (Net::new(), resolver());
     let binding = net.claim(&author());
     net.publish(&author(), zone(&[("", text("one"))]), &binding);
-    net.resolve(&mut resolver, "alice", Options::default()).unwrap();
+    net.resolve(&mut resolver, "alice", Options::default())
+        .unwrap();
     let asked = net.asked;
     net.now -= 11 * MINUTE;
     let failed = net.resolve(&mut resolver, "alice", Options::default());
@@ -248,7 +318,10 @@ fn a_half_final_that_a_quorum_signed_is_found_and_passed_on() {
     loop {
         use crate::proto::names::publisher::Output as Did;
         match crashed.poll() {
-            Some(Did::Send { request: Request::Renew { .. }, .. }) => break,
+            Some(Did::Send {
+                request: Request::Renew { .. },
+                ..
+            }) => break,
             Some(Did::Send { to, id, request }) => {
                 let response = net.ask(to, &request).unwrap();
                 crashed.answered(id, response, net.now);
@@ -260,7 +333,12 @@ fn a_half_final_that_a_quorum_signed_is_found_and_passed_on() {
     }
     assert!(net.rows.iter().flatten().all(|row| row.bound.is_none()));
     let failed = net.resolve(&mut resolver, "alice", FRESH).unwrap_err();
-    assert_eq!(failed, Unresolved::Empty { owner: owner.public() });
+    assert_eq!(
+        failed,
+        Unresolved::Empty {
+            owner: owner.public()
+        }
+    );
     let seen = resolver.floors().of(&Root::Human(alice())).unwrap();
     assert_eq!(seen.holder.owner, owner.public());
     assert_eq!(net.claim(&owner).claim().generation(), 1);

@@ -40,7 +40,10 @@ fn the_name_of_a_key_needs_its_zone_only() {
     assert!(evidence.verify(None, NOW).is_ok());
     let other = Name::of_key(crate::selftest::samples::transport().public());
     let wrong = Evidence::new(&other, &sets(), None, &key_zone());
-    assert_eq!(wrong.verify(None, NOW).unwrap_err().code(), Code::InvalidKey);
+    assert_eq!(
+        wrong.verify(None, NOW).unwrap_err().code(),
+        Code::InvalidKey
+    );
 }
 
 #[test]
@@ -60,18 +63,39 @@ fn a_chain_of_sets_leads_from_the_pinned_one() {
 
 #[test]
 fn anything_else_is_refused_with_its_reason() {
-    assert_eq!(code(&evidence("alice"), NOW + NAME_LEASE), Code::NameExpired);
+    assert_eq!(
+        code(&evidence("alice"), NOW + NAME_LEASE),
+        Code::NameExpired
+    );
     assert_eq!(code(&evidence("alice"), NOW + 400 * DAY), Code::NameExpired);
     assert_eq!(code(&evidence("no.alice"), NOW), Code::NameNotFound);
     assert_eq!(code(&evidence("bob"), NOW), Code::ProtocolViolation);
-    assert_eq!(code(&Evidence { certificate: None, ..evidence("alice") }, NOW), Code::ProtocolViolation);
+    assert_eq!(
+        code(
+            &Evidence {
+                certificate: None,
+                ..evidence("alice")
+            },
+            NOW
+        ),
+        Code::ProtocolViolation
+    );
     let with = |certificate: &Certificate, zone: &SignedZone| {
         let binding = certificate.verify(&sets()).unwrap();
         Evidence::new(&"alice".parse().unwrap(), &sets(), Some(&binding), zone)
     };
-    assert_eq!(code(&with(&certificate(), &zone_with(2, NOW)), NOW), Code::InvalidKey);
-    assert_eq!(code(&with(&certificate_of(&handed()), &zone()), NOW), Code::InvalidKey);
-    assert_eq!(code(&with(&certificate_of(&release()), &zone()), NOW), Code::NameNotFound);
+    assert_eq!(
+        code(&with(&certificate(), &zone_with(2, NOW)), NOW),
+        Code::InvalidKey
+    );
+    assert_eq!(
+        code(&with(&certificate_of(&handed()), &zone()), NOW),
+        Code::InvalidKey
+    );
+    assert_eq!(
+        code(&with(&certificate_of(&release()), &zone()), NOW),
+        Code::NameNotFound
+    );
     let mut forged = evidence("alice");
     forged.zone.replace_range(20..21, "_");
     assert!(forged.verify(None, NOW).is_err());

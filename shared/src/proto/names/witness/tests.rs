@@ -32,7 +32,9 @@ impl Three {
             Err(response) => return response,
         };
         // As after a restart: the row comes from its bytes.
-        let row = self.rows[at].as_ref().map(|row| Row::decode(&row.encode()).unwrap());
+        let row = self.rows[at]
+            .as_ref()
+            .map(|row| Row::decode(&row.encode()).unwrap());
         let outcome = self.witnesses[at].work(&job, row, self.zones[at].as_deref(), self.now);
         if let Some(row) = outcome.row {
             self.rows[at] = Some(row);
@@ -90,7 +92,10 @@ impl Three {
 
     fn show(&mut self, certificate: &Certificate) {
         for at in 0..3 {
-            assert!(matches!(self.renew(at, certificate), Response::Signed { .. }));
+            assert!(matches!(
+                self.renew(at, certificate),
+                Response::Signed { .. }
+            ));
         }
     }
 }
@@ -111,7 +116,9 @@ fn recovery() -> SigningKey {
 }
 
 fn free(owner: &SigningKey, generation: u64, issued: Millis) -> Claim {
-    draft(generation, Right::Free { work: 0 }, issued).sign(owner).unwrap()
+    draft(generation, Right::Free { work: 0 }, issued)
+        .sign(owner)
+        .unwrap()
 }
 
 fn handed(from: u64, to: &SigningKey, by: &SigningKey, issued: Millis) -> Claim {
@@ -128,7 +135,14 @@ fn why(response: &Response) -> Option<NameRefusal> {
 }
 
 fn holder(row: &Option<Row>) -> PublicKey {
-    row.as_ref().unwrap().bound.as_ref().unwrap().certificate.claim.owner()
+    row.as_ref()
+        .unwrap()
+        .bound
+        .as_ref()
+        .unwrap()
+        .certificate
+        .claim
+        .owner()
 }
 
 #[test]
@@ -137,17 +151,36 @@ fn first_come_first_served_and_only_for_a_minute() {
     let (mine, theirs) = (free(&author(), 1, NOW), free(&transport(), 1, NOW));
     let first = three.propose(0, &mine, None);
     assert!(matches!(first, Response::Signed { .. }));
-    assert_eq!(three.propose(0, &mine, None), first, "asked twice, signed once");
-    assert_eq!(why(&three.propose(0, &theirs, None)), Some(NameRefusal::Busy));
+    assert_eq!(
+        three.propose(0, &mine, None),
+        first,
+        "asked twice, signed once"
+    );
+    assert_eq!(
+        why(&three.propose(0, &theirs, None)),
+        Some(NameRefusal::Busy)
+    );
     three.now += MINUTE;
-    assert!(matches!(three.propose(0, &theirs, None), Response::Signed { .. }));
+    assert!(matches!(
+        three.propose(0, &theirs, None),
+        Response::Signed { .. }
+    ));
     let again = free(&author(), 1, three.now);
     three.now += MINUTE;
-    assert_eq!(why(&three.propose(0, &again, None)), Some(NameRefusal::Barred));
+    assert_eq!(
+        why(&three.propose(0, &again, None)),
+        Some(NameRefusal::Barred)
+    );
     three.now += NAME_BAR;
-    assert_eq!(why(&three.propose(0, &mine, None)), Some(NameRefusal::BadTime));
+    assert_eq!(
+        why(&three.propose(0, &mine, None)),
+        Some(NameRefusal::BadTime)
+    );
     let later = free(&author(), 1, three.now);
-    assert!(matches!(three.propose(0, &later, None), Response::Signed { .. }));
+    assert!(matches!(
+        three.propose(0, &later, None),
+        Response::Signed { .. }
+    ));
 }
 
 #[test]
@@ -159,11 +192,26 @@ fn what_is_given_up_is_free_at_once_and_stays_given_up() {
     let abandon = stolen.bytes().to_vec();
     three.ask(0, &Request::Abandon { abandon });
     let theirs = free(&transport(), 1, NOW);
-    assert_eq!(why(&three.propose(0, &theirs, None)), Some(NameRefusal::Busy));
-    let abandon = Abandon::sign(&claim, &author(), NOW).unwrap().bytes().to_vec();
-    assert_eq!(three.ask(0, &Request::Abandon { abandon }), Response::Abandoned);
-    assert_eq!(why(&three.propose(0, &claim, None)), Some(NameRefusal::Replayed));
-    assert!(matches!(three.propose(0, &theirs, None), Response::Signed { .. }));
+    assert_eq!(
+        why(&three.propose(0, &theirs, None)),
+        Some(NameRefusal::Busy)
+    );
+    let abandon = Abandon::sign(&claim, &author(), NOW)
+        .unwrap()
+        .bytes()
+        .to_vec();
+    assert_eq!(
+        three.ask(0, &Request::Abandon { abandon }),
+        Response::Abandoned
+    );
+    assert_eq!(
+        why(&three.propose(0, &claim, None)),
+        Some(NameRefusal::Replayed)
+    );
+    assert!(matches!(
+        three.propose(0, &theirs, None),
+        Response::Signed { .. }
+    ));
 }
 
 #[test]
@@ -181,14 +229,23 @@ fn finals_need_a_quorum_of_live_provisionals() {
     let mut forged = tally.signatures();
     forged[1].not_after += 1;
     forged.pop();
-    assert_eq!(why(&three.ask(0, &request(forged))), Some(NameRefusal::NoQuorum));
+    assert_eq!(
+        why(&three.ask(0, &request(forged))),
+        Some(NameRefusal::NoQuorum)
+    );
     three.rows[1] = None;
-    assert_eq!(why(&three.finalise(1, &tally)), Some(NameRefusal::NotProvisional));
+    assert_eq!(
+        why(&three.finalise(1, &tally)),
+        Some(NameRefusal::NotProvisional)
+    );
     let signed = three.finalise(0, &tally);
     assert!(matches!(signed, Response::Signed { .. }));
     assert_eq!(three.finalise(0, &tally), signed, "the answer was lost");
     three.now += MINUTE;
-    assert_eq!(why(&three.finalise(2, &tally)), Some(NameRefusal::NotProvisional));
+    assert_eq!(
+        why(&three.finalise(2, &tally)),
+        Some(NameRefusal::NotProvisional)
+    );
 }
 
 #[test]
@@ -198,12 +255,21 @@ fn a_half_final_claim_frees_itself_in_a_lease_but_not_its_generation() {
     three.finalise(0, &tally);
     three.now = NOW + NAME_LEASE + 9 * MINUTE;
     let early = free(&transport(), 2, three.now);
-    assert_eq!(why(&three.propose(0, &early, None)), Some(NameRefusal::Taken));
+    assert_eq!(
+        why(&three.propose(0, &early, None)),
+        Some(NameRefusal::Taken)
+    );
     three.now += MINUTE;
     let same = free(&transport(), 1, three.now);
-    assert_eq!(why(&three.propose(0, &same, None)), Some(NameRefusal::Older));
+    assert_eq!(
+        why(&three.propose(0, &same, None)),
+        Some(NameRefusal::Older)
+    );
     let next = free(&transport(), 2, three.now);
-    assert!(matches!(three.propose(0, &next, None), Response::Signed { .. }));
+    assert!(matches!(
+        three.propose(0, &next, None),
+        Response::Signed { .. }
+    ));
     let far = free(&SigningKey::from_seed([9; 32]), 1_002, three.now + 1);
     three.now += 2 * MINUTE;
     assert_eq!(why(&three.propose(0, &far, None)), Some(NameRefusal::Older));
@@ -224,7 +290,10 @@ fn a_held_name_is_nobody_elses_until_its_grace_is_over() {
         let claim = free(&transport(), 2, three.now);
         let answer = three.propose(0, &claim, None);
         assert_eq!(why(&answer), expected, "{after}");
-        if let Response::Refused { certificate: shown, .. } = answer {
+        if let Response::Refused {
+            certificate: shown, ..
+        } = answer
+        {
             let shown = Certificate::decode(&shown.unwrap()).unwrap();
             assert_eq!(shown.claim, certificate.claim, "the refusal proves itself");
         }
@@ -247,9 +316,16 @@ fn leases_are_signed_for_anyone_during_the_term() {
     let Response::Signed { signed } = three.renew(2, &certificate) else {
         panic!("refused on the last day");
     };
-    assert_eq!(signed.signature.not_after, NOW + NAME_TERM, "no lease beyond the term");
+    assert_eq!(
+        signed.signature.not_after,
+        NOW + NAME_TERM,
+        "no lease beyond the term"
+    );
     three.now = NOW + NAME_TERM;
-    assert_eq!(why(&three.renew(2, &certificate)), Some(NameRefusal::BadTime));
+    assert_eq!(
+        why(&three.renew(2, &certificate)),
+        Some(NameRefusal::BadTime)
+    );
     let extended = draft(1, Right::Own, three.now).sign(&author()).unwrap();
     let extended = three.certify(&extended, Some(&certificate));
     three.show(&extended);
@@ -262,21 +338,32 @@ fn handovers_release_and_recovery_raise_the_generation() {
     let first = three.certify(&free(&author(), 1, NOW), None);
     three.show(&first);
     let thief = handed(1, &transport(), &transport(), NOW + 1);
-    assert_eq!(why(&three.propose(0, &thief, None)), Some(NameRefusal::NoRight));
+    assert_eq!(
+        why(&three.propose(0, &thief, None)),
+        Some(NameRefusal::NoRight)
+    );
     let second = three.certify(&handed(1, &transport(), &author(), NOW + 2), Some(&first));
     three.show(&second);
     assert_eq!(holder(&three.rows[0]), transport().public());
     assert_eq!(why(&three.renew(0, &first)), Some(NameRefusal::Older));
     let replay = handed(1, &author(), &author(), NOW + 3);
-    assert_eq!(why(&three.propose(0, &replay, None)), Some(NameRefusal::Older));
+    assert_eq!(
+        why(&three.propose(0, &replay, None)),
+        Some(NameRefusal::Older)
+    );
     let third = three.certify(&handed(2, &author(), &recovery(), NOW + 4), Some(&second));
     three.show(&third);
-    let release = draft(4, Right::Release { from: 3 }, NOW + 5).sign(&author()).unwrap();
+    let release = draft(4, Right::Release { from: 3 }, NOW + 5)
+        .sign(&author())
+        .unwrap();
     let gone = three.certify(&release, Some(&third));
     three.show(&gone);
     let stranger = SigningKey::from_seed([9; 32]);
     let late = free(&stranger, 4, NOW + 6);
-    assert_eq!(why(&three.propose(0, &late, None)), Some(NameRefusal::Older));
+    assert_eq!(
+        why(&three.propose(0, &late, None)),
+        Some(NameRefusal::Older)
+    );
     let fifth = three.certify(&free(&stranger, 5, NOW + 7), Some(&gone));
     three.show(&fifth);
     assert_eq!(holder(&three.rows[2]), stranger.public());
@@ -287,9 +374,15 @@ fn a_witness_adopts_what_it_is_shown() {
     let mut three = Three::new();
     let certificate = three.certify(&free(&author(), 1, NOW), None);
     three.rows[2] = None;
-    assert!(matches!(three.renew(2, &certificate), Response::Signed { .. }));
+    assert!(matches!(
+        three.renew(2, &certificate),
+        Response::Signed { .. }
+    ));
     let other = free(&transport(), 2, NOW);
-    assert_eq!(why(&three.propose(2, &other, None)), Some(NameRefusal::Taken));
+    assert_eq!(
+        why(&three.propose(2, &other, None)),
+        Some(NameRefusal::Taken)
+    );
     let mut short = certificate.clone();
     short.finals.truncate(1);
     assert_eq!(why(&three.renew(2, &short)), Some(NameRefusal::Invalid));
@@ -321,7 +414,10 @@ fn zones_rise_and_leases_say_so() {
     };
     assert_eq!(known.zone.as_deref(), Some(zone_with(1, 5).bytes()));
     assert_eq!((known.top, known.busy, known.half), (1, None, None));
-    let moved = three.certify(&handed(1, &transport(), &author(), NOW + 1), Some(&certificate));
+    let moved = three.certify(
+        &handed(1, &transport(), &author(), NOW + 1),
+        Some(&certificate),
+    );
     three.show(&moved);
     assert!(three.zones[0].is_none(), "the former owner's zone is gone");
 }
@@ -334,7 +430,10 @@ fn operators_refuse_with_a_reason() {
     row.denied = Some(row::Denial { reason, since: NOW });
     three.rows[0] = Some(row);
     let claim = free(&author(), 1, NOW);
-    assert_eq!(why(&three.propose(0, &claim, None)), Some(NameRefusal::Denied));
+    assert_eq!(
+        why(&three.propose(0, &claim, None)),
+        Some(NameRefusal::Denied)
+    );
     let ask = Request::Ask { name: alice() };
     assert_eq!(why(&three.ask(0, &ask)), Some(NameRefusal::Denied));
 }
@@ -372,8 +471,16 @@ fn epochs_hand_over() {
         why(&witness.work(&job, None, None, now).response)
     };
     let fresh = Witness::new(newcomer, two_sets(), Hardness::NONE);
-    assert_eq!(answer(&fresh, start - 1), Some(NameRefusal::NotWitness), "not yet");
-    assert_eq!(answer(&fresh, start), Some(NameRefusal::NotWitness), "knows no bindings yet");
+    assert_eq!(
+        answer(&fresh, start - 1),
+        Some(NameRefusal::NotWitness),
+        "not yet"
+    );
+    assert_eq!(
+        answer(&fresh, start),
+        Some(NameRefusal::NotWitness),
+        "knows no bindings yet"
+    );
     let settled = start + NAME_LEASE + 20 * MINUTE;
     assert_eq!(answer(&fresh, settled), None);
     let veteran = Witness::new(witnesses().remove(0), two_sets(), Hardness::NONE);
