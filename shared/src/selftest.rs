@@ -45,9 +45,10 @@ pub const CASES: &[Case] = &[
     ("mutated zones, claims and certificates are refused", || {
         names::hostile::signed(9, 300)
     }),
-    ("mutated messages about names are refused or canonical", || {
-        names::hostile::messages(10, 500)
-    }),
+    (
+        "mutated messages about names are refused or canonical",
+        || names::hostile::messages(10, 500),
+    ),
     ("any text is a name in one spelling, or none", || {
         names::hostile::names(11, 2_000)
     }),

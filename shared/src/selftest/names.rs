@@ -72,18 +72,62 @@ fn floors_again(bytes: &[u8]) -> Option<Vec<u8>> {
 pub(super) fn vectors() -> Vec<Vector> {
     let vector = |name, make, again| Vector { name, make, again };
     let mut vectors = vec![
-        vector("witness set", || samples::sets().current().encode(), set_again),
-        vector("witness sets, exported", || samples::two_sets().export(), sets_again),
-        vector("claim of a free name", || samples::claim().bytes().to_vec(), claim_again),
-        vector("handover", || samples::handover().bytes().to_vec(), handover_again),
-        vector("claim of a name handed over", || samples::handed().bytes().to_vec(), claim_again),
-        vector("claim of release", || samples::release().bytes().to_vec(), claim_again),
-        vector("abandonment", || samples::abandon().bytes().to_vec(), abandon_again),
-        vector("certificate", || samples::certificate().encode(), certificate_again),
-        vector("zone of a human name", || samples::zone().bytes().to_vec(), zone_again),
-        vector("zone of a key", || samples::key_zone().bytes().to_vec(), zone_again),
+        vector(
+            "witness set",
+            || samples::sets().current().encode(),
+            set_again,
+        ),
+        vector(
+            "witness sets, exported",
+            || samples::two_sets().export(),
+            sets_again,
+        ),
+        vector(
+            "claim of a free name",
+            || samples::claim().bytes().to_vec(),
+            claim_again,
+        ),
+        vector(
+            "handover",
+            || samples::handover().bytes().to_vec(),
+            handover_again,
+        ),
+        vector(
+            "claim of a name handed over",
+            || samples::handed().bytes().to_vec(),
+            claim_again,
+        ),
+        vector(
+            "claim of release",
+            || samples::release().bytes().to_vec(),
+            claim_again,
+        ),
+        vector(
+            "abandonment",
+            || samples::abandon().bytes().to_vec(),
+            abandon_again,
+        ),
+        vector(
+            "certificate",
+            || samples::certificate().encode(),
+            certificate_again,
+        ),
+        vector(
+            "zone of a human name",
+            || samples::zone().bytes().to_vec(),
+            zone_again,
+        ),
+        vector(
+            "zone of a key",
+            || samples::key_zone().bytes().to_vec(),
+            zone_again,
+        ),
         vector("row of a witness", || samples::row().encode(), row_again),
-        vector("floors of a reader", || samples::floors().export(), floors_again),
+        vector(
+            "floors of a reader",
+            || samples::floors().export(),
+            floors_again,
+        ),
     ];
     let requests: [(&'static str, fn() -> Vec<u8>); 7] = [
         ("names request Ask", || request(0)),

@@ -253,9 +253,7 @@ impl Binding {
         let far = now
             .saturating_add(NAME_LEASE)
             .saturating_add(CLOCK_TOLERANCE);
-        let counted = |each: &&WitnessSignature| {
-            self.end_of(each) > now && each.not_after <= far
-        };
+        let counted = |each: &&WitnessSignature| self.end_of(each) > now && each.not_after <= far;
         self.certificate.finals.iter().filter(counted).count() >= self.quorum
     }
 

@@ -15,6 +15,8 @@ pub mod resource;
 pub mod set;
 #[cfg(any(test, feature = "selftest"))]
 pub mod sim;
+#[cfg(test)]
+mod testing;
 pub mod verify;
 pub mod view;
 pub mod wire;

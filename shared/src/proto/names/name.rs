@@ -379,8 +379,7 @@ fn culprit(text: &str) -> Flaw {
 }
 
 fn unicode(ascii: &str) -> String {
-    let (text, _) =
-        Uts46::new().to_unicode(ascii.as_bytes(), AsciiDenyList::STD3, Hyphens::Check);
+    let (text, _) = Uts46::new().to_unicode(ascii.as_bytes(), AsciiDenyList::STD3, Hyphens::Check);
     text.into_owned()
 }
 

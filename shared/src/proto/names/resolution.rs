@@ -162,22 +162,24 @@ impl From<Unresolved> for Error {
                 let what = format!("the witnesses' signatures ended at {until}");
                 Error::new(Code::NameExpired, what)
             }
-            Unresolved::RolledBack => {
-                Error::new(Code::Older, "only older versions than one seen before were found")
-                    .with_remedy("Somebody may be hiding the newer one; try another network path.")
-            }
+            Unresolved::RolledBack => Error::new(
+                Code::Older,
+                "only older versions than one seen before were found",
+            )
+            .with_remedy("Somebody may be hiding the newer one; try another network path."),
             Unresolved::NoQuorum { answered, wanted } => {
                 let names: Vec<String> = answered.iter().map(PublicKey::to_peer_id).collect();
                 let what = format!("{} witnesses answered, {wanted} are needed", answered.len());
-                Error::new(Code::NoQuorum, what).caused_by(format!("answered: {}", names.join(", ")))
+                Error::new(Code::NoQuorum, what)
+                    .caused_by(format!("answered: {}", names.join(", ")))
             }
             Unresolved::AliasLoop(name) => {
                 let what = format!("the aliases of this name come to no end; the last was {name}");
-                Error::new(Code::NameInvalid, what).with_remedy("Its owner must correct the aliases.")
+                Error::new(Code::NameInvalid, what)
+                    .with_remedy("Its owner must correct the aliases.")
             }
-            Unresolved::Denied => {
-                Error::new(Code::Refused, "the witnesses refuse this name").caused_by(NameRefusal::Denied)
-            }
+            Unresolved::Denied => Error::new(Code::Refused, "the witnesses refuse this name")
+                .caused_by(NameRefusal::Denied),
             Unresolved::TimedOut => Error::new(Code::TimedOut, "nobody answered in time"),
             Unresolved::Overloaded => Error::new(Code::Overloaded, "too many resolutions at once"),
         }

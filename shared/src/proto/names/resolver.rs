@@ -207,7 +207,9 @@ impl Resolver {
             return;
         };
         if let Response::Sets { sets } = &response {
-            let learned = sets.iter().filter(|next| self.sets.learn((*next).clone()) == Ok(true));
+            let learned = sets
+                .iter()
+                .filter(|next| self.sets.learn((*next).clone()) == Ok(true));
             if learned.count() > 0 {
                 self.outputs.push_back(Output::SetsGrew);
                 let again = Lookup::new(root.clone());
@@ -351,7 +353,9 @@ impl Resolver {
         proof.stale = freshness == Freshness::Stale;
         let zone = cached.zone.zone();
         let ttl = zone.ttl_of(query.at.sub()).saturating_sub(proof.age);
-        let found = zone.find(query.at.sub()).map(|entry| entry.resources.clone());
+        let found = zone
+            .find(query.at.sub())
+            .map(|entry| entry.resources.clone());
         if let Some(cached) = self.cache.get_mut(root) {
             cached.used = now;
         }
@@ -456,9 +460,8 @@ impl Resolver {
 
     /// Queries that waited for a name go on, or end with what went wrong.
     fn wake(&mut self, root: &Root, why: Option<Unresolved>, now: Millis) {
-        let waiting = |(id, query): (&u64, &Query)| {
-            (query.waiting.as_ref() == Some(root)).then_some(*id)
-        };
+        let waiting =
+            |(id, query): (&u64, &Query)| (query.waiting.as_ref() == Some(root)).then_some(*id);
         let waiting: Vec<u64> = self.queries.iter().filter_map(waiting).collect();
         for id in waiting {
             match &why {

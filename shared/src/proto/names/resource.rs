@@ -104,7 +104,9 @@ impl Resource {
 
     pub(super) fn check(&self) -> Result<(), &'static str> {
         match self {
-            Resource::Url(url) if !is_url(url) => Err("a URL is http:// or https://, without spaces"),
+            Resource::Url(url) if !is_url(url) => {
+                Err("a URL is http:// or https://, without spaces")
+            }
             Resource::Text(text) if text.len() > MAX_ZONE_TEXT => Err("a text beyond 1,024 bytes"),
             Resource::Alias(name) if name.to_string().len() > MAX_NAME => Err("too long an alias"),
             _ => Ok(()),
@@ -115,7 +117,10 @@ impl Resource {
 fn is_url(url: &str) -> bool {
     let scheme = url.starts_with("https://") || url.starts_with("http://");
     let clean = !url.chars().any(|c| c.is_control() || c.is_whitespace());
-    scheme && clean && url.len() <= MAX_ZONE_TEXT && host_of(url).is_some_and(|host| !host.is_empty())
+    scheme
+        && clean
+        && url.len() <= MAX_ZONE_TEXT
+        && host_of(url).is_some_and(|host| !host.is_empty())
 }
 
 /// The host of a URL, without brackets and port.
@@ -325,7 +330,13 @@ mod tests {
         for text in private {
             assert!(!is_public(text.parse().unwrap()), "{text}");
         }
-        for text in ["8.8.8.8", "203.0.114.1", "2a00::1", "64:ff9b::808:808", "::ffff:8.8.8.8"] {
+        for text in [
+            "8.8.8.8",
+            "203.0.114.1",
+            "2a00::1",
+            "64:ff9b::808:808",
+            "::ffff:8.8.8.8",
+        ] {
             assert!(is_public(text.parse().unwrap()), "{text}");
         }
         let url = |text: &str| Resource::Url(text.to_owned()).is_public();
@@ -352,7 +363,10 @@ mod tests {
         )
         .unwrap();
         let text = serde_json::to_string(&resources).unwrap();
-        assert_eq!(serde_json::from_str::<Vec<Resource>>(&text).unwrap(), resources);
+        assert_eq!(
+            serde_json::from_str::<Vec<Resource>>(&text).unwrap(),
+            resources
+        );
         assert!(text.contains("\"bob.p2p\""));
         for wrong in [
             r#"{"type":"file","cid":"x"}"#,

@@ -81,12 +81,24 @@ pub fn quorum_of(witnesses: usize) -> usize {
 
 #[derive(Clone, Debug)]
 enum Event {
-    ToWitness { at: usize, reply: Option<(usize, u64)>, request: Request },
-    ToOwner { operation: usize, id: u64, response: Response },
-    Tick { operation: usize },
+    ToWitness {
+        at: usize,
+        reply: Option<(usize, u64)>,
+        request: Request,
+    },
+    ToOwner {
+        operation: usize,
+        id: u64,
+        response: Response,
+    },
+    Tick {
+        operation: usize,
+    },
     Act,
     Dies,
-    Read { reader: usize },
+    Read {
+        reader: usize,
+    },
 }
 
 struct Running {
@@ -172,7 +184,8 @@ impl World {
 
     fn schedule(&mut self, at: Millis, event: Event) {
         self.count += 1;
-        self.events.push(Reverse((at, self.count, self.count as usize)));
+        self.events
+            .push(Reverse((at, self.count, self.count as usize)));
         self.queued.insert(self.count as usize, event);
     }
 
@@ -219,7 +232,11 @@ impl World {
     fn happen(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::ToWitness { at, reply, request } => return self.arrive(at, reply, request),
-            Event::ToOwner { operation, id, response } => {
+            Event::ToOwner {
+                operation,
+                id,
+                response,
+            } => {
                 let now = self.now;
                 let running = &mut self.running[operation];
                 if !running.dead {
@@ -260,7 +277,11 @@ impl World {
         };
         for delay in self.delays() {
             let response = response.clone();
-            let event = Event::ToOwner { operation, id, response };
+            let event = Event::ToOwner {
+                operation,
+                id,
+                response,
+            };
             self.schedule(self.now + delay, event);
         }
         Ok(())
@@ -330,15 +351,19 @@ impl World {
     /// The newest certificate that an owner has.
     fn own_certificate(&self, owner: usize) -> Option<Certificate> {
         let key = self.owners[owner].public();
-        let mine = self.certificates.iter().filter(|each| {
-            each.claim.owner() == key && !each.claim.released()
-        });
+        let mine = self
+            .certificates
+            .iter()
+            .filter(|each| each.claim.owner() == key && !each.claim.released());
         mine.max_by_key(|each| each.claim.rank()).cloned()
     }
 
     /// Whose certificate is the newest one.
     fn last_holder(&self) -> Option<usize> {
-        let newest = self.certificates.iter().max_by_key(|each| each.claim.rank())?;
+        let newest = self
+            .certificates
+            .iter()
+            .max_by_key(|each| each.claim.rank())?;
         let owner = newest.claim.owner();
         self.owners.iter().position(|key| key.public() == owner)
     }
@@ -419,7 +444,11 @@ impl World {
                 _ => return,
             };
             let at = self.prng.below(self.nodes.len() as u64) as usize;
-            let event = Event::ToWitness { at, reply: None, request };
+            let event = Event::ToWitness {
+                at,
+                reply: None,
+                request,
+            };
             let delay = self.prng.below(HOUR);
             self.schedule(self.now + delay, event);
         }
@@ -443,13 +472,19 @@ impl World {
                     self.readers[reader].resolver.zones_found(id, &all, now);
                 }
                 Output::Done { query: of, result } if of == query => {
-                    let found = result.ok().and_then(|result| result.proofs.first().cloned());
+                    let found = result
+                        .ok()
+                        .and_then(|result| result.proofs.first().cloned());
                     self.oracle.read(reader, found.as_ref(), now)?;
                 }
                 _ => {}
             }
         }
-        let seen = self.readers[reader].resolver.floors().of(name.root()).copied();
+        let seen = self.readers[reader]
+            .resolver
+            .floors()
+            .of(name.root())
+            .copied();
         match seen {
             Some(seen) => self.oracle.seen(reader, seen.generation, seen.holder),
             None => Ok(()),
@@ -606,12 +641,13 @@ fn peace(world: &mut World) -> Result<(), String> {
         (Some(Ok(_)), None) => {}
         (Some(Err(Failure::Taken { holder, .. })), Some(owner)) if *holder == Some(owner) => {}
         // Certified once, shown to nobody: what it replaced is still in force.
-        (Some(Err(Failure::Taken { .. })), _)
-            if world.oracle.certified_above(shown, u64::MAX) => {}
+        (Some(Err(Failure::Taken { .. })), _) if world.oracle.certified_above(shown, u64::MAX) => {}
         // Certified once, shown to nobody, and free again since: the newcomer may have it.
         (Some(Ok(generation)), Some(_)) if world.oracle.certified_above(shown, *generation) => {}
         (result, certified) => {
-            return Err(format!("a stranger got {result:?} while {certified:?} holds it"));
+            return Err(format!(
+                "a stranger got {result:?} while {certified:?} holds it"
+            ));
         }
     }
     world.oracle.replaced_are_dead()

@@ -108,13 +108,7 @@ impl Evidence {
         })
     }
 
-    fn binding(
-        &self,
-        name: &Name,
-        bytes: &[u8],
-        sets: &KnownSets,
-        now: Millis,
-    ) -> Result<Binding> {
+    fn binding(&self, name: &Name, bytes: &[u8], sets: &KnownSets, now: Millis) -> Result<Binding> {
         let certificate = Certificate::decode(bytes).map_err(Error::from)?;
         let binding = certificate.verify(sets).map_err(Error::from)?;
         let claim = binding.claim();
@@ -122,7 +116,10 @@ impl Evidence {
             return Err(invalid("the certificate is for another name"));
         }
         if claim.released() {
-            return Err(Error::new(Code::NameNotFound, "its owner has given this name up"));
+            return Err(Error::new(
+                Code::NameNotFound,
+                "its owner has given this name up",
+            ));
         }
         match binding.is_live(now) {
             true => Ok(binding),

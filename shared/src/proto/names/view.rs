@@ -83,9 +83,8 @@ impl View {
         if *claim.name() != self.name || claim.network() != sets.network() {
             return;
         }
-        let same = |tally: &Tally| {
-            tally.epoch() == signed.epoch && tally.claim().hash() == claim.hash()
-        };
+        let same =
+            |tally: &Tally| tally.epoch() == signed.epoch && tally.claim().hash() == claim.hash();
         if let Some(tally) = self.tallies.iter_mut().find(|tally| same(tally)) {
             tally.add(signed.signature.clone(), sets);
             return;

@@ -283,11 +283,7 @@ fn check_signed(signed: &Signed) -> Result<(), Refusal> {
 }
 
 fn signature(signature: &WitnessSignature) -> Result<(), Refusal> {
-    integers(&[
-        signature.member,
-        signature.not_after,
-        signature.floor.seq,
-    ])
+    integers(&[signature.member, signature.not_after, signature.floor.seq])
 }
 
 fn message<'b, T: Decode<'b, ()> + Encode<()>>(bytes: &'b [u8]) -> Result<T, Refusal> {

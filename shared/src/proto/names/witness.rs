@@ -139,7 +139,9 @@ impl Witness {
 
     /// Whether it joined the set so lately that bindings may live which nobody has shown to it.
     fn is_newcomer(&self, epoch: u64, now: Millis) -> bool {
-        let before = epoch.checked_sub(1).and_then(|before| self.sets.get(before));
+        let before = epoch
+            .checked_sub(1)
+            .and_then(|before| self.sets.get(before));
         let veteran = match before {
             Some(set) => set.position(&self.key.public()).is_some(),
             None => epoch <= 1,
@@ -178,9 +180,7 @@ impl Witness {
                 self.check_quorum(&claim, *epoch, provisionals, now)?;
                 Ok(Job::Finalise(Box::new(claim), *epoch))
             }
-            Request::Renew { certificate } => {
-                Ok(Job::Renew(Box::new(self.binding(certificate)?)))
-            }
+            Request::Renew { certificate } => Ok(Job::Renew(Box::new(self.binding(certificate)?))),
             Request::Abandon { abandon } => {
                 let abandon = Abandon::decode(abandon).map_err(invalid)?;
                 match abandon.network() == self.sets.network() {

@@ -81,7 +81,14 @@ impl Zone {
         if !resources.is_empty() {
             let at = self.entries.partition_point(|entry| entry.sub < sub);
             let ttl = None;
-            self.entries.insert(at, Entry { sub, ttl, resources });
+            self.entries.insert(
+                at,
+                Entry {
+                    sub,
+                    ttl,
+                    resources,
+                },
+            );
         }
         self.check().map_err(unfit)
     }
@@ -98,7 +105,9 @@ impl Zone {
 
     /// What is under a sub-name.
     pub fn find(&self, sub: &str) -> Option<&Entry> {
-        let at = self.entries.binary_search_by(|entry| entry.sub.as_str().cmp(sub));
+        let at = self
+            .entries
+            .binary_search_by(|entry| entry.sub.as_str().cmp(sub));
         at.ok().map(|at| &self.entries[at])
     }
 
@@ -113,7 +122,11 @@ impl Zone {
         if self.entries.len() > MAX_ZONE_ENTRIES {
             return Err("more than 256 entries");
         }
-        if !self.entries.windows(2).all(|pair| pair[0].sub < pair[1].sub) {
+        if !self
+            .entries
+            .windows(2)
+            .all(|pair| pair[0].sub < pair[1].sub)
+        {
             return Err("two entries of one sub-name");
         }
         if !ttl_ok(&self.ttl) || self.generation > MAX_SAFE_INTEGER {
@@ -177,12 +190,18 @@ fn sub_name(text: &str) -> Result<String> {
     let sub = labels.collect::<Result<Vec<_>, _>>()?.join(".");
     match sub.len() <= MAX_NAME {
         true => Ok(sub),
-        false => Err(Error::new(Code::NameInvalid, "a sub-name beyond 253 characters")),
+        false => Err(Error::new(
+            Code::NameInvalid,
+            "a sub-name beyond 253 characters",
+        )),
     }
 }
 
 fn unfit(why: &str) -> Error {
-    Error::new(Code::InvalidArgument, format!("cannot publish this zone: {why}"))
+    Error::new(
+        Code::InvalidArgument,
+        format!("cannot publish this zone: {why}"),
+    )
 }
 
 /// A zone with the signature of its owner.
@@ -264,9 +283,8 @@ impl SignedZone {
         if body.network != *network {
             return Err(Refusal::WrongNetwork);
         }
-        let fits = body.key == owner
-            && body.label == label_of(root)
-            && self.zone.generation == generation;
+        let fits =
+            body.key == owner && body.label == label_of(root) && self.zone.generation == generation;
         if !fits {
             return Err(Refusal::WrongKey);
         }

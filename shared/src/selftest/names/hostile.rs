@@ -70,11 +70,19 @@ pub fn messages(seed: u64, cases: u64) -> Checked {
                 _ => Ok(()),
             }
         };
-        turn(request, answer, |it| Some(Request::decode(it).ok()?.encode()))?;
-        turn(answer, request, |it| Some(Answer::decode(it).ok()?.encode()))?;
+        turn(request, answer, |it| {
+            Some(Request::decode(it).ok()?.encode())
+        })?;
+        turn(answer, request, |it| {
+            Some(Answer::decode(it).ok()?.encode())
+        })?;
         turn(&row, answer, |it| Some(Row::decode(it).ok()?.encode()))?;
-        turn(&set, &sets, |it| Some(WitnessSet::decode(it).ok()?.encode()))?;
-        turn(&sets, &set, |it| Some(KnownSets::restore(it).ok()?.export()))?;
+        turn(&set, &sets, |it| {
+            Some(WitnessSet::decode(it).ok()?.encode())
+        })?;
+        turn(&sets, &set, |it| {
+            Some(KnownSets::restore(it).ok()?.export())
+        })?;
     }
     Ok(())
 }
@@ -94,11 +102,13 @@ pub fn names(seed: u64, cases: u64) -> Checked {
             continue;
         };
         let normal = name.to_string();
-        let plain = normal.bytes().all(|byte| {
-            matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_')
-        });
+        let plain = normal
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_'));
         if !plain || Name::find(&normal).as_ref() != Ok(&name) {
-            return Err(format!("seed {seed}, case {case}: {text:?} gives {normal:?}"));
+            return Err(format!(
+                "seed {seed}, case {case}: {text:?} gives {normal:?}"
+            ));
         }
     }
     Ok(())

@@ -20,7 +20,9 @@ pub fn alice() -> Label {
 
 /// The witnesses' keys, in the order of the set.
 pub fn witnesses() -> Vec<SigningKey> {
-    let mut keys: Vec<_> = [11, 12, 13].map(|seed| SigningKey::from_seed([seed; 32])).into();
+    let mut keys: Vec<_> = [11, 12, 13]
+        .map(|seed| SigningKey::from_seed([seed; 32]))
+        .into();
     keys.sort_by_key(SigningKey::public);
     keys
 }
@@ -75,8 +77,15 @@ pub fn claim() -> Claim {
 
 /// The author hands it to the transport key.
 pub fn handover() -> Handover {
-    Handover::sign(&network(), &alice(), 1, transport().public(), &author(), NOW)
-        .expect("valid fields")
+    Handover::sign(
+        &network(),
+        &alice(),
+        1,
+        transport().public(),
+        &author(),
+        NOW,
+    )
+    .expect("valid fields")
 }
 
 /// The transport key takes it.
@@ -145,7 +154,8 @@ fn entries(generation: u64) -> Zone {
     };
     let bob = Name::parse("bob.p2p").expect("a name");
     zone.set("", resources()).expect("valid entries");
-    zone.set("blog", vec![Resource::Alias(bob)]).expect("valid entries");
+    zone.set("blog", vec![Resource::Alias(bob)])
+        .expect("valid entries");
     zone
 }
 
@@ -284,5 +294,7 @@ pub fn answers() -> Vec<Answer> {
         },
     ];
     let answers = responses.into_iter();
-    answers.map(|response| Answer { now: NOW, response }).collect()
+    answers
+        .map(|response| Answer { now: NOW, response })
+        .collect()
 }

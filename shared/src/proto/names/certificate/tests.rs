@@ -42,7 +42,10 @@ fn the_quorum_th_longest_signature_counts() {
     let too_long = live_with([DAY, NAME_LEASE + DAY, NAME_LEASE + DAY]);
     assert!(!too_long.is_live(NOW), "two of three lie about the lease");
     let late = certificate().verify(&sets()).unwrap();
-    assert!(late.is_live(NOW - 10 * MINUTE), "a reader may be ten minutes behind");
+    assert!(
+        late.is_live(NOW - 10 * MINUTE),
+        "a reader may be ten minutes behind"
+    );
     assert!(!late.is_live(NOW - 11 * MINUTE));
 }
 
@@ -51,7 +54,11 @@ fn the_floor_is_what_a_quorum_agrees_to() {
     let binding = live_with([DAY, DAY, DAY]);
     assert_eq!(binding.floor(NOW).seq, 1, "one of three may exaggerate");
     let two = live_with([1, DAY, DAY]);
-    assert_eq!(two.floor(NOW + 1).seq, 2, "with no more than a quorum, all count");
+    assert_eq!(
+        two.floor(NOW + 1).seq,
+        2,
+        "with no more than a quorum, all count"
+    );
 }
 
 #[test]
@@ -64,7 +71,10 @@ fn anything_less_binds_nothing() {
     assert_eq!(provisional.verify(&sets()), Err(Refusal::BadSignature));
     let mut twice = certificate();
     twice.finals[1] = twice.finals[0].clone();
-    assert_eq!(Certificate::decode(&twice.encode()), Err(Refusal::Malformed));
+    assert_eq!(
+        Certificate::decode(&twice.encode()),
+        Err(Refusal::Malformed)
+    );
     let mut mixed = certificate();
     mixed.claim = handed();
     assert_eq!(mixed.verify(&sets()), Err(Refusal::BadSignature));
@@ -84,11 +94,21 @@ fn anything_less_binds_nothing() {
 #[test]
 fn signatures_of_an_old_epoch_end_a_lease_after_it() {
     let binding = certificate().verify(&two_sets()).unwrap();
-    assert!(binding.is_live(NOW + 2 * DAY), "the next epoch began a day ago");
+    assert!(
+        binding.is_live(NOW + 2 * DAY),
+        "the next epoch began a day ago"
+    );
     let end = two_sets().ended(1).unwrap() + NAME_LEASE;
     let late = (0..3).map(|member| {
         let (seat, key) = ((1, member), &witnesses()[member as usize]);
-        WitnessSignature::sign(&claim(), seat, Stage::Final, end + DAY, Floor::default(), key)
+        WitnessSignature::sign(
+            &claim(),
+            seat,
+            Stage::Final,
+            end + DAY,
+            Floor::default(),
+            key,
+        )
     });
     let certificate = Certificate {
         finals: late.collect(),
@@ -109,5 +129,12 @@ fn signatures_add_up_wherever_they_come_from() {
     let binding = tally.binding(&sets()).unwrap();
     assert_eq!(binding.certificate().finals.len(), 2);
     assert_eq!(binding.certificate().verify(&sets()), Ok(binding.clone()));
-    assert!(certificate_of(&handed()).verify(&sets()).unwrap().claim().rank() > binding.claim().rank());
+    assert!(
+        certificate_of(&handed())
+            .verify(&sets())
+            .unwrap()
+            .claim()
+            .rank()
+            > binding.claim().rank()
+    );
 }

@@ -134,11 +134,7 @@ pub(super) const TABLE: &[(u32, u32, Script)] = &[
 ];
 
 /// Scripts that are written together.
-const TOGETHER: [&[Script]; 3] = [
-    &[Han, Hiragana, Katakana],
-    &[Han, Hangul],
-    &[Han, Bopomofo],
-];
+const TOGETHER: [&[Script]; 3] = [&[Han, Hiragana, Katakana], &[Han, Hangul], &[Han, Bopomofo]];
 
 /// Letters that pass for Latin ones: a label of nothing else is refused.
 const PRETENDERS: &str = concat!(

@@ -62,7 +62,10 @@ fn what_looks_like_a_content_identifier_is_no_human_name() {
     let mut broken = key().to_base36();
     broken.pop();
     broken.push('0');
-    assert!(Name::find(&broken).is_err() || Name::parse(&broken).is_ok_and(|name| matches!(name.root(), Root::Key(_))));
+    assert!(
+        Name::find(&broken).is_err()
+            || Name::parse(&broken).is_ok_and(|name| matches!(name.root(), Root::Key(_)))
+    );
     let _ = identity;
     assert!(Name::find("bob").is_ok() && Name::find("kate").is_ok() && Name::find("f00d").is_ok());
 }
@@ -147,6 +150,9 @@ fn exact_labels_only_on_the_wire() {
     for other in ["Alice", "alice.p2p", "b\u{fc}cher", "p2p", "", "xn--alice-"] {
         assert!(Label::exact(other).is_none(), "{other}");
     }
-    assert_eq!(Label::find("B\u{fc}cher").unwrap().to_unicode(), "b\u{fc}cher");
+    assert_eq!(
+        Label::find("B\u{fc}cher").unwrap().to_unicode(),
+        "b\u{fc}cher"
+    );
     assert_eq!(Label::find("B\u{fc}cher").unwrap().characters(), 6);
 }

@@ -105,7 +105,10 @@ impl From<Failure> for Error {
             Failure::Taken { holder, until } => {
                 let holder = holder.map_or("another owner".to_owned(), |key| key.to_base36());
                 let until = until.map_or(String::new(), |until| format!(" until {until}"));
-                Error::new(Code::NameTaken, format!("the name is held by {holder}{until}"))
+                Error::new(
+                    Code::NameTaken,
+                    format!("the name is held by {holder}{until}"),
+                )
             }
             Failure::NotYours => Error::new(Code::PermissionDenied, "the name is not yours")
                 .with_remedy("Use the key that owns the name, or have it handed over to this one."),
@@ -117,7 +120,8 @@ impl From<Failure> for Error {
                 let names: Vec<String> = answered.iter().map(PublicKey::to_peer_id).collect();
                 let count = answered.len();
                 let error = format!("{count} witnesses answered, {wanted} are needed");
-                Error::new(Code::NoQuorum, error).caused_by(format!("answered: {}", names.join(", ")))
+                Error::new(Code::NoQuorum, error)
+                    .caused_by(format!("answered: {}", names.join(", ")))
             }
             Failure::Refused(why) => {
                 Error::new(Code::Refused, "the witnesses refused").caused_by(why)

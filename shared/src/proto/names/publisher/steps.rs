@@ -47,7 +47,9 @@ impl Operation {
                 }
             }
             Step::Signing => {
-                let waiting = self.hopeless(Kind::Finalise).min(self.hopeless(Kind::Propose));
+                let waiting = self
+                    .hopeless(Kind::Finalise)
+                    .min(self.hopeless(Kind::Propose));
                 if self.members().len() - waiting < self.quorum() {
                     self.retreat(now);
                 }

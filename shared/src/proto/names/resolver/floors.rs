@@ -64,7 +64,9 @@ impl Floors {
     /// The zone below which nothing of that holder counts.
     pub fn zone(&self, root: &Root, generation: u64, owner: PublicKey) -> Floor {
         let same = |seen: &&Seen| (seen.generation, seen.holder.owner) == (generation, owner);
-        self.of(root).filter(same).map_or(Floor::default(), |seen| seen.zone)
+        self.of(root)
+            .filter(same)
+            .map_or(Floor::default(), |seen| seen.zone)
     }
 
     /// Takes note of a holder, and of a zone if there is one. True if something rose.
@@ -89,9 +91,8 @@ impl Floors {
         let mut seen = same.unwrap_or(fresh);
         seen.zone = seen.zone.max(zone.unwrap_or_default());
         seen.used = now;
-        let rose = before.is_none_or(|before| {
-            (before.generation, before.zone) != (seen.generation, seen.zone)
-        });
+        let rose = before
+            .is_none_or(|before| (before.generation, before.zone) != (seen.generation, seen.zone));
         self.seen.insert(root.clone(), seen);
         self.forget_oldest();
         rose
@@ -123,7 +124,12 @@ impl Floors {
         for row in rows {
             let name = Name::find(&row.name).map_err(|_| Refusal::Malformed)?;
             let root = name.root().clone();
-            self.raise(&root, (row.generation, row.holder), Some(row.zone), row.used);
+            self.raise(
+                &root,
+                (row.generation, row.holder),
+                Some(row.zone),
+                row.used,
+            );
         }
         Ok(())
     }

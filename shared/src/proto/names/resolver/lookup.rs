@@ -114,7 +114,9 @@ impl Lookup {
                     view.add_signature(&claim, &signed, sets);
                 }
             }
-            Response::Refused { why, certificate, .. } => {
+            Response::Refused {
+                why, certificate, ..
+            } => {
                 let bytes = certificate.as_deref();
                 if let Some(found) = bytes.and_then(|bytes| Certificate::decode(bytes).ok()) {
                     view.add_certificate(&found, sets);
@@ -151,7 +153,10 @@ impl Lookup {
                 return None;
             }
         }
-        let binding = self.view.as_ref().and_then(|view| view.binding(&resolver.sets));
+        let binding = self
+            .view
+            .as_ref()
+            .and_then(|view| view.binding(&resolver.sets));
         match binding {
             Some(binding) => self.weigh(resolver, binding, now),
             None => Some(Found::Nothing(self.nothing(quorum))),
@@ -291,10 +296,7 @@ impl Lookup {
                 self.step = Step::Zone;
                 self.pending.clear();
                 resolver.next_id += 1;
-                let (id, key) = (
-                    resolver.next_id,
-                    SignedZone::location(&owner, &self.root),
-                );
+                let (id, key) = (resolver.next_id, SignedZone::location(&owner, &self.root));
                 let patience = LOOKUP_DEADLINE.as_millis() as Millis + NAME_ANSWER;
                 let deadline = now.saturating_add(patience);
                 self.pending.insert(id, (None, deadline));

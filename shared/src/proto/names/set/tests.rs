@@ -8,7 +8,11 @@ fn quorums_are_those_of_the_design() {
     let quorums = [1, 2, 2, 3, 4, 5, 5, 6, 7, 7];
     for (count, quorum) in (1_u8..).zip(quorums) {
         let keys = (0..count).map(|seed| SigningKey::from_seed([seed; 32]).public());
-        assert_eq!(WitnessSet::new(1, 0, keys).unwrap().quorum(), quorum, "{count}");
+        assert_eq!(
+            WitnessSet::new(1, 0, keys).unwrap().quorum(),
+            quorum,
+            "{count}"
+        );
     }
     assert!(WitnessSet::new(1, 0, []).is_err());
     let many = (0..65).map(|seed| SigningKey::from_seed([seed; 32]).public());
@@ -42,7 +46,11 @@ fn nothing_else_follows() {
     let mut forged = good.clone();
     forged.signatures[0].signature[3] ^= 1;
     let keys = witnesses();
-    let skipping = WitnessSet::new(3, u64::from(u32::MAX) << 12, keys.iter().map(SigningKey::public));
+    let skipping = WitnessSet::new(
+        3,
+        u64::from(u32::MAX) << 12,
+        keys.iter().map(SigningKey::public),
+    );
     let mut gap = good.clone();
     gap.set = skipping.unwrap();
     let mut earlier = good.clone();

@@ -61,10 +61,13 @@ impl Oracle {
         now: Millis,
     ) -> Result<(), String> {
         self.too_soon(claim, signed)?;
-        let entry = self.claims.entry(claim.hash()).or_insert_with(|| Signatures {
-            claim: claim.clone(),
-            ends: BTreeMap::new(),
-        });
+        let entry = self
+            .claims
+            .entry(claim.hash())
+            .or_insert_with(|| Signatures {
+                claim: claim.clone(),
+                ends: BTreeMap::new(),
+            });
         let end = entry.ends.entry(signed.signature.member).or_insert(0);
         *end = (*end).max(signed.signature.not_after);
         if entry.ends.len() < self.quorum {
@@ -103,7 +106,9 @@ impl Oracle {
         });
         let renewed = self.claims.contains_key(&claim.hash());
         match barred && !renewed {
-            true => Err(format!("witness {member} gave the name away before its lease ended")),
+            true => Err(format!(
+                "witness {member} gave the name away before its lease ended"
+            )),
             false => Ok(()),
         }
     }

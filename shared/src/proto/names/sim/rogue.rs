@@ -54,7 +54,10 @@ fn invent(world: &mut World) -> Option<Claim> {
     if rightful {
         return None;
     }
-    let newest = world.certificates.iter().map(|each| each.claim.generation());
+    let newest = world
+        .certificates
+        .iter()
+        .map(|each| each.claim.generation());
     let newest = newest.max().unwrap_or(0);
     let generation = (newest + world.prng.below(3)).saturating_sub(1).max(1);
     let right = match world.prng.below(6) {

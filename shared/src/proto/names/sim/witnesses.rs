@@ -85,7 +85,10 @@ impl Node {
             Ok(job) => job,
             Err(response) => return (Vec::new(), Some(response)),
         };
-        let row = self.row.as_deref().map(|bytes| Row::decode(bytes).expect("our own row"));
+        let row = self
+            .row
+            .as_deref()
+            .map(|bytes| Row::decode(bytes).expect("our own row"));
         let outcome = self.witness.work(&job, row, self.zone.as_deref(), own_now);
         if crash == 0 && !self.temper.forgets {
             return (Vec::new(), None);
@@ -112,10 +115,17 @@ impl Node {
         let seat = (sets.current().epoch(), member);
         let floor = Floor::default();
         let sign = |claim: &Claim, stage, life| {
-            let signature = WitnessSignature::sign(claim, seat, stage, now + life, floor, &self.key);
-            let signed = Signed { epoch: seat.0, signature };
+            let signature =
+                WitnessSignature::sign(claim, seat, stage, now + life, floor, &self.key);
+            let signed = Signed {
+                epoch: seat.0,
+                signature,
+            };
             let given = (stage == Stage::Final).then(|| (claim.clone(), signed.clone()));
-            (given.into_iter().collect(), Some(Response::Signed { signed }))
+            (
+                given.into_iter().collect(),
+                Some(Response::Signed { signed }),
+            )
         };
         match request {
             Request::Propose { claim, .. } => match Claim::decode(claim) {
@@ -160,9 +170,14 @@ fn finals(request: &Request, response: &Response) -> Vec<(Claim, Signed)> {
         Request::Renew { certificate } => Certificate::decode(certificate).ok().map(|it| it.claim),
         Request::Publish { certificate, .. } => {
             let bytes = certificate.as_deref();
-            bytes.and_then(|it| Certificate::decode(it).ok()).map(|it| it.claim)
+            bytes
+                .and_then(|it| Certificate::decode(it).ok())
+                .map(|it| it.claim)
         }
         _ => None,
     };
-    claim.map(|claim| (claim, signed.clone())).into_iter().collect()
+    claim
+        .map(|claim| (claim, signed.clone()))
+        .into_iter()
+        .collect()
 }

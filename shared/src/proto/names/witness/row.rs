@@ -200,7 +200,11 @@ impl Row {
     /// bars others.
     pub fn maybe_held(&self, now: Millis) -> Option<(&Claim, Millis)> {
         let half = self.half.as_ref()?;
-        let until = half.signed.signature.not_after.saturating_add(CLOCK_TOLERANCE);
+        let until = half
+            .signed
+            .signature
+            .not_after
+            .saturating_add(CLOCK_TOLERANCE);
         (now < until).then_some((&half.claim, until))
     }
 
@@ -236,7 +240,8 @@ impl Row {
 
     fn new_bar(&mut self, key: PublicKey) -> usize {
         if self.bars.len() >= MAX_NAME_BARS {
-            let least = (0..self.bars.len()).min_by_key(|at| (self.bars[*at].until, self.bars[*at].issued));
+            let least =
+                (0..self.bars.len()).min_by_key(|at| (self.bars[*at].until, self.bars[*at].issued));
             self.bars.remove(least.unwrap_or(0));
         }
         self.bars.push(Bar {
