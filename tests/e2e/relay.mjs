@@ -27,6 +27,11 @@ export function temporaryFolder() {
   return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 3 }) };
 }
 
+/** The program `warren`. */
+export function binary() {
+  return BINARY;
+}
+
 export class Relay {
   /** What the ready line said last: {peer, network, http, addresses}. */
   ready;

@@ -1,5 +1,6 @@
 //! Serves the calls of one application on its node.
 
+mod names;
 mod page;
 mod start;
 mod views;
@@ -196,6 +197,18 @@ impl Session {
                 let measured = node.measure(peer, upload as u64, download as u64).await?;
                 Ok(Reply::Measured(measured))
             }
+            call @ (Call::NameOwner {}
+            | Call::NameResolve { .. }
+            | Call::NameClaim { .. }
+            | Call::NameUpdate { .. }
+            | Call::NameRenew { .. }
+            | Call::NameTransfer { .. }
+            | Call::NameAccept { .. }
+            | Call::NameRelease { .. }
+            | Call::NameMine {}
+            | Call::NameCached {}
+            | Call::NameFlush {}
+            | Call::NameProof { .. }) => names::on_names(node.names(), call).await,
             Call::Call { id, method, params } => {
                 let route = node.route_to(parse_peer(&id)?).await?;
                 Ok(Reply::Json(
