@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::channel::mpsc;
-use futures::future::{Either, select};
 use futures::{FutureExt, StreamExt};
 use multibase::Base;
 use serde::Serialize;
@@ -13,6 +12,7 @@ use serde::Serialize;
 use super::agent::{Agent, Progressed, Surroundings};
 use crate::error::{Code, Error, Result};
 use crate::limits::{DAY, HOUR};
+use crate::net::handle::Event;
 use crate::net::overlay::Overlay;
 use crate::net::turns::Turns;
 use crate::proto::Millis;
@@ -405,7 +405,9 @@ impl Names {
         let sets = self.agent.sets().await?;
         let now = self.now();
         let due = self.holdings().as_mut().map(|holdings| holdings.due(&sets, now));
-        for due in due.unwrap_or_default() {
+        let due = due.unwrap_or_default();
+        let anything = !due.is_empty();
+        for due in due {
             let done = self.renew_one(&due.name, due.goal).await;
             if let Err(error) = &done {
                 tracing::debug!(name = %due.name, %error, "a name was not renewed");
@@ -415,7 +417,9 @@ impl Names {
                 holdings.finished(&due.name, done.is_ok(), now);
             }
         }
-        self.save().await?;
+        if anything {
+            self.save().await?;
+        }
         let next = self.holdings().as_ref().and_then(Holdings::next_wake);
         Ok(next.unwrap_or(now + HOUR).saturating_sub(now))
     }
@@ -436,17 +440,27 @@ impl Names {
     }
 }
 
-/// Renews what is due, as long as somebody holds the other end.
+/// Renews what is due, until the peer is closed.
 async fn keep_up(names: Names, mut woken: mpsc::Receiver<()>) {
+    let handle = names.surroundings.overlay.client().handle();
+    let Ok(mut events) = handle.events_only().await else {
+        return;
+    };
+    let mut due = platform::sleep(Duration::ZERO).fuse();
     loop {
-        let wait = match names.renew_due().await {
-            Ok(wait) => Duration::from_millis(wait.clamp(1_000, HOUR)),
-            Err(error) if error.code() == Code::Closed => return,
-            Err(_) => limits::ROUTING_REFRESH,
-        };
-        match select(woken.next(), platform::sleep(wait).fuse()).await {
-            Either::Left((None, _)) => return,
-            Either::Left((Some(()), _)) | Either::Right(_) => {}
+        futures::select! {
+            event = events.next() => match event {
+                Some(Event::State { state: "closed", .. }) | None => return,
+                Some(_) => {}
+            },
+            _ = woken.next() => due = platform::sleep(Duration::ZERO).fuse(),
+            () = due => {
+                let wait = match names.renew_due().await {
+                    Ok(wait) => Duration::from_millis(wait.clamp(1_000, HOUR)),
+                    Err(_) => limits::ROUTING_REFRESH,
+                };
+                due = platform::sleep(wait).fuse();
+            }
         }
     }
 }
