@@ -245,7 +245,8 @@ impl Resolver {
             None => {
                 self.lookups.insert(root.clone(), lookup);
             }
-            Some(Found::Zone(binding, zone)) => {
+            Some(Found::Zone(found)) => {
+                let (binding, zone) = *found;
                 self.pass_on(root, &lookup, binding.as_ref(), now);
                 self.keep(root, binding, zone, now);
                 self.wake(root, None, now);

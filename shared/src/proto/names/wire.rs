@@ -146,7 +146,7 @@ pub enum Response {
     Known {
         /// What it knows.
         #[n(0)]
-        known: Known,
+        known: Box<Known>,
     },
     /// Signed: provisionally, finally, or a fresh lease. Durable before it is sent.
     #[n(1)]

@@ -369,7 +369,9 @@ impl Witness {
                 .map(|reserved| reserved.signed.signature.not_after),
             zone: zone.filter(belongs).map(<[u8]>::to_vec),
         };
-        Response::Known { known }
+        Response::Known {
+            known: Box::new(known),
+        }
     }
 }
 

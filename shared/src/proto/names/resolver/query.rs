@@ -20,11 +20,11 @@ impl Resolver {
         while let Some(query) = self.queries.get(&id).cloned() {
             let root = query.at.root().clone();
             let freshness = self.freshness(&root, &query, now);
-            if let Some((why, _)) = self.missing.get(&root).filter(|(_, until)| now < *until) {
-                if !query.options.fresh {
-                    let why = why.clone();
-                    return self.done(id, Err(why));
-                }
+            if let Some((why, _)) = self.missing.get(&root).filter(|(_, until)| now < *until)
+                && !query.options.fresh
+            {
+                let why = why.clone();
+                return self.done(id, Err(why));
             }
             if freshness != Freshness::Fresh {
                 self.look_up(&root, now);

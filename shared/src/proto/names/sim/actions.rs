@@ -31,7 +31,7 @@ impl World {
     /// Something that an owner, a stranger or an enemy does.
     pub(super) fn act(&mut self) -> Result<(), String> {
         let any = self.prng.below(self.owners.len() as u64) as usize;
-        let owner = self.last_holder().filter(|_| any % 2 == 0);
+        let owner = self.last_holder().filter(|_| any.is_multiple_of(2));
         let owner = owner.unwrap_or(any);
         let recovery = Some(self.recovery.public());
         match self.prng.below(13) {

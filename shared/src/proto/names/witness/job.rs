@@ -8,7 +8,7 @@ use crate::proto::Millis;
 use crate::proto::names::certificate::{Binding, Certificate, Stage, WitnessSignature};
 use crate::proto::names::claim::{Abandon, Claim};
 use crate::proto::names::name::Label;
-use crate::proto::names::wire::{NameRefusal, Request, Response};
+use crate::proto::names::wire::{NameRefusal, Request};
 use crate::proto::names::zone::SignedZone;
 
 /// A request whose bytes and signatures were checked.
@@ -46,12 +46,9 @@ impl Job {
 }
 
 impl Witness {
-    /// Checks the bytes and signatures of a request. `Err` is the answer.
-    pub fn read(&self, request: &Request, now: Millis) -> Result<Job, Response> {
-        self.try_read(request, now).map_err(NameRefusal::bare)
-    }
-
-    fn try_read(&self, request: &Request, now: Millis) -> Result<Job, NameRefusal> {
+    /// Checks the bytes and signatures of a request; the answer to an error is its
+    /// [`NameRefusal::bare`].
+    pub fn read(&self, request: &Request, now: Millis) -> Result<Job, NameRefusal> {
         let invalid = |_| NameRefusal::Invalid;
         match request {
             Request::Ask { name } => Ok(Job::Ask(name.clone())),

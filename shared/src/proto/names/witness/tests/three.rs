@@ -32,7 +32,7 @@ impl Three {
     pub(super) fn ask(&mut self, at: usize, request: &Request) -> Response {
         let job = match self.witnesses[at].read(request, self.now) {
             Ok(job) => job,
-            Err(response) => return response,
+            Err(why) => return why.bare(),
         };
         // As after a restart: the row comes from its bytes.
         let row = self.rows[at]
