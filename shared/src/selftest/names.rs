@@ -68,6 +68,9 @@ fn floors_again(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(floors.export())
 }
 
+/// A name and how its bytes are made.
+type Made = (&'static str, fn() -> Vec<u8>);
+
 /// All binary vectors of names.
 pub(super) fn vectors() -> Vec<Vector> {
     let vector = |name, make, again| Vector { name, make, again };
@@ -129,7 +132,7 @@ pub(super) fn vectors() -> Vec<Vector> {
             floors_again,
         ),
     ];
-    let requests: [(&'static str, fn() -> Vec<u8>); 7] = [
+    let requests: [Made; 7] = [
         ("names request Ask", || request(0)),
         ("names request Propose", || request(1)),
         ("names request Finalise", || request(2)),
@@ -138,7 +141,7 @@ pub(super) fn vectors() -> Vec<Vector> {
         ("names request Publish", || request(5)),
         ("names request Sets", || request(6)),
     ];
-    let answers: [(&'static str, fn() -> Vec<u8>); 6] = [
+    let answers: [Made; 6] = [
         ("names answer Known", || answer(0)),
         ("names answer Known, nothing", || answer(1)),
         ("names answer Signed", || answer(2)),

@@ -9,70 +9,26 @@
 //! after each [`Output::FloorsRose`], and restored before the first name is resolved.
 
 pub mod floors;
+mod interface;
 mod lookup;
+mod query;
+
+pub use interface::{CachedName, Options, Output};
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::certificate::Binding;
 use super::name::{Name, Root};
 use super::resolution::{Proof, Resolution, Unresolved};
-use super::resource::Resource;
 use super::set::KnownSets;
 use super::view::View;
 use super::wire::{Request, Response};
 use super::zone::SignedZone;
-use crate::limits::{
-    CLOCK_TOLERANCE, MAX_ALIASES, MAX_RESOLUTIONS, MAX_RESOLVED, NAME_MISSING_TTL, NAME_STALE,
-};
+use crate::limits::{MAX_RESOLUTIONS, MAX_RESOLVED, NAME_MISSING_TTL};
 use crate::proto::Millis;
-use crate::proto::key::{Key, PublicKey};
 use crate::proto::prng::Prng;
 use floors::Floors;
 use lookup::{Found, Lookup};
-
-/// How to resolve.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Ask even if there is an answer in the cache.
-    pub fresh: bool,
-    /// Give addresses in private networks and on this device too.
-    pub private: bool,
-}
-
-/// What the driver is to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Send a request to a witness; report with [`Resolver::answered`] or [`Resolver::failed`].
-    Ask {
-        /// The witness.
-        to: PublicKey,
-        /// The number.
-        id: u64,
-        /// The request.
-        request: Request,
-    },
-    /// Read the record at this location from the overlay; report all that was found with
-    /// [`Resolver::zones_found`].
-    FindZone {
-        /// The number.
-        id: u64,
-        /// The location.
-        key: Key,
-    },
-    /// A resolution has come to its end.
-    Done {
-        /// Its number.
-        query: u64,
-        /// What came of it.
-        result: Result<Box<Resolution>, Unresolved>,
-    },
-    /// The cache has something new for a name: whoever watches it should look.
-    Changed(Name),
-    /// The floors rose: keep them.
-    FloorsRose,
-    /// A new witness set was learned: keep it.
-    SetsGrew,
-}
 
 #[derive(Clone, Debug)]
 struct Cached {
@@ -93,23 +49,6 @@ struct Query {
     options: Options,
     started: Millis,
     waiting: Option<Root>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Freshness {
-    Fresh,
-    Stale,
-    Gone,
-}
-
-/// One row of the cache, for people.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CachedName {
-    /// Why it is believed.
-    pub proof: Proof,
-    /// How many entries its zone has.
-    pub entries: usize,
 }
 
 /// The names that one peer knows.
@@ -299,111 +238,6 @@ impl Resolver {
         self.outputs.push_back(Output::Done { query, result });
     }
 
-    /// Follows a query from name to name, as far as the cache goes.
-    fn proceed(&mut self, id: u64, now: Millis) {
-        while let Some(query) = self.queries.get(&id).cloned() {
-            let root = query.at.root().clone();
-            let freshness = self.freshness(&root, &query, now);
-            if let Some((why, _)) = self.missing.get(&root).filter(|(_, until)| now < *until) {
-                if !query.options.fresh {
-                    let why = why.clone();
-                    return self.done(id, Err(why));
-                }
-            }
-            if freshness != Freshness::Fresh {
-                self.look_up(&root, now);
-            }
-            if freshness == Freshness::Gone {
-                if let Some(query) = self.queries.get_mut(&id) {
-                    query.waiting = Some(root);
-                }
-                return;
-            }
-            if self.hop(id, &root, freshness, now) {
-                return;
-            }
-        }
-    }
-
-    fn freshness(&self, root: &Root, query: &Query, now: Millis) -> Freshness {
-        let Some(cached) = self.cache.get(root) else {
-            return Freshness::Gone;
-        };
-        let ttl = cached.zone.zone().ttl_of(query.at.sub());
-        let live = cached.binding.as_ref().is_none_or(|it| it.is_live(now));
-        let dated = cached.zone.envelope().check_time(now).is_ok();
-        let wanted = !query.options.fresh || cached.fetched >= query.started;
-        // A clock that went back a long way must not keep old answers alive.
-        let ahead = cached.fetched > now.saturating_add(CLOCK_TOLERANCE);
-        let age = now.saturating_sub(cached.fetched);
-        match live && dated && wanted && !ahead {
-            true if age <= ttl => Freshness::Fresh,
-            true if age <= ttl.saturating_add(NAME_STALE) => Freshness::Stale,
-            _ => Freshness::Gone,
-        }
-    }
-
-    /// Takes the cached zone of a hop: an end, or the next name. True when the query has ended.
-    fn hop(&mut self, id: u64, root: &Root, freshness: Freshness, now: Millis) -> bool {
-        let (Some(cached), Some(query)) = (self.cache.get(root), self.queries.get(&id)) else {
-            return true;
-        };
-        let mut proof = self.proof(root, cached, now);
-        proof.cached = cached.fetched < query.started || freshness == Freshness::Stale;
-        proof.stale = freshness == Freshness::Stale;
-        let zone = cached.zone.zone();
-        let ttl = zone.ttl_of(query.at.sub()).saturating_sub(proof.age);
-        let found = zone
-            .find(query.at.sub())
-            .map(|entry| entry.resources.clone());
-        if let Some(cached) = self.cache.get_mut(root) {
-            cached.used = now;
-        }
-        let Some(query) = self.queries.get_mut(&id) else {
-            return true;
-        };
-        query.ttl = query.ttl.min(ttl);
-        let owner = proof.owner;
-        query.proofs.push(proof);
-        match found.as_deref() {
-            None => self.done(id, Err(Unresolved::Empty { owner })),
-            Some([Resource::Alias(target)]) => {
-                let seen = query.via.contains(target) || *target == query.name;
-                if seen || query.via.len() >= MAX_ALIASES {
-                    let target = target.clone();
-                    self.done(id, Err(Unresolved::AliasLoop(target)));
-                    return true;
-                }
-                query.via.push(target.clone());
-                query.at = target.clone();
-                return false;
-            }
-            Some(resources) => {
-                let all = resources.len();
-                let private = query.options.private;
-                let shown = resources.iter().filter(|it| private || it.is_public());
-                let shown: Vec<Resource> = shown.cloned().collect();
-                let resolution = Resolution {
-                    name: query.name.clone(),
-                    via: std::mem::take(&mut query.via),
-                    hidden: all - shown.len(),
-                    resources: shown,
-                    ttl: query.ttl,
-                    proofs: std::mem::take(&mut query.proofs),
-                };
-                self.done(id, Ok(Box::new(resolution)));
-            }
-        }
-        true
-    }
-
-    fn proof(&self, root: &Root, cached: &Cached, now: Millis) -> Proof {
-        let mut proof = Proof::new(root, cached.binding.as_ref(), &cached.zone, &self.sets, now);
-        proof.age = now.saturating_sub(cached.fetched);
-        proof.cached = true;
-        proof
-    }
-
     fn look_up(&mut self, root: &Root, now: Millis) {
         if !self.lookups.contains_key(root) {
             self.lookups.insert(root.clone(), Lookup::new(root.clone()));
@@ -421,7 +255,8 @@ impl Resolver {
             None => {
                 self.lookups.insert(root.clone(), lookup);
             }
-            Some(Found::Zone(binding, zone)) => {
+            Some(Found::Zone(found)) => {
+                let (binding, zone) = *found;
                 self.pass_on(root, &lookup, binding.as_ref(), now);
                 self.keep(root, binding, zone, now);
                 self.wake(root, None, now);

@@ -60,7 +60,7 @@ impl Net {
         let request = Request::decode(&request.encode()).expect("canonical");
         let job = match self.witnesses[at].read(&request, self.now) {
             Ok(job) => job,
-            Err(response) => return Some(response),
+            Err(why) => return Some(why.bare()),
         };
         let row = self.rows[at].clone();
         let outcome = self.witnesses[at].work(&job, row, self.zones[at].as_deref(), self.now);

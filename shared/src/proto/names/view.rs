@@ -57,10 +57,10 @@ impl View {
                 self.add_signature(&certificate.claim, own, sets);
             }
         }
-        if let Some(half) = &known.half {
-            if let Ok(claim) = Claim::decode(&half.claim) {
-                self.add_signature(&claim, &half.signed, sets);
-            }
+        if let Some(half) = &known.half
+            && let Ok(claim) = Claim::decode(&half.claim)
+        {
+            self.add_signature(&claim, &half.signed, sets);
         }
         if let Some(zone) = &known.zone {
             self.zones.add(zone);

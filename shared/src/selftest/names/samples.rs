@@ -277,8 +277,12 @@ pub fn answers() -> Vec<Answer> {
         ..Known::default()
     };
     let responses = [
-        Response::Known { known },
-        Response::Known { known: nothing },
+        Response::Known {
+            known: Box::new(known),
+        },
+        Response::Known {
+            known: Box::new(nothing),
+        },
         Response::Signed {
             signed: signed(&claim(), 0, Stage::Final),
         },

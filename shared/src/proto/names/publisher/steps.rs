@@ -276,12 +276,13 @@ impl Operation {
         }
         self.confirmed.insert(from);
         self.view.add_signature(&claim, &signed, &self.sets);
-        if let Some(better) = self.view.binding(&self.sets) {
-            if better.claim() == binding.claim() && better != *binding {
-                let certificate = Box::new(better.certificate().clone());
-                self.outputs.push_back(Output::Keep(certificate));
-                self.binding = Some(better);
-            }
+        if let Some(better) = self.view.binding(&self.sets)
+            && better.claim() == binding.claim()
+            && better != *binding
+        {
+            let certificate = Box::new(better.certificate().clone());
+            self.outputs.push_back(Output::Keep(certificate));
+            self.binding = Some(better);
         }
     }
 
@@ -299,15 +300,16 @@ impl Operation {
             ours.is_none_or(|ours| binding.claim().rank() > ours.claim().rank())
         };
         let stands_against = matches!(why, NameRefusal::Taken | NameRefusal::Older);
-        if kind == Kind::Show && stands_against {
-            if let Some(binding) = self.view.binding(&self.sets).filter(newer) {
-                let claim = binding.claim();
-                let (holder, until) = (Some(claim.owner()), Some(claim.expires()));
-                match claim.owner() == self.owner.public() && !claim.released() {
-                    // A newer claim of the same owner, of which this side knew nothing.
-                    true => self.confirm(binding, now),
-                    false => self.finish(Err(Failure::Taken { holder, until })),
-                }
+        if kind == Kind::Show
+            && stands_against
+            && let Some(binding) = self.view.binding(&self.sets).filter(newer)
+        {
+            let claim = binding.claim();
+            let (holder, until) = (Some(claim.owner()), Some(claim.expires()));
+            match claim.owner() == self.owner.public() && !claim.released() {
+                // A newer claim of the same owner, of which this side knew nothing.
+                true => self.confirm(binding, now),
+                false => self.finish(Err(Failure::Taken { holder, until })),
             }
         }
     }

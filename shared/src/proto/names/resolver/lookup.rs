@@ -23,7 +23,7 @@ const SPARE: usize = 2;
 
 /// How a lookup ended.
 pub(super) enum Found {
-    Zone(Option<Binding>, SignedZone),
+    Zone(Box<(Option<Binding>, SignedZone)>),
     Nothing(Unresolved),
 }
 
@@ -289,7 +289,7 @@ impl Lookup {
             Newest::Zone(zone) if binding.is_some() || settled => {
                 let zone = zone.clone();
                 self.raise(resolver, (generation, holder), Some(zone.floor()), now);
-                Some(Found::Zone(binding, zone))
+                Some(Found::Zone(Box::new((binding, zone))))
             }
             _ if !self.zone_asked => {
                 self.zone_asked = true;

@@ -6,6 +6,7 @@ use crate::limits::{DAY, MINUTE, NAME_LEASE, SECOND};
 use crate::proto::key::SigningKey;
 use crate::proto::names::claim::Handover;
 use crate::proto::names::publisher::Goal;
+use crate::proto::names::resource::Resource;
 use crate::proto::names::testing::Net;
 use crate::proto::names::zone::Zone;
 use crate::selftest::names::samples::{alice, key_zone, sets};

@@ -41,7 +41,7 @@ fn every_promise_is_kept() {
     let count = if first.is_some() {
         1
     } else {
-        seeds(200, 100_000)
+        seeds(100, 100_000)
     };
     let failed = failures(first.unwrap_or(0), count, promises_hold);
     let some: Vec<_> = failed.iter().take(5).collect();

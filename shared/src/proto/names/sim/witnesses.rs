@@ -83,7 +83,7 @@ impl Node {
         }
         let job = match self.witness.read(request, own_now) {
             Ok(job) => job,
-            Err(response) => return (Vec::new(), Some(response)),
+            Err(why) => return (Vec::new(), Some(why.bare())),
         };
         let row = self
             .row
@@ -157,7 +157,9 @@ impl Node {
             certificate,
             ..Known::default()
         };
-        Response::Known { known }
+        Response::Known {
+            known: Box::new(known),
+        }
     }
 }
 

@@ -82,10 +82,10 @@ pub(super) fn right(
         return own(held.map(|(certificate, _)| certificate), claim);
     }
     generation(row, claim)?;
-    if let Some((other, until)) = row.maybe_held(now) {
-        if other.owner() != claim.owner() {
-            return Err(No::until(NameRefusal::Taken, until));
-        }
+    if let Some((other, until)) = row.maybe_held(now)
+        && other.owner() != claim.owner()
+    {
+        return Err(No::until(NameRefusal::Taken, until));
     }
     let no_right = Err(No::because(NameRefusal::NoRight));
     match (held, claim.right()) {
