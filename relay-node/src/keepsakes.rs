@@ -24,7 +24,10 @@ impl Keepsakes {
 
     fn path(&self, what: &str) -> PathBuf {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        let name: String = what.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+        let name: String = what
+            .chars()
+            .map(|c| if plain(c) { c } else { '_' })
+            .collect();
         self.0.join(name)
     }
 }
@@ -44,9 +47,12 @@ impl outside::Keepsakes for Keepsakes {
     fn save(&self, what: String, bytes: Vec<u8>) -> BoxFuture<'static, Result<()>> {
         let (folder, path) = (self.0.clone(), self.path(&what));
         Box::pin(async move {
-            let write = move || replace(&folder, &path, &bytes).map_err(|error| failed(&path, error));
+            let write =
+                move || replace(&folder, &path, &bytes).map_err(|error| failed(&path, error));
             let written = tokio::task::spawn_blocking(write).await;
-            written.map_err(|error| Error::new(Code::Internal, "a write was dropped").caused_by(error))?
+            written.map_err(|error| {
+                Error::new(Code::Internal, "a write was dropped").caused_by(error)
+            })?
         })
     }
 }
@@ -64,14 +70,20 @@ fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 fn tempfile_in(folder: &Path) -> std::io::Result<(PathBuf, std::fs::File)> {
     let number = u64::from_le_bytes(warren_shared::platform::entropy());
     let path = folder.join(format!("{number:016x}.new"));
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)?;
     Ok((path, file))
 }
 
 fn failed(path: &Path, error: std::io::Error) -> Error {
-    Error::new(Code::StorageFailed, format!("cannot use {}", path.display()))
-        .caused_by(error)
-        .with_remedy("Check free space and permissions of the data directory.")
+    Error::new(
+        Code::StorageFailed,
+        format!("cannot use {}", path.display()),
+    )
+    .caused_by(error)
+    .with_remedy("Check free space and permissions of the data directory.")
 }
 
 #[cfg(test)]
@@ -85,10 +97,16 @@ mod tests {
         let keepsakes = Keepsakes::in_dir(data.path()).unwrap();
         assert_eq!(keepsakes.load("floors-net".into()).await.unwrap(), None);
         keepsakes.save("floors-net".into(), vec![1]).await.unwrap();
-        keepsakes.save("floors-net".into(), vec![2, 3]).await.unwrap();
+        keepsakes
+            .save("floors-net".into(), vec![2, 3])
+            .await
+            .unwrap();
         keepsakes.save("../escape".into(), vec![4]).await.unwrap();
         let again = Keepsakes::in_dir(data.path()).unwrap();
-        assert_eq!(again.load("floors-net".into()).await.unwrap(), Some(vec![2, 3]));
+        assert_eq!(
+            again.load("floors-net".into()).await.unwrap(),
+            Some(vec![2, 3])
+        );
         let files = std::fs::read_dir(data.path().join(FOLDER)).unwrap().count();
         assert_eq!(files, 2, "nothing unfinished, and nothing outside");
     }

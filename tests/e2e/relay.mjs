@@ -27,11 +27,6 @@ export function temporaryFolder() {
   return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 3 }) };
 }
 
-/** The program `warren`. */
-export function binary() {
-  return BINARY;
-}
-
 export class Relay {
   /** What the ready line said last: {peer, network, http, addresses}. */
   ready;
@@ -39,17 +34,20 @@ export class Relay {
   #listen;
   #args;
   #prefix;
+  #env;
   #folder = temporaryFolder();
   #child;
   #exited;
   #log = [];
+  #watchers = new Set();
 
   /**
    * `http`, `tcp`, `udp`, `quic` may be given as ip:port or `off`; `args` are further arguments, `prefix` the
-   * program that starts it, for instance in a namespace.
+   * program that starts it, for instance in a namespace, `env` further variables.
    */
-  constructor({ args = [], prefix = [], ...listen } = {}) {
+  constructor({ args = [], prefix = [], env = {}, ...listen } = {}) {
     this.#args = args;
+    this.#env = env;
     this.#prefix = prefix;
     this.#listen = Object.fromEntries(SERVICES.map((name) => [name, listen[name] ?? ANY_PORT]));
   }
@@ -89,7 +87,7 @@ export class Relay {
     const [program, ...args] = [...this.#prefix, BINARY, ...this.#commandLine()];
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NO_COLOR: '1', RUST_BACKTRACE: '0' },
+      env: { ...process.env, NO_COLOR: '1', RUST_BACKTRACE: '0', ...this.#env },
     });
     this.#child = child;
     this.#exited = once(child, 'exit').then(([code, signal]) => {
@@ -125,6 +123,16 @@ export class Relay {
   /** The last lines it wrote to standard error. */
   log() {
     return this.#log.join('\n');
+  }
+
+  /** Resolves with the next line of its log that matches. */
+  logged(pattern, ms = READY_MS) {
+    let watcher;
+    const line = new Promise((resolve) => {
+      watcher = (line) => pattern.test(line) && resolve(line);
+      this.#watchers.add(watcher);
+    });
+    return within(ms, `the relay did not log ${pattern}`, line).finally(() => this.#watchers.delete(watcher));
   }
 
   #commandLine() {
@@ -164,6 +172,7 @@ export class Relay {
   }
 
   #remember(line) {
+    for (const watcher of this.#watchers) watcher(line);
     this.#log.push(line);
     if (this.#log.length > KEPT_LOG_LINES) this.#log.shift();
   }

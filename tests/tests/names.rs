@@ -14,7 +14,8 @@ use warren_tests::relays::TestRelay;
 
 fn zone(sub: &str, text: &str) -> Zone {
     let mut zone = Zone::default();
-    zone.set(sub, vec![Resource::Text(text.to_owned())]).unwrap();
+    zone.set(sub, vec![Resource::Text(text.to_owned())])
+        .unwrap();
     zone
 }
 
@@ -61,11 +62,19 @@ async fn a_name_is_claimed_filled_and_resolved_elsewhere() {
     assert_eq!(missing.code(), Code::NameNotFound);
     let held = claim(&alice, "alice-in-town.p2p").await.unwrap();
     assert_eq!(held.generation, 1);
-    alice.node.names().publish("alice-in-town", zone("", "hello")).await.unwrap();
+    alice
+        .node
+        .names()
+        .publish("alice-in-town", zone("", "hello"))
+        .await
+        .unwrap();
     let found = resolve(&bob, "alice-in-town.p2p").await.unwrap();
     assert_eq!(texts(&found), ["hello"]);
     assert_eq!(found.proofs[0].owner, alice.node.author());
-    assert_eq!((found.proofs[0].witnesses.len(), found.proofs[0].of), (1, 1));
+    assert_eq!(
+        (found.proofs[0].witnesses.len(), found.proofs[0].of),
+        (1, 1)
+    );
     let taken = claim(&bob, "alice-in-town.p2p").await.unwrap_err();
     assert_eq!(taken.code(), Code::NameTaken);
     let again = claim(&alice, "alice-in-town.p2p").await.unwrap();
@@ -78,10 +87,20 @@ async fn the_name_of_a_key_needs_no_claim() {
     let alice = member(&relay.url()).await.unwrap();
     let bob = member(&relay.url()).await.unwrap();
     let name = alice.node.names().owner().to_base36();
-    alice.node.names().publish(&name, zone("blog", "by key")).await.unwrap();
+    alice
+        .node
+        .names()
+        .publish(&name, zone("blog", "by key"))
+        .await
+        .unwrap();
     let found = resolve(&bob, &format!("blog.{name}.p2p")).await.unwrap();
     assert_eq!(texts(&found), ["by key"]);
-    let forged = bob.node.names().publish(&name, zone("", "mine")).await.unwrap_err();
+    let forged = bob
+        .node
+        .names()
+        .publish(&name, zone("", "mine"))
+        .await
+        .unwrap_err();
     assert_eq!(forged.code(), Code::PermissionDenied);
 }
 
@@ -91,19 +110,50 @@ async fn a_name_changes_hands_and_is_given_up() {
     let alice = member(&relay.url()).await.unwrap();
     let bob = member(&relay.url()).await.unwrap();
     claim(&alice, "house-of-cards.p2p").await.unwrap();
-    alice.node.names().publish("house-of-cards", zone("", "old")).await.unwrap();
-    assert_eq!(texts(&resolve(&bob, "house-of-cards").await.unwrap()), ["old"]);
+    alice
+        .node
+        .names()
+        .publish("house-of-cards", zone("", "old"))
+        .await
+        .unwrap();
+    assert_eq!(
+        texts(&resolve(&bob, "house-of-cards").await.unwrap()),
+        ["old"]
+    );
     let to = bob.node.names().owner().to_base36();
-    let handover = alice.node.names().transfer("house-of-cards", &to).await.unwrap();
+    let handover = alice
+        .node
+        .names()
+        .transfer("house-of-cards", &to)
+        .await
+        .unwrap();
     let held = bob.node.names().accept(&handover, |_| {}).await.unwrap();
     assert_eq!(held.generation, 2);
-    bob.node.names().publish("house-of-cards", zone("", "new")).await.unwrap();
-    assert_eq!(texts(&resolve(&alice, "house-of-cards").await.unwrap()), ["new"]);
-    let replayed = alice.node.names().publish("house-of-cards", zone("", "stolen")).await;
+    bob.node
+        .names()
+        .publish("house-of-cards", zone("", "new"))
+        .await
+        .unwrap();
+    assert_eq!(
+        texts(&resolve(&alice, "house-of-cards").await.unwrap()),
+        ["new"]
+    );
+    let replayed = alice
+        .node
+        .names()
+        .publish("house-of-cards", zone("", "stolen"))
+        .await;
     assert!(replayed.is_err());
-    bob.node.names().release("house-of-cards", |_| {}).await.unwrap();
+    bob.node
+        .names()
+        .release("house-of-cards", |_| {})
+        .await
+        .unwrap();
     let gone = resolve(&alice, "house-of-cards").await.unwrap_err();
-    assert!(matches!(gone.code(), Code::NameNotFound | Code::NameExpired), "{gone}");
+    assert!(
+        matches!(gone.code(), Code::NameNotFound | Code::NameExpired),
+        "{gone}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,7 +176,12 @@ async fn two_owners_race_before_three_witnesses_and_one_wins() {
             }
             _ => panic!("{name}: {one:?} and {other:?}"),
         };
-        winner.node.names().publish(&name, zone("", &name)).await.unwrap();
+        winner
+            .node
+            .names()
+            .publish(&name, zone("", &name))
+            .await
+            .unwrap();
         let found = resolve(&reader, &name).await.unwrap();
         assert_eq!(found.proofs[0].owner, winner.node.author());
         assert!(found.proofs[0].witnesses.len() >= 2 && found.proofs[0].of == 3);

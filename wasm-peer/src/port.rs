@@ -13,12 +13,11 @@ use serde_wasm_bindgen::Serializer;
 use warren_shared::api::{Call, Outgoing, Reply, Session, Surroundings};
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::Event;
-use warren_shared::net::names::cooperative;
 use warren_shared::platform;
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, MessagePort};
 
-use crate::host::{Host, PageFetch, PageKeepsakes, describe};
+use crate::host::{Host, PageFetch, describe};
 use crate::{log, transport};
 
 type Running = Rc<RefCell<HashMap<u64, AbortHandle>>>;
@@ -38,9 +37,7 @@ struct Served {
 pub fn serve(port: MessagePort, host: Host) {
     log::install();
     let surroundings = Surroundings {
-        outside: Arc::new(PageFetch::new(host.clone())),
-        keepsakes: Arc::new(PageKeepsakes::new(host)),
-        solver: cooperative(),
+        outside: Arc::new(PageFetch::new(host)),
         connections: Box::new(transport::connections),
         dialable: transport::dialable,
     };

@@ -9,11 +9,11 @@ use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::names::Held;
 use warren_shared::platform;
 use warren_shared::proto::key::PublicKey;
+use warren_shared::proto::names::Zone;
 use warren_shared::proto::names::publisher::Progress;
 use warren_shared::proto::names::resolution::{Proof, Resolution};
 use warren_shared::proto::names::resolver::Options;
 use warren_shared::proto::names::verify::Evidence;
-use warren_shared::proto::names::Zone;
 
 use super::lines::print;
 use super::start_peer_log;
@@ -155,7 +155,9 @@ pub(super) async fn run(command: NameCommand) -> Result<()> {
             Code::InvalidArgument,
             "a name belongs to a key, and nothing says where yours is",
         )
-        .with_remedy("Add --data-dir with the folder that keeps your keys; it is made if it is not there."));
+        .with_remedy(
+            "Add --data-dir with the folder that keeps your keys; it is made if it is not there.",
+        ));
     }
     let json = args.json;
     let peer = args.start(Vec::new()).await?;
@@ -170,7 +172,9 @@ async fn carry_out(command: &NameCommand, peer: &Peer, json: bool) -> Result<()>
     match command {
         NameCommand::Claim(args) => {
             let recovery = args.recovery.as_deref().map(PublicKey::from_base36);
-            let held = names.claim(&args.name, recovery.transpose()?, progress).await?;
+            let held = names
+                .claim(&args.name, recovery.transpose()?, progress)
+                .await?;
             told(&held, json)
         }
         NameCommand::Set(args) => set(args, peer).await,
@@ -185,10 +189,15 @@ async fn carry_out(command: &NameCommand, peer: &Peer, json: bool) -> Result<()>
         NameCommand::Show(args) => {
             let held = names.mine().await?;
             let wanted = args.name.trim_end_matches(".p2p");
-            let found = held.iter().find(|held| held.name.to_string().trim_end_matches(".p2p") == wanted);
+            let found = held
+                .iter()
+                .find(|held| held.name.to_string().trim_end_matches(".p2p") == wanted);
             let held = found.ok_or_else(|| {
-                Error::new(Code::NameNotFound, format!("{} is not held by this owner", args.name))
-                    .with_remedy("`warren name mine` lists the names of this owner.")
+                Error::new(
+                    Code::NameNotFound,
+                    format!("{} is not held by this owner", args.name),
+                )
+                .with_remedy("`warren name mine` lists the names of this owner.")
             })?;
             told(held, json)
         }
@@ -227,7 +236,9 @@ async fn carry_out(command: &NameCommand, peer: &Peer, json: bool) -> Result<()>
 async fn set(args: &SetArgs, peer: &Peer) -> Result<()> {
     let names = peer.node.names();
     let resources = args.resources.iter().map(|text| text.parse());
-    let held = names.set(&args.name, resources.collect::<Result<_>>()?).await?;
+    let held = names
+        .set(&args.name, resources.collect::<Result<_>>()?)
+        .await?;
     told(&held, args.peer.json)
 }
 
@@ -261,7 +272,9 @@ pub(super) async fn verify(args: VerifyArgs) -> Result<()> {
     }
     let mut text = described(&verified.resolution);
     if let Some(set) = &verified.witness_set {
-        text.push_str(&format!("\nwitness set {set}: compare it with what you know"));
+        text.push_str(&format!(
+            "\nwitness set {set}: compare it with what you know"
+        ));
     }
     print(&text)
 }
@@ -275,7 +288,10 @@ fn described(found: &Resolution) -> String {
         lines.push(format!("  {resource}"));
     }
     if found.hidden > 0 {
-        lines.push(format!("  ({} in private networks left out; --private shows them)", found.hidden));
+        lines.push(format!(
+            "  ({} in private networks left out; --private shows them)",
+            found.hidden
+        ));
     }
     lines.extend(found.proofs.iter().map(because));
     lines.join("\n")
@@ -321,7 +337,11 @@ fn told(held: &Held, json: bool) -> Result<()> {
     }
     let entries = held.zone.iter().flat_map(|zone| &zone.entries);
     for entry in entries {
-        let sub = if entry.sub.is_empty() { "@" } else { &entry.sub };
+        let sub = if entry.sub.is_empty() {
+            "@"
+        } else {
+            &entry.sub
+        };
         for resource in &entry.resources {
             lines.push(format!("  {sub}  {resource}"));
         }
@@ -331,12 +351,17 @@ fn told(held: &Held, json: bool) -> Result<()> {
 
 fn read(file: &std::path::Path) -> Result<String> {
     let unreadable = |error: std::io::Error| {
-        Error::new(Code::InvalidArgument, format!("{} cannot be read", file.display()))
-            .caused_by(error)
+        Error::new(
+            Code::InvalidArgument,
+            format!("{} cannot be read", file.display()),
+        )
+        .caused_by(error)
     };
     if file.as_os_str() == "-" {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(unreadable)?;
         return Ok(text);
     }
     std::fs::read_to_string(file).map_err(unreadable)

@@ -3,7 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use libp2p::Multiaddr;
-use warren_shared::{error::Result, proto::key::{NetworkId, PublicKey}};
+use warren_shared::{
+    error::Result,
+    proto::key::{NetworkId, PublicKey},
+};
 
 use super::{Listen, LogFormat, source::Complaint};
 

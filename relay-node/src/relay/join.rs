@@ -21,12 +21,7 @@ use crate::http::{Provider, RequestOrigin};
 pub(super) struct JoinState(Arc<RwLock<(Vec<String>, Vec<RelayHint>)>>);
 
 impl JoinState {
-    pub(super) fn text(
-        &self,
-        node: Node,
-        key: SigningKey,
-        sets: KnownSets,
-    ) -> Provider {
+    pub(super) fn text(&self, node: Node, key: SigningKey, sets: KnownSets) -> Provider {
         let state = self.0.clone();
         Arc::new(move |origin| {
             let http = own_url(origin)?;

@@ -6,12 +6,12 @@ use warren_shared::error::{Code, Error, Result};
 use warren_shared::limits::{CLOCK_TOLERANCE, NAME_LEASE};
 use warren_shared::net::names::{NameLedger, NameService};
 use warren_shared::platform;
-use warren_shared::proto::{Millis, NetworkId};
 use warren_shared::proto::key::{PublicKey, SigningKey};
 use warren_shared::proto::names::set::{Endorsement, Succession};
 use warren_shared::proto::names::witness::Witness;
 use warren_shared::proto::names::work::Hardness;
 use warren_shared::proto::names::{KnownSets, WitnessSet};
+use warren_shared::proto::{Millis, NetworkId};
 
 use crate::identity::DataDir;
 use crate::store::{RedbNames, RedbStore};
@@ -61,9 +61,12 @@ impl Start<'_> {
     fn known_sets(&self) -> Result<KnownSets> {
         if let Some(bytes) = self.data.load(SETS)? {
             let sets = KnownSets::restore(&bytes).map_err(|refusal| {
-                Error::new(Code::StorageFailed, "the witness sets of this relay are damaged")
-                    .caused_by(refusal)
-                    .with_remedy("Restore the data directory from a backup.")
+                Error::new(
+                    Code::StorageFailed,
+                    "the witness sets of this relay are damaged",
+                )
+                .caused_by(refusal)
+                .with_remedy("Restore the data directory from a backup.")
             })?;
             return Ok(sets);
         }
@@ -98,12 +101,14 @@ impl Start<'_> {
                 Code::ConfigInvalid,
                 "the witnesses of this network cannot be changed by one of them",
             )
-            .with_remedy("Leave --witness out: a quorum of the witnesses must sign the next set."));
+            .with_remedy(
+                "Leave --witness out: a quorum of the witnesses must sign the next set.",
+            ));
         }
         let signature = current.endorse(self.network, &next, self.key);
-        let signature = signature.try_into().map_err(|_| {
-            Error::new(Code::Internal, "a signature does not have 64 bytes")
-        })?;
+        let signature = signature
+            .try_into()
+            .map_err(|_| Error::new(Code::Internal, "a signature does not have 64 bytes"))?;
         let succession = Succession {
             set: next.clone(),
             signatures: vec![Endorsement {
@@ -122,7 +127,11 @@ impl Start<'_> {
     async fn remembers_everything(&self, rows: &RedbNames) -> Result<bool> {
         let now = platform::now();
         let since = rows.since(now).await.map_err(|error| {
-            Error::new(Code::StorageFailed, "the rows of the witness cannot be used").caused_by(error)
+            Error::new(
+                Code::StorageFailed,
+                "the rows of the witness cannot be used",
+            )
+            .caused_by(error)
         })?;
         let begun = match self.data.load(BEGUN)? {
             Some(bytes) => String::from_utf8_lossy(&bytes).trim().parse().unwrap_or(0),

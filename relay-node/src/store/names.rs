@@ -112,7 +112,10 @@ impl NameLedger for RedbNames {
     }
 
     async fn change(&self, name: Label, work: Work) -> Result<Response, StoreError> {
-        let changed = self.0.writer.run(move |batch| batch.names.change(&name, work));
+        let changed = self
+            .0
+            .writer
+            .run(move |batch| batch.names.change(&name, work));
         changed.await?
     }
 

@@ -6,8 +6,8 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError};
 use warren_shared::error::{Code, Error, Result};
 
 use super::schema::{
-    Fault, META, NAMES, OWNERS, PROVIDERS, PROVIDERS_BY_SOURCE, PROVIDERS_DUE, RECORDS, RECORDS_BY_SOURCE,
-    RECORDS_DUE, VERSION, VERSION_FIELD, ZONES,
+    Fault, META, NAMES, OWNERS, PROVIDERS, PROVIDERS_BY_SOURCE, PROVIDERS_DUE, RECORDS,
+    RECORDS_BY_SOURCE, RECORDS_DUE, VERSION, VERSION_FIELD, ZONES,
 };
 use crate::identity::sync_dir;
 
@@ -82,7 +82,8 @@ fn check_version(database: &Database, path: &Path) -> Result<()> {
         Some(VERSION) => return Ok(()),
         // The next one has tables more, and nothing else.
         Some(2) => {
-            return prepare(database).map_err(|error| failed(path, "cannot upgrade").caused_by(error));
+            return prepare(database)
+                .map_err(|error| failed(path, "cannot upgrade").caused_by(error));
         }
         _ => {}
     }

@@ -62,44 +62,6 @@ pub enum Call {
         #[serde(default)]
         params: serde_json::Value,
     },
-    NameOwner {},
-    #[serde(rename_all = "camelCase")]
-    NameResolve {
-        name: String,
-        #[serde(default)]
-        fresh: bool,
-        #[serde(default)]
-        private: bool,
-    },
-    NameClaim {
-        name: String,
-        #[serde(default)]
-        recovery: Option<String>,
-    },
-    NameUpdate {
-        name: String,
-        /// JSON, as the application wrote it.
-        zone: String,
-    },
-    NameRenew {
-        name: String,
-    },
-    NameTransfer {
-        name: String,
-        to: String,
-    },
-    NameAccept {
-        handover: String,
-    },
-    NameRelease {
-        name: String,
-    },
-    NameMine {},
-    NameCached {},
-    NameFlush {},
-    NameProof {
-        name: String,
-    },
     Snapshot {},
     Hint {
         kind: Hint,
@@ -113,10 +75,7 @@ impl Call {
     pub fn may_be_repeated(&self) -> bool {
         !matches!(
             self,
-            Call::Call { .. }
-                | Call::Find { .. }
-                | Call::Measure { .. }
-                | Call::NameRelease { .. }
+            Call::Call { .. } | Call::Find { .. } | Call::Measure { .. }
         )
     }
 }

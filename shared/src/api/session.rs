@@ -1,6 +1,5 @@
 //! Serves the calls of one application on its node.
 
-mod names;
 mod page;
 mod start;
 mod views;
@@ -19,9 +18,8 @@ use self::start::RETRY_FIRST;
 use self::views::{entry, find_peer, lifetime, texts, told};
 use super::messages::{Call, Found, FullSnapshot, Outgoing, Reply, StartParams};
 use crate::error::{Code, Error, Result};
-use crate::net::names::Solver;
 use crate::net::node::parse_peer;
-use crate::net::outside::{SharedKeepsakes, SharedOutside};
+use crate::net::outside::SharedOutside;
 use crate::net::snapshot::{RoutingView, Snapshot};
 use crate::net::swarm::Connections;
 use crate::net::turns::Turns;
@@ -36,10 +34,6 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(15);
 pub struct Surroundings {
     /// How HTTP texts are fetched.
     pub outside: SharedOutside,
-    /// Where a few things are kept over a restart.
-    pub keepsakes: SharedKeepsakes,
-    /// How puzzles are solved.
-    pub solver: Solver,
     /// Makes authenticated connections for a key and the transports that the application allows.
     #[allow(clippy::type_complexity)]
     pub connections: Box<dyn Fn(&SigningKey, &[String]) -> Result<Connections> + Send + Sync>,
@@ -197,18 +191,6 @@ impl Session {
                 let measured = node.measure(peer, upload as u64, download as u64).await?;
                 Ok(Reply::Measured(measured))
             }
-            call @ (Call::NameOwner {}
-            | Call::NameResolve { .. }
-            | Call::NameClaim { .. }
-            | Call::NameUpdate { .. }
-            | Call::NameRenew { .. }
-            | Call::NameTransfer { .. }
-            | Call::NameAccept { .. }
-            | Call::NameRelease { .. }
-            | Call::NameMine {}
-            | Call::NameCached {}
-            | Call::NameFlush {}
-            | Call::NameProof { .. }) => names::on_names(node.names(), call).await,
             Call::Call { id, method, params } => {
                 let route = node.route_to(parse_peer(&id)?).await?;
                 Ok(Reply::Json(

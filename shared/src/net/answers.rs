@@ -7,11 +7,14 @@ use futures::future::BoxFuture;
 use libp2p::PeerId;
 use serde_json::{Value, json};
 
+#[cfg(feature = "server")]
 use super::budget::Asker;
+#[cfg(feature = "server")]
 use super::names::NameService;
 use super::rpc::{RpcCall, RpcReply, RpcRequest};
 use crate::limits;
 use crate::platform;
+#[cfg(feature = "server")]
 use crate::proto::names::wire as names;
 use crate::proto::record::provider::{Prefix, ProviderEntry};
 use crate::proto::record::wire::{Answer, Request, Response};
@@ -30,6 +33,7 @@ pub type Method =
 pub struct Answers {
     network: NetworkId,
     store: Option<SharedStore>,
+    #[cfg(feature = "server")]
     names: Option<Arc<NameService>>,
     methods: RwLock<HashMap<String, Method>>,
     refusals: Mutex<BTreeMap<&'static str, u64>>,
@@ -41,11 +45,12 @@ impl Answers {
     pub fn new(
         network: NetworkId,
         store: Option<SharedStore>,
-        names: Option<Arc<NameService>>,
+        #[cfg(feature = "server")] names: Option<Arc<NameService>>,
     ) -> Self {
         Answers {
             network,
             store,
+            #[cfg(feature = "server")]
             names,
             methods: RwLock::default(),
             refusals: Mutex::default(),
@@ -103,6 +108,7 @@ impl Answers {
         self.finished(now, response)
     }
 
+    #[cfg(feature = "server")]
     pub(super) async fn name(&self, asker: Asker, request: names::Request) -> names::Answer {
         match &self.names {
             Some(service) => service.answer(Some(asker), request).await,
@@ -111,6 +117,7 @@ impl Answers {
     }
 
     /// The same, for requests about names.
+    #[cfg(feature = "server")]
     pub(super) fn too_busy_for_names(&self) -> names::Answer {
         let service = self.names.as_ref();
         service.map_or_else(no_witness, |service| service.too_busy())
@@ -183,6 +190,7 @@ impl Answers {
     }
 }
 
+#[cfg(feature = "server")]
 fn no_witness() -> names::Answer {
     names::Answer {
         now: platform::now(),

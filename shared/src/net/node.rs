@@ -20,8 +20,11 @@ use super::client::RecordClient;
 use super::driver::{Driver, command_channel, listen_error};
 use super::handle::{Event, Handle};
 use super::keeper::{Dialable, Keeper};
+#[cfg(feature = "server")]
 use super::names::{NameService, Names, Solver, Surroundings};
-use super::outside::{SharedKeepsakes, SharedOutside};
+#[cfg(feature = "server")]
+use super::outside::SharedKeepsakes;
+use super::outside::SharedOutside;
 use super::overlay::Kademlia;
 use super::perf::{self, Measured};
 use super::swarm::{self, Connections};
@@ -32,6 +35,7 @@ use crate::proto::NetworkId;
 use crate::proto::homes::HomesConfig;
 use crate::proto::join::RelayHint;
 use crate::proto::key::{PublicKey, SigningKey};
+#[cfg(feature = "server")]
 use crate::proto::names::work::Hardness;
 
 /// What a peer is made of.
@@ -53,10 +57,13 @@ pub struct NodeConfig {
     /// Where records of others are kept; peers that are no relays have none.
     pub store: Option<SharedStore>,
     /// The role of a witness, for nodes that have it.
+    #[cfg(feature = "server")]
     pub names: Option<Arc<NameService>>,
     /// Where a few things are kept over a restart.
+    #[cfg(feature = "server")]
     pub keepsakes: SharedKeepsakes,
     /// How puzzles are solved.
+    #[cfg(feature = "server")]
     pub solver: Solver,
     /// How many relays to stay connected to, and how to come back to them.
     pub homes: HomesConfig,
@@ -76,6 +83,7 @@ pub struct Node {
     handle: Handle,
     overlay: Arc<Kademlia>,
     answers: Arc<Answers>,
+    #[cfg(feature = "server")]
     names: Names,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
@@ -130,6 +138,7 @@ impl Node {
         let answers = Arc::new(Answers::new(
             config.network.clone(),
             config.store.clone(),
+            #[cfg(feature = "server")]
             config.names.clone(),
         ));
         let driver = Driver::new(
@@ -149,6 +158,7 @@ impl Node {
         let client = RecordClient::new(handle.clone(), config.network.clone(), config.store);
         let (wake, woken) = futures::channel::mpsc::channel(1);
         let overlay = Arc::new(Kademlia(client));
+        #[cfg(feature = "server")]
         let surroundings = Surroundings {
             overlay: overlay.clone(),
             service: config.names,
@@ -161,6 +171,7 @@ impl Node {
         let node = Node {
             handle,
             overlay,
+            #[cfg(feature = "server")]
             names: Names::start(surroundings, config.author_key.clone()),
             answers,
             keys: Arc::new(Keys {
@@ -205,6 +216,7 @@ impl Node {
     }
 
     /// Names: resolving them, and those of this peer's owner.
+    #[cfg(feature = "server")]
     pub fn names(&self) -> &Names {
         &self.names
     }

@@ -160,7 +160,9 @@ impl JoinDocument {
                 "too many or too long addresses",
             ),
             (
-                self.witnesses.as_ref().is_none_or(|set| set.check().is_ok()),
+                self.witnesses
+                    .as_ref()
+                    .is_none_or(|set| set.check().is_ok()),
                 "impossible witnesses",
             ),
             (hints_fit, "too many relays, or one beyond its limits"),

@@ -4,8 +4,8 @@ use crate::limits::DAY;
 use crate::proto::Millis;
 use crate::proto::envelope::Envelope;
 use crate::proto::join::{JoinDocument, RelayHint};
-use crate::proto::names::WitnessSet;
 use crate::proto::key::{Key, NetworkId, SigningKey};
+use crate::proto::names::WitnessSet;
 use crate::proto::record::peer::{AuthorProof, PeerRecord};
 use crate::proto::record::wire::{Answer, Request, Response};
 use crate::proto::record::{

@@ -6,7 +6,6 @@ import { loadEngine, serveEngine } from './engine.ts';
 import { invalidArgument } from './errors.ts';
 import { createHost, features, prefetchJoin } from './host.ts';
 import { openIdentity, type Identity } from './identity.ts';
-import { openKeepsakes } from './keepsakes.ts';
 import { watchPage } from './lifecycle.ts';
 import { Peer } from './peer.ts';
 import type { RelayTransport } from './types.ts';
@@ -46,7 +45,7 @@ export async function createPeer(options: PeerOptions = {}): Promise<Peer> {
   const opening = openIdentity(options.identity ?? 'persistent');
   try {
     const [module, identity] = await abortable(Promise.all([engine, opening]), options.signal);
-    const { port, unwatch } = serveEngine(module, createHost(prefetched, openKeepsakes(identity.info.ephemeral)));
+    const { port, unwatch } = serveEngine(module, createHost(prefetched));
     const peer = openPeer(port, identity, unwatch);
     return await startPeer(peer, startParams(identity, join, transports, options), options.signal);
   } catch (error) {

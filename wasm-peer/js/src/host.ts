@@ -1,8 +1,7 @@
-// What the engine may ask of its environment: one HTTP text, and a few bytes kept. And what exists here.
+// What the engine may ask of its environment: one HTTP text. And what exists here.
 // The engine has no other way out, besides the transports it opens itself.
 
 import { WarrenError } from './errors.ts';
-import type { Keepsakes } from './keepsakes.ts';
 
 /** Far above any join document; a server that sends more is not a relay. */
 const MAX_TEXT_CHARS = 256 * 1024;
@@ -16,18 +15,13 @@ export interface Features {
 /** Called by the engine; the shape is part of the engine boundary. */
 export interface Host {
   fetchText(url: string, timeoutMs: number): Promise<string>;
-  /** What was kept under a name over a reload. */
-  loadBytes(what: string): Promise<Uint8Array | undefined>;
-  saveBytes(what: string, bytes: Uint8Array): Promise<void>;
 }
 
 /** Fetches that were started before the engine could ask for them. Each is used once. */
 export type Prefetched = Map<string, Promise<string>>;
 
-export function createHost(prefetched: Prefetched, keepsakes: Keepsakes): Host {
+export function createHost(prefetched: Prefetched): Host {
   return {
-    loadBytes: (what) => keepsakes.load(what),
-    saveBytes: (what, bytes) => keepsakes.save(what, bytes),
     fetchText: (url, timeoutMs) => takePrefetched(prefetched, url) ?? fetchText(url, timeoutMs, 'no-store'),
   };
 }

@@ -5,7 +5,6 @@ export { WarrenError, isWarrenError, type ErrorCode, type WarrenErrorOptions, ty
 export type { AbortOptions } from './abort.ts';
 export type { Dht, DhtEntry, DhtValue, JsonValue } from './dht.ts';
 export type { JoinedOptions } from './joined.ts';
-export type { HeldName, NameProof, Names, Resolution, Resource, Zone, ZoneEntry } from './names.ts';
 export type { Provision } from './namespaces.ts';
 export type { Peer } from './peer.ts';
 export type {

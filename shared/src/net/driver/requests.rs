@@ -16,6 +16,7 @@ use super::failures::{dial_error, request_error};
 use super::{Done, Driver};
 use crate::error::{Code, Error, Result};
 use crate::platform;
+#[cfg(feature = "server")]
 use crate::proto::names::wire as names;
 use crate::proto::record::wire::{Answer, Request};
 
@@ -104,6 +105,7 @@ impl Driver {
             Some(Done::Record(channel, answer)) => {
                 drop(behaviour.record.send_response(channel, answer));
             }
+            #[cfg(feature = "server")]
             Some(Done::Name(channel, answer)) => {
                 drop(behaviour.names.send_response(channel, answer));
             }
@@ -138,11 +140,7 @@ impl Driver {
                 let answers = self.answers.clone();
                 let Some(asker) = self.admit(peer, connection) else {
                     let behaviour = self.swarm.behaviour_mut();
-                    return drop(
-                        behaviour
-                            .record
-                            .send_response(channel, answers.too_busy()),
-                    );
+                    return drop(behaviour.record.send_response(channel, answers.too_busy()));
                 };
                 self.start_job(asker, async move {
                     Done::Record(channel, answers.record(peer, asker.prefix, request).await)
@@ -157,6 +155,7 @@ impl Driver {
         }
     }
 
+    #[cfg(feature = "server")]
     pub(super) fn name_event(&mut self, event: Event<names::Request, names::Answer>) {
         match heard(event) {
             Heard::Request(peer, connection, request, channel) => {

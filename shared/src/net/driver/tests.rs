@@ -12,8 +12,8 @@ use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{DialOpts, ListenerId, TransportError, TransportEvent};
 use libp2p::{Multiaddr, PeerId, Transport};
 
-use super::super::node::{Node, NodeConfig};
 use super::super::names::cooperative;
+use super::super::node::{Node, NodeConfig};
 use super::super::outside::{Forgetful, Outside};
 use super::*;
 use crate::error::{Code, Error};

@@ -348,11 +348,14 @@ impl Task {
                 Output::Changed(name) => self.watchers.retain_mut(|(watched, changed)| {
                     // A full channel says the same already.
                     let about = watched.root() == name.root();
-                    !changed.is_closed() && (!about || changed.try_send(()).is_ok() || !changed.is_closed())
+                    !changed.is_closed()
+                        && (!about || changed.try_send(()).is_ok() || !changed.is_closed())
                 }),
                 Output::FloorsRose => {
                     let floors = self.resolver.as_ref().map(|it| it.floors().export());
-                    floors.into_iter().for_each(|bytes| self.keep("floors", bytes));
+                    floors
+                        .into_iter()
+                        .for_each(|bytes| self.keep("floors", bytes));
                 }
                 Output::SetsGrew => {
                     let sets = self.resolver.as_ref().map(|it| it.sets().export());
@@ -403,8 +406,13 @@ impl Task {
 /// Whoever names other witnesses than those that are believed in is not believed.
 fn contradicted(known: &KnownSets, offered: &KnownSets) {
     let offered = offered.current();
-    if known.get(offered.epoch()).is_some_and(|set| set.keys() != offered.keys()) {
-        tracing::warn!("a relay names other witnesses than those that are known; it is not believed");
+    if known
+        .get(offered.epoch())
+        .is_some_and(|set| set.keys() != offered.keys())
+    {
+        tracing::warn!(
+            "a relay names other witnesses than those that are known; it is not believed"
+        );
     }
 }
 
@@ -415,8 +423,11 @@ fn until(due: Option<u64>, now: u64) -> Duration {
 }
 
 fn no_witnesses() -> Error {
-    Error::new(Code::NoQuorum, "this peer does not know the witnesses of its network")
-        .with_remedy("Join by the URL of a relay: its join document names the witnesses.")
+    Error::new(
+        Code::NoQuorum,
+        "this peer does not know the witnesses of its network",
+    )
+    .with_remedy("Join by the URL of a relay: its join document names the witnesses.")
 }
 
 fn closed() -> Error {

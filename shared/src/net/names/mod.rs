@@ -12,7 +12,7 @@ mod service;
 mod solver;
 
 pub use agent::{Agent, Progressed, Solver, Surroundings};
-pub use owner::{Held, Names};
 pub use ledger::{Kept, MemoryLedger, NameLedger, Work};
+pub use owner::{Held, Names};
 pub use service::NameService;
 pub use solver::cooperative;

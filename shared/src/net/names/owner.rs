@@ -111,7 +111,8 @@ impl Names {
         progress: impl FnMut(Progress),
     ) -> Result<Held> {
         let name = human(name)?;
-        self.operate(&name, Goal::Claim { recovery }, progress).await
+        self.operate(&name, Goal::Claim { recovery }, progress)
+            .await
     }
 
     /// Keeps a name for another term.
@@ -128,8 +129,7 @@ impl Names {
         let binding = self.binding(&name).await?;
         let network = &self.surroundings.network;
         let generation = binding.claim().generation();
-        let handover =
-            Handover::sign(network, &name, generation, to, &self.owner, self.now())?;
+        let handover = Handover::sign(network, &name, generation, to, &self.owner, self.now())?;
         Ok(Base::Base64Url.encode(handover.bytes()))
     }
 
@@ -139,7 +139,9 @@ impl Names {
             Error::new(Code::InvalidArgument, "this is no handover of a name")
                 .with_remedy("Copy what `transfer` gave, whole.")
         };
-        let bytes = Base::Base64Url.decode(handover.trim()).map_err(|_| unreadable())?;
+        let bytes = Base::Base64Url
+            .decode(handover.trim())
+            .map_err(|_| unreadable())?;
         let handover = Handover::decode(&bytes).map_err(|_| unreadable())?;
         let name = handover.name().clone();
         self.operate(&name, Goal::Accept(Box::new(handover)), progress)
@@ -194,7 +196,9 @@ impl Names {
             Root::Key(key) => {
                 let location = SignedZone::location(key, name.root());
                 let found = self.surroundings.overlay.record_at(location).await?;
-                found.and_then(|record| Some(SignedZone::decode(record.bytes()).ok()?.zone().clone()))
+                found.and_then(|record| {
+                    Some(SignedZone::decode(record.bytes()).ok()?.zone().clone())
+                })
             }
         }
         .unwrap_or_default();
@@ -233,9 +237,8 @@ impl Names {
         let name = Name::parse(name)?;
         self.agent.resolve(name.clone(), Options::default()).await?;
         let found = self.agent.evidence(name.root().clone()).await?;
-        let (binding, zone) = found.ok_or_else(|| {
-            Error::new(Code::NameNotFound, "the name was forgotten meanwhile")
-        })?;
+        let (binding, zone) = found
+            .ok_or_else(|| Error::new(Code::NameNotFound, "the name was forgotten meanwhile"))?;
         let sets = self.agent.sets().await?;
         Ok(Evidence::new(&name, &sets, binding.as_ref(), &zone))
     }
@@ -268,7 +271,10 @@ impl Names {
             }
         }
         let binding = done?;
-        let held = self.known().into_iter().find(|held| held.name == Name::from(name.clone()));
+        let held = self
+            .known()
+            .into_iter()
+            .find(|held| held.name == Name::from(name.clone()));
         let _ = self.wake.clone().try_send(());
         Ok(held.unwrap_or_else(|| ended(name, &binding)))
     }
@@ -287,18 +293,27 @@ impl Names {
         let certificate = {
             let holdings = self.holdings();
             let rows = holdings.as_ref().map(Holdings::rows);
-            rows.and_then(|rows| rows.get(name)).map(|held| held.certificate.clone())
+            rows.and_then(|rows| rows.get(name))
+                .map(|held| held.certificate.clone())
         };
         let certificate = certificate.ok_or_else(|| not_yours(&Name::from(name.clone())))?;
         let binding = certificate.verify(&sets);
         binding.map_err(|refusal| {
-            Error::new(Code::Internal, "the kept certificate of the name is damaged")
-                .caused_by(refusal)
-                .with_remedy("Claim the name again with the same key.")
+            Error::new(
+                Code::Internal,
+                "the kept certificate of the name is damaged",
+            )
+            .caused_by(refusal)
+            .with_remedy("Claim the name again with the same key.")
         })
     }
 
-    async fn sign(&self, root: &Root, binding: Option<&Binding>, mut zone: Zone) -> Result<SignedZone> {
+    async fn sign(
+        &self,
+        root: &Root,
+        binding: Option<&Binding>,
+        mut zone: Zone,
+    ) -> Result<SignedZone> {
         let now = self.now();
         zone.generation = binding.map_or(0, |binding| binding.claim().generation());
         let zone = zone.tidy()?;
@@ -382,9 +397,12 @@ impl Names {
         let restored = match kept {
             None => Holdings::new(seed),
             Some(bytes) => Holdings::restore(&bytes, seed).map_err(|refusal| {
-                Error::new(Code::StorageFailed, "what was kept of this owner's names is damaged")
-                    .caused_by(refusal)
-                    .with_remedy("Claim each name again with the same key; nobody else can have it.")
+                Error::new(
+                    Code::StorageFailed,
+                    "what was kept of this owner's names is damaged",
+                )
+                .caused_by(refusal)
+                .with_remedy("Claim each name again with the same key; nobody else can have it.")
             })?,
         };
         self.holdings().get_or_insert(restored);
@@ -394,7 +412,12 @@ impl Names {
     async fn save(&self) -> Result<()> {
         let bytes = self.holdings().as_ref().map(Holdings::export);
         match bytes {
-            Some(bytes) => self.surroundings.keepsakes.save(self.keepsake(), bytes).await,
+            Some(bytes) => {
+                self.surroundings
+                    .keepsakes
+                    .save(self.keepsake(), bytes)
+                    .await
+            }
             None => Ok(()),
         }
     }
@@ -404,7 +427,10 @@ impl Names {
         self.load().await?;
         let sets = self.agent.sets().await?;
         let now = self.now();
-        let due = self.holdings().as_mut().map(|holdings| holdings.due(&sets, now));
+        let due = self
+            .holdings()
+            .as_mut()
+            .map(|holdings| holdings.due(&sets, now));
         let due = due.unwrap_or_default();
         let anything = !due.is_empty();
         for due in due {
@@ -431,7 +457,10 @@ impl Names {
                 let root = Root::Human(name.clone());
                 let zone = match fresh {
                     true => *zone,
-                    false => self.sign(&root, Some(&binding), zone.zone().clone()).await?,
+                    false => {
+                        self.sign(&root, Some(&binding), zone.zone().clone())
+                            .await?
+                    }
                 };
                 self.put(name, zone, *binding).await.map(drop)
             }
@@ -485,7 +514,9 @@ fn human(text: &str) -> Result<Label> {
             Code::NameInvalid,
             format!("{name} is an entry in a zone and needs no claim"),
         )
-        .with_remedy(format!("Claim {label}.p2p, and put the entry into its zone."))),
+        .with_remedy(format!(
+            "Claim {label}.p2p, and put the entry into its zone."
+        ))),
         (Root::Key(_), _) => Err(Error::new(
             Code::NameInvalid,
             "the name of a key belongs to that key and needs no claim",
@@ -499,15 +530,18 @@ fn owner_of(text: &str) -> Result<PublicKey> {
     let name = Name::parse(text)?;
     match (name.root(), name.sub()) {
         (Root::Key(key), "") => Ok(*key),
-        _ => Err(Error::new(
-            Code::InvalidKey,
-            format!("{text:?} is not an owner's key"),
-        )
-        .with_remedy("An owner's key begins with k51; it is shown beside the owner's names.")),
+        _ => Err(
+            Error::new(Code::InvalidKey, format!("{text:?} is not an owner's key")).with_remedy(
+                "An owner's key begins with k51; it is shown beside the owner's names.",
+            ),
+        ),
     }
 }
 
 fn not_yours(name: &Name) -> Error {
-    Error::new(Code::PermissionDenied, format!("{name} is not held by this owner"))
-        .with_remedy("Claim it first, or use the key that owns it.")
+    Error::new(
+        Code::PermissionDenied,
+        format!("{name} is not held by this owner"),
+    )
+    .with_remedy("Claim it first, or use the key that owns it.")
 }

@@ -65,7 +65,8 @@ mod tests {
     #[test]
     fn a_share_is_spent_and_grows_again() {
         let mut rates = Rates::new(6);
-        let spent = |rates: &mut Rates<u8>, who, now| (0..100).filter(|_| rates.take(who, now)).count();
+        let spent =
+            |rates: &mut Rates<u8>, who, now| (0..100).filter(|_| rates.take(who, now)).count();
         assert_eq!(spent(&mut rates, 1, 0), 6);
         assert_eq!(spent(&mut rates, 2, 0), 6, "others have their own");
         assert_eq!(spent(&mut rates, 1, MINUTE / 6 + 1), 1);

@@ -90,7 +90,7 @@ impl NameService {
         }
         let job = match witness.read(&request, now) {
             Ok(job) => job,
-            Err(response) => return response,
+            Err(why) => return why.bare(),
         };
         if let (Some(key), Some(_)) = (asking(&job), asker) {
             if !locked(&self.limits).keys.take(key, now) {
@@ -110,7 +110,11 @@ impl NameService {
             self.ledger.change(name, Box::new(work)).await
         } else {
             let kept = self.ledger.read(name).await;
-            kept.map(|kept| witness.work(&job, kept.row, kept.zone.as_deref(), now).response)
+            kept.map(|kept| {
+                witness
+                    .work(&job, kept.row, kept.zone.as_deref(), now)
+                    .response
+            })
         };
         result.unwrap_or_else(|error| failed(&error))
     }
@@ -171,9 +175,12 @@ fn failed(error: &StoreError) -> Response {
 }
 
 fn unreadable(error: StoreError) -> Error {
-    Error::new(Code::StorageFailed, "the rows of the witness cannot be used")
-        .caused_by(error)
-        .with_remedy("Check the disk of this relay.")
+    Error::new(
+        Code::StorageFailed,
+        "the rows of the witness cannot be used",
+    )
+    .caused_by(error)
+    .with_remedy("Check the disk of this relay.")
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -20,9 +20,9 @@ use super::link::Link;
 use super::peer::RtcPeer;
 use crate::host::describe;
 
-/// How long ICE may say that it hears nothing. Browsers say so about six seconds after the last
-/// packet (measured in Chromium); both together stay below ten.
-const SILENCE: Duration = Duration::from_secs(3);
+/// How long ICE may say that it hears nothing. Browsers say so five to eight seconds after the last
+/// packet (measured in Chromium, later in the middle of an upload); both together stay below ten.
+const SILENCE: Duration = Duration::from_millis(1_500);
 
 /// A peer connection. Dropping it closes it and releases everything of it.
 pub(super) struct PeerConnection {

@@ -33,9 +33,13 @@ impl FromStr for Resource {
                 .caused_by(cause)
                 .with_remedy("Write it like address:192.0.2.7, url:https://example.org, text:hello or alias:bob.p2p.")
         };
-        let (kind, value) = line.split_once(':').ok_or_else(|| wrong(&"no kind before a colon"))?;
+        let (kind, value) = line
+            .split_once(':')
+            .ok_or_else(|| wrong(&"no kind before a colon"))?;
         let resource = match kind {
-            "peer" => Resource::Peer(PublicKey::from_peer_id(value).map_err(|error| wrong(&error))?),
+            "peer" => {
+                Resource::Peer(PublicKey::from_peer_id(value).map_err(|error| wrong(&error))?)
+            }
             "address" => address(value).ok_or_else(|| wrong(&"not an IP address"))?,
             "file" => Resource::File(value.parse().map_err(|error| wrong(&error))?),
             "site" => Resource::Site(value.parse().map_err(|error| wrong(&error))?),
@@ -51,7 +55,10 @@ impl FromStr for Resource {
 
 fn address(text: &str) -> Option<Resource> {
     let bare = text.parse::<IpAddr>().map(|ip| Resource::Address(ip, 0));
-    let with_port = || text.parse().map(|at: SocketAddr| Resource::Address(at.ip(), at.port()));
+    let with_port = || {
+        text.parse()
+            .map(|at: SocketAddr| Resource::Address(at.ip(), at.port()))
+    };
     bare.or_else(|_| with_port()).ok()
 }
 
@@ -77,7 +84,15 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        for line in ["", "hello", "color:red", "address:example.org", "url:ftp://x", "alias:-x", "file:x"] {
+        for line in [
+            "",
+            "hello",
+            "color:red",
+            "address:example.org",
+            "url:ftp://x",
+            "alias:-x",
+            "file:x",
+        ] {
             assert!(line.parse::<Resource>().is_err(), "{line}");
         }
     }
