@@ -20,7 +20,7 @@ use std::{
 use libp2p::Multiaddr;
 use warren_shared::{
     error::{Code, Error, Result},
-    proto::key::NetworkId,
+    proto::key::{NetworkId, PublicKey},
 };
 
 use self::source::Layers;
@@ -83,6 +83,8 @@ pub struct RelayConfig {
     pub bootstrap: Vec<Multiaddr>,
     /// Addresses to announce beside those of the interfaces.
     pub external_ip: Vec<IpAddr>,
+    /// Witnesses of names beside this relay.
+    pub witness: Vec<PublicKey>,
     pub tls: Option<TlsFiles>,
     /// Whether measurements of other peers are answered.
     pub perf: bool,
@@ -119,6 +121,7 @@ impl RelayConfig {
             join: layers.many("join", parse::join_url)?,
             bootstrap: layers.many("bootstrap", parse::multiaddr)?,
             external_ip: layers.many("external-ip", parse::external_ip)?,
+            witness: layers.many("witness", parse::witness)?,
             tls: tls_files(layers)?,
             perf: layers.or("perf", parse::boolean, "false")?,
             log: layers.or("log", parse::log_format, "human")?,

@@ -10,7 +10,7 @@ use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::address;
 use warren_shared::net::discover::Sources;
 use warren_shared::net::node::keypair;
-use warren_shared::net::outside::SharedOutside;
+use warren_shared::net::outside::{Forgetful, SharedKeepsakes, SharedOutside};
 use warren_shared::net::{Node, NodeConfig, Role};
 use warren_shared::platform;
 use warren_shared::proto::homes::HomesConfig;
@@ -18,6 +18,8 @@ use warren_shared::proto::key::SigningKey;
 
 use crate::fetch::Fetcher;
 use crate::identity::DataDir;
+use crate::keepsakes::Keepsakes;
+use crate::solver::solver;
 use crate::transport::{connections, dialable};
 
 const JOIN_PATIENCE: Duration = Duration::from_secs(20);
@@ -72,6 +74,10 @@ impl PeerArgs {
         let author_key = SigningKey::from_seed(seed("author.key")?);
         let sources = self.sources()?;
         let outside: SharedOutside = Arc::new(Fetcher);
+        let keepsakes: SharedKeepsakes = match &data {
+            Some(data) => Arc::new(Keepsakes::in_dir(data.path())?),
+            None => Arc::new(Forgetful::default()),
+        };
         let ask = (
             || connections(&transport_key, None, None),
             keypair(&transport_key)?,
@@ -87,6 +93,9 @@ impl PeerArgs {
             listen,
             external: Vec::new(),
             store: None,
+            names: None,
+            keepsakes,
+            solver: solver(),
             homes: HomesConfig {
                 reserve: true,
                 ..HomesConfig::native()

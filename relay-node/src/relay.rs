@@ -4,6 +4,7 @@
 mod join;
 mod listen;
 mod stun;
+mod witness;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use warren_shared::platform;
 use warren_shared::proto::NetworkId;
 use warren_shared::proto::homes::HomesConfig;
 use warren_shared::proto::key::SigningKey;
+use warren_shared::proto::names::WitnessSet;
 use warren_shared::store::{RecordStore, StoreLimits};
 
 use tokio::task::JoinSet;
@@ -29,6 +31,8 @@ use crate::config::RelayConfig;
 use crate::fetch::Fetcher;
 use crate::http::{HttpServer, HttpState, Provider};
 use crate::identity::DataDir;
+use crate::keepsakes::Keepsakes;
+use crate::solver::solver;
 use crate::store::RedbStore;
 use crate::transport::webrtc::Certificate;
 use crate::transport::{connections, dialable, ws};
@@ -70,8 +74,18 @@ impl Relay {
             bootstrap: config.bootstrap.clone(),
             network: config.network.clone(),
         };
-        let network = network(&data, &sources, &outside, &key).await?;
+        let (network, told) = network(&data, &sources, &outside, &key).await?;
         let store = Arc::new(RedbStore::open(data.path(), StoreLimits::default())?);
+
+        let role = witness::Start {
+            data: &data,
+            network: &network,
+            key: &key,
+            told,
+            named: &config.witness,
+            store: store.clone(),
+        };
+        let witness::Role { service, sets } = role.role().await?;
 
         let http = match config.http.address() {
             Some(address) => Some(HttpServer::bind(address, config.tls.clone()).await?),
@@ -88,6 +102,9 @@ impl Relay {
             listen: listen_addresses(&config, bound)?,
             external: Vec::new(),
             store: Some(store.clone() as Arc<dyn RecordStore>),
+            names: service,
+            keepsakes: Arc::new(Keepsakes::in_dir(data.path())?),
+            solver: solver(),
             homes: HomesConfig {
                 want: RELAY_HOMES,
                 reserve: false,
@@ -98,6 +115,7 @@ impl Relay {
             ping_every: PING_EVERY,
             capabilities: vec!["relay".into(), "store".into()],
         })?;
+        node.names().agent().pin(sets.clone()).await?;
         if config.perf {
             node.answer_measurements()?;
         }
@@ -128,7 +146,7 @@ impl Relay {
         };
         if let Some(server) = http {
             let state = HttpState {
-                join: join.text(relay.node.clone(), key),
+                join: join.text(relay.node.clone(), key, sets),
                 health: relay.health(),
                 websockets: Some(acceptor),
             };
@@ -203,7 +221,7 @@ async fn network(
     sources: &Sources,
     outside: &SharedOutside,
     key: &SigningKey,
-) -> Result<NetworkId> {
+) -> Result<(NetworkId, Option<WitnessSet>)> {
     let stored = match data.load("network")? {
         Some(bytes) => Some(
             String::from_utf8_lossy(&bytes)
@@ -212,6 +230,7 @@ async fn network(
         ),
         None => None,
     };
+    let mut witnesses = None;
     let network = match (stored, sources.network.clone(), sources.is_empty()) {
         (Some(stored), Some(wanted), _) if stored != wanted => {
             return Err(Error::new(
@@ -220,16 +239,18 @@ async fn network(
             )
             .with_remedy("leave --network out, or give another --data-dir"));
         }
-        (Some(stored), _, _) => return Ok(stored),
+        (Some(stored), _, _) => return Ok((stored, None)),
         (None, Some(wanted), _) => wanted,
         (None, None, true) => NetworkId::from_entropy(platform::entropy()),
         (None, None, false) => {
             let ask = (|| connections(key, None, None), keypair(key)?);
-            sources.find(outside, ask).await?.network
+            let found = sources.find(outside, ask).await?;
+            witnesses = found.witnesses;
+            found.network
         }
     };
     data.save("network", network.to_string().as_bytes())?;
-    Ok(network)
+    Ok((network, witnesses))
 }
 
 /// Learns the other relays, and keeps trying while none of them answers.

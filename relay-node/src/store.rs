@@ -8,6 +8,7 @@
 mod batch;
 mod ledger;
 mod medium;
+mod names;
 mod open;
 mod providers;
 mod schema;
@@ -186,6 +187,8 @@ impl RecordStore for RedbStore {
         .await
     }
 }
+
+pub use self::names::RedbNames;
 
 #[cfg(test)]
 mod tests;

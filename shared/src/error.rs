@@ -94,6 +94,16 @@ codes! {
     JoinFailed "JOIN_FAILED" 24 true "Check the URL of the relay and that it can be opened from here.";
     /// The other side broke the protocol.
     ProtocolViolation "PROTOCOL_VIOLATION" 25 false "Update both sides to the same version.";
+    /// Nobody holds that name, or its owner published nothing under it.
+    NameNotFound "NAME_NOT_FOUND" 26 true "Check the spelling; the name may be free to claim.";
+    /// Another owner holds the name.
+    NameTaken "NAME_TAKEN" 27 false "Choose another name, or ask its owner for a transfer.";
+    /// Text is not a name.
+    NameInvalid "NAME_INVALID" 28 false "Use letters a-z, digits and hyphens, such as alice.p2p.";
+    /// The name's proof is past its time.
+    NameExpired "NAME_EXPIRED" 29 true "Its owner must renew it; if it is yours, renew it now.";
+    /// Too few witnesses answered.
+    NoQuorum "NO_QUORUM" 30 true "Check your connection to the witnesses of this network, then try again.";
 }
 
 impl fmt::Display for Code {

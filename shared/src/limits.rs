@@ -126,6 +126,101 @@ pub const MAX_WITNESSES: usize = 64;
 /// A software version string.
 pub const MAX_VERSION_TEXT: usize = 64;
 
+// Names
+
+/// A whole name as text, as in DNS.
+pub const MAX_NAME: usize = 253;
+/// One label of a name, as in DNS.
+pub const MAX_NAME_LABEL: usize = 63;
+/// Text that somebody offers as a name is not even normalised beyond this: 253 characters of four
+/// bytes each.
+pub const MAX_NAME_TEXT: usize = 1_024;
+/// How long a final signature of a witness counts: a lost transfer or a half-made claim ends with it.
+pub const NAME_LEASE: Millis = 7 * DAY;
+/// For how long a name is claimed at most.
+pub const NAME_TERM: Millis = 365 * DAY;
+/// After a term ran out only its owner can have the name for so long: people go on holidays.
+pub const NAME_GRACE: Millis = 30 * DAY;
+/// How long a provisional signature counts: three round trips over slow links, several times over.
+pub const NAME_PROVISIONAL: Millis = 60 * SECOND;
+/// A key that left a provisional unfinished waits so long, doubling, before it may try that name again.
+pub const NAME_BAR: Millis = 10 * MINUTE;
+/// Longest such wait.
+pub const NAME_BAR_LONGEST: Millis = DAY;
+/// Keys whose attempts a witness remembers for one name; each cost its owner a proof of work.
+pub const MAX_NAME_BARS: usize = 16;
+/// A proposal raises the generation by at most this: numbers last longer than the network.
+pub const NAME_GENERATION_STEP: u64 = 1_000;
+/// A fresh lease is given when the old one is older than this: one write a day and name, however
+/// many readers ask.
+pub const NAME_LEASE_REUSE: Millis = DAY;
+/// Bits of work for a name of eight or more characters: about a second of a phone.
+pub const NAME_WORK_BITS: u32 = 20;
+/// Bits of work more for each character below eight: the shortest names cost a minute or two.
+pub const NAME_WORK_SHORT: usize = 8;
+/// A claim: key, label, generation, and the handover inside it.
+pub const MAX_CLAIM: usize = 1_024;
+/// A certificate: its claim and the signatures of all witnesses of the largest set.
+pub const MAX_CERTIFICATE: usize = 16 * 1024;
+/// Entries of one zone: an envelope holds about that many short ones.
+pub const MAX_ZONE_ENTRIES: usize = 256;
+/// Resources of one entry.
+pub const MAX_ZONE_RESOURCES: usize = 16;
+/// A text or URL in a zone.
+pub const MAX_ZONE_TEXT: usize = 1_024;
+/// Shortest time to live: readers ask no more often.
+pub const MIN_ZONE_TTL: u64 = 5;
+/// Longest time to live in seconds: what is wrong is gone after a day.
+pub const MAX_ZONE_TTL: u64 = 86_400;
+/// Time to live that a zone starts with, in seconds.
+pub const ZONE_TTL: u64 = 300;
+/// Aliases followed for one name: more is a mistake.
+pub const MAX_ALIASES: usize = 8;
+/// Witness sets remembered: the newest ones, and those whose leases may live.
+pub const MAX_WITNESS_SETS: usize = 8;
+/// A witness set as it travels, with the signatures of its predecessor.
+pub const MAX_WITNESS_SET: usize = 10 * 1024;
+/// What a witness keeps of one name, beside its zone.
+pub const MAX_NAME_ROW: usize = 32 * 1024;
+/// How long a request to a witness may take.
+pub const NAME_DEADLINE: Duration = Duration::from_secs(10);
+/// Requests to and from witnesses at one time, for each connection.
+pub const NAME_STREAMS: usize = 32;
+/// Questions about names that a witness answers to one address prefix in a minute.
+pub const NAME_READS_PER_PREFIX: u32 = 1_200;
+/// Changes that a witness makes for one address prefix in a minute: a classroom can claim names.
+pub const NAME_CHANGES_PER_PREFIX: u32 = 240;
+/// Changes that a witness makes for one key in a minute: a claim takes four.
+pub const NAME_CHANGES_PER_KEY: u32 = 60;
+/// Names of which a witness keeps rows: some gigabytes at most.
+pub const MAX_WITNESSED: u64 = 1_000_000;
+/// Operations on names under way in one peer.
+pub const NAME_OPERATIONS: usize = 16;
+/// How long one witness may take to answer before it counts as silent.
+pub const NAME_ANSWER: Millis = 5 * SECOND;
+/// A claim that has not come to an end after this has failed.
+pub const NAME_OPERATION: Millis = 3 * MINUTE;
+/// Attempts to win a name against others who want it at the same moment.
+pub const NAME_ATTEMPTS: u32 = 6;
+/// First wait between such attempts, doubling, with jitter.
+pub const NAME_RETRY: Millis = 2 * SECOND;
+/// Names whose resolution a peer remembers.
+pub const MAX_RESOLVED: usize = 4_096;
+/// Names below whose generation and zone a reader never goes again; the oldest are forgotten beyond.
+pub const MAX_NAME_FLOORS: usize = 16_384;
+/// How long a reader remembers that a name does not exist.
+pub const NAME_MISSING_TTL: Millis = 30 * SECOND;
+/// How long an answer past its time to live is still given while it is asked for again.
+pub const NAME_STALE: Millis = DAY;
+/// A reader renews the lease of a name that it resolves when less than this is left of it.
+pub const NAME_RENEW_BEFORE: Millis = 4 * DAY;
+/// An owner extends its term when less than this is left of it.
+pub const NAME_EXTEND_BEFORE: Millis = 60 * DAY;
+/// An owner shows its certificate and zone to the witnesses this often.
+pub const NAME_RENEW_EVERY: Millis = DAY;
+/// Resolutions under way in one peer.
+pub const MAX_RESOLUTIONS: usize = 256;
+
 // Home relays
 
 /// Home relays a peer stays connected to: one may vanish without anyone noticing.

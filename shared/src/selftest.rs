@@ -4,6 +4,7 @@
 //! when `WARREN_LONG` is set.
 
 pub mod mutations;
+pub mod names;
 pub mod properties;
 pub mod samples;
 pub mod vectors;
@@ -40,6 +41,19 @@ pub const CASES: &[Case] = &[
     ("messages round-trip", || properties::messages(7, 200)),
     ("the same record wins in any order", || {
         properties::winners(8, 20)
+    }),
+    ("mutated zones, claims and certificates are refused", || {
+        names::hostile::signed(9, 300)
+    }),
+    (
+        "mutated messages about names are refused or canonical",
+        || names::hostile::messages(10, 500),
+    ),
+    ("any text is a name in one spelling, or none", || {
+        names::hostile::names(11, 2_000)
+    }),
+    ("two owners race for a name", || {
+        (0..5).try_for_each(crate::proto::names::sim::promises_hold)
     }),
     ("the memory store conforms", memory_store),
     ("back within five seconds", || {
@@ -79,6 +93,15 @@ mod tests {
         mutations::join_documents(101, cases / 5).unwrap();
         mutations::messages(101, cases).unwrap();
         mutations::random_bytes(101, cases).unwrap();
+    }
+
+    #[test]
+    fn no_mutation_about_names_is_accepted() {
+        let cases = count(5_000, 1_000_000);
+        println!("seed 103, {cases} cases");
+        names::hostile::signed(103, cases).unwrap();
+        names::hostile::messages(103, cases / 10).unwrap();
+        names::hostile::names(103, cases * 4).unwrap();
     }
 
     #[test]

@@ -7,9 +7,11 @@ use std::time::Duration;
 use libp2p::Multiaddr;
 use warren_relay::fetch::Fetcher;
 use warren_relay::peer::{Peer, PeerArgs};
+use warren_relay::solver::solver;
 use warren_relay::transport::webrtc::Certificate;
 use warren_relay::transport::{connections, dialable};
 use warren_shared::error::Result;
+use warren_shared::net::outside::Forgetful;
 use warren_shared::net::{Node, NodeConfig, Role, Route, SharedStore};
 use warren_shared::platform;
 use warren_shared::proto::NetworkId;
@@ -104,6 +106,9 @@ fn bare(
         listen,
         external: Vec::new(),
         store,
+        names: None,
+        keepsakes: Arc::new(Forgetful::default()),
+        solver: solver(),
         homes: HomesConfig::default(),
         outside: Arc::new(Fetcher),
         dialable: Arc::new(dialable),

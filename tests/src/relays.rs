@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use libp2p::{Multiaddr, PeerId};
 use tempfile::TempDir;
 use warren_relay::config::{RelayArgs, RelayConfig};
+use warren_relay::identity::DataDir;
 use warren_relay::relay::Relay;
 use warren_shared::error::Result;
 use warren_shared::net::snapshot::Snapshot;
@@ -22,6 +23,14 @@ pub struct TestRelay {
 impl TestRelay {
     /// Starts a relay with HTTP and TCP, after `change` has had its say about the flags.
     pub async fn start(change: impl FnOnce(&mut RelayArgs)) -> Result<TestRelay> {
+        Self::start_as(None, change).await
+    }
+
+    /// The same, with an identity that is known beforehand.
+    pub async fn start_as(
+        seed: Option<[u8; 32]>,
+        change: impl FnOnce(&mut RelayArgs),
+    ) -> Result<TestRelay> {
         let data = tempfile::tempdir().expect("a temporary folder");
         let mut args = RelayArgs {
             http: Some(ANY_PORT.into()),
@@ -32,6 +41,9 @@ impl TestRelay {
             ..RelayArgs::default()
         };
         change(&mut args);
+        if let (Some(seed), Some(folder)) = (seed, &args.data_dir) {
+            DataDir::open(folder)?.identity(|| seed)?;
+        }
         // The developer's environment is not part of a test.
         let config = RelayConfig::load_with(args, &|_| None)?;
         Ok(TestRelay {

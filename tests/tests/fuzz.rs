@@ -1,7 +1,11 @@
-//! Fuzzed parsers of what strangers send: data-channel frames, session descriptions, callers, STUN.
+//! Fuzzed parsers of what strangers send: data-channel frames, session descriptions, callers, STUN,
+//! names, zones and certificates.
 //! Each target also checks what must hold for every input that is accepted.
 
 use bytes::Bytes;
+use warren_shared::proto::names::wire::{Answer, Request};
+use warren_shared::proto::names::witness::row::Row;
+use warren_shared::proto::names::{Certificate, Claim, Name, SignedZone};
 use warren_shared::webrtc::frame::{BadFrame, Decoder, Flag, Frame};
 use warren_shared::webrtc::sdp::{Description, server_answer, with_credentials};
 use warren_shared::webrtc::stream::{Read, Stream};
@@ -184,5 +188,62 @@ fn stun() {
             packet.username.map(|name| name.len().min(8)),
             packet.authenticated,
         ))
+    });
+}
+
+#[test]
+fn names() {
+    let words: [&[u8]; 6] = [
+        b".p2p",
+        b"xn--",
+        b"k51",
+        "\u{430}".as_bytes(),
+        "\u{3002}".as_bytes(),
+        "\u{301}".as_bytes(),
+    ];
+    fuzz("names", &words, |input| {
+        let text = String::from_utf8_lossy(input);
+        let found = Name::find(&text);
+        match &found {
+            Ok(name) => {
+                let normal = name.to_string();
+                assert!(normal.is_ascii() && normal.len() <= 253);
+                assert_eq!(Name::find(&normal).as_ref(), Ok(name), "one spelling");
+            }
+            Err(flaw) => assert!(flaw.position <= text.chars().count() + 1, "{flaw}"),
+        }
+        found
+            .map(|name| name.sub().matches('.').count().min(4))
+            .map_err(|flaw| flaw.why)
+    });
+}
+
+#[test]
+fn zones() {
+    let words: [&[u8]; 3] = [&[0x82], &[0x58, 0x20], b"zone"];
+    fuzz("zones", &words, |input| {
+        let zone = SignedZone::decode(input);
+        if let Ok(zone) = &zone {
+            assert_eq!(zone.bytes(), input, "one encoding");
+        }
+        zone.map(|zone| zone.zone().entries.len().min(4))
+    });
+}
+
+#[test]
+fn certificates() {
+    let words: [&[u8]; 3] = [&[0x83], &[0x58, 0x40], b"name-claim"];
+    fuzz("certificates", &words, |input| {
+        let again = [
+            Certificate::decode(input).map(|it| it.encode()),
+            Claim::decode(input).map(|it| it.bytes().to_vec()),
+            Request::decode(input).map(|it| it.encode()),
+            Answer::decode(input).map(|it| it.encode()),
+            Row::decode(input).map(|it| it.encode()),
+        ];
+        for bytes in again.iter().flatten() {
+            assert_eq!(bytes, input, "one encoding");
+        }
+        again.map(|read| read.map(|bytes| bytes.len().min(4)))
     });
 }

@@ -3,6 +3,7 @@
 mod dht;
 mod greet;
 mod lines;
+mod name;
 mod perf;
 mod relay;
 
@@ -34,6 +35,13 @@ enum Command {
     /// Store and read values.
     #[command(subcommand)]
     Dht(dht::DhtCommand),
+    /// Claim a name, and say what is under it.
+    #[command(subcommand)]
+    Name(name::NameCommand),
+    /// Tell what a name leads to, and why one may believe it.
+    Resolve(name::ResolveArgs),
+    /// Check a proof of a name, without the network.
+    Verify(name::VerifyArgs),
     /// Measure the connection to a node that was started with --perf.
     Perf(perf::PerfArgs),
 }
@@ -100,6 +108,9 @@ impl Command {
             Command::Listen(args) => args.peer.json,
             Command::Dial(args) => args.peer.json,
             Command::Dht(command) => command.peer().json,
+            Command::Name(command) => command.peer().json,
+            Command::Resolve(args) => args.peer.json,
+            Command::Verify(args) => args.json,
             Command::Perf(args) => args.peer.json,
         }
     }
@@ -110,6 +121,9 @@ impl Command {
             Command::Listen(args) => greet::listen(args).await,
             Command::Dial(args) => greet::dial(args).await,
             Command::Dht(command) => dht::run(command).await,
+            Command::Name(command) => name::run(command).await,
+            Command::Resolve(args) => name::resolve(args).await,
+            Command::Verify(args) => name::verify(args).await,
             Command::Perf(args) => perf::run(args).await,
         }
     }

@@ -46,6 +46,11 @@ pub struct RelayArgs {
     #[arg(long, value_name = "IP")]
     pub external_ip: Vec<String>,
 
+    /// Another relay that witnesses names with this one, by its peer id; a quorum of all of them
+    /// decides who holds a name (repeatable)
+    #[arg(long, value_name = "PEER")]
+    pub witness: Vec<String>,
+
     /// Certificate chain (PEM) for the HTTP port, reloaded when it changes
     #[arg(long, value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,

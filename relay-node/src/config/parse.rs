@@ -3,7 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use libp2p::Multiaddr;
-use warren_shared::{error::Result, proto::key::NetworkId};
+use warren_shared::{
+    error::Result,
+    proto::key::{NetworkId, PublicKey},
+};
 
 use super::{Listen, LogFormat, source::Complaint};
 
@@ -49,6 +52,14 @@ pub(super) fn multiaddr(text: &str) -> Result<Multiaddr, Complaint> {
     text.parse().map_err(|error| Complaint {
         problem: format!("not a multiaddr ({error})"),
         remedy: "Write it like /ip4/192.0.2.1/tcp/4001/p2p/12D3Koo…, as the other relay prints it.",
+    })
+}
+
+pub(super) fn witness(text: &str) -> Result<PublicKey, Complaint> {
+    let key = PublicKey::from_peer_id(text).or_else(|_| PublicKey::from_base36(text));
+    key.map_err(|_| Complaint {
+        problem: "not the peer id of a relay".into(),
+        remedy: "Write it as that relay prints it: 12D3Koo….",
     })
 }
 

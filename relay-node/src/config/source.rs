@@ -15,7 +15,7 @@ use warren_shared::error::{Error, Result};
 use super::{RelayArgs, invalid};
 
 /// Every setting, by its name in the file; the flag is `--name`, the variable `WARREN_NAME`.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "http",
     "tcp",
     "udp",
@@ -25,6 +25,7 @@ const NAMES: [&str; 14] = [
     "join",
     "bootstrap",
     "external-ip",
+    "witness",
     "tls-cert",
     "tls-key",
     "perf",
@@ -224,6 +225,7 @@ fn flags(args: RelayArgs) -> BTreeMap<&'static str, Vec<OsString>> {
         ("join", list(args.join)),
         ("bootstrap", list(args.bootstrap)),
         ("external-ip", list(args.external_ip)),
+        ("witness", list(args.witness)),
         ("tls-cert", path(args.tls_cert)),
         ("tls-key", path(args.tls_key)),
         ("perf", text(args.perf.then(|| "true".to_owned()))),

@@ -11,6 +11,7 @@ use warren_shared::net::{Event, Node};
 use warren_shared::platform;
 use warren_shared::proto::join::{JoinDocument, RelayHint};
 use warren_shared::proto::key::SigningKey;
+use warren_shared::proto::names::KnownSets;
 
 use super::stun::stun_address;
 use crate::http::{Provider, RequestOrigin};
@@ -20,7 +21,7 @@ use crate::http::{Provider, RequestOrigin};
 pub(super) struct JoinState(Arc<RwLock<(Vec<String>, Vec<RelayHint>)>>);
 
 impl JoinState {
-    pub(super) fn text(&self, node: Node, key: SigningKey) -> Provider {
+    pub(super) fn text(&self, node: Node, key: SigningKey, sets: KnownSets) -> Provider {
         let state = self.0.clone();
         Arc::new(move |origin| {
             let http = own_url(origin)?;
@@ -31,7 +32,7 @@ impl JoinState {
                 stun: stun_address(origin, &addresses),
                 addresses,
                 http: Some(http),
-                witnesses: None,
+                witnesses: Some(sets.current().clone()),
                 relays,
                 version: env!("CARGO_PKG_VERSION").into(),
                 now: platform::now(),

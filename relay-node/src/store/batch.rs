@@ -15,6 +15,7 @@ use warren_shared::{
 
 use super::{
     ledger::Ledger,
+    names::Names,
     providers::Providers,
     schema::{
         Counters, Due, Fault, Location, META, OWNERS, RECORDS, RECORDS_BY_SOURCE, RECORDS_DUE,
@@ -31,7 +32,8 @@ pub(super) struct Batch<'t> {
     due: Table<'t, Due, ()>,
     by_source: Table<'t, SourceRow, u64>,
     owners: Table<'t, &'static [u8; 32], u64>,
-    meta: Table<'t, &'static str, u64>,
+    pub(super) meta: Table<'t, &'static str, u64>,
+    pub(super) names: Names<'t>,
     pub(super) providers: Providers<'t>,
     pub(super) counters: Counters,
     pub(super) ledger: &'t mut Ledger,
@@ -60,6 +62,7 @@ impl<'t> Batch<'t> {
             by_source: transaction.open_table(RECORDS_BY_SOURCE)?,
             owners: transaction.open_table(OWNERS)?,
             meta,
+            names: Names::new(transaction)?,
             providers: Providers::new(transaction)?,
             counters,
             ledger,

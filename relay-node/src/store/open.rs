@@ -6,8 +6,8 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError};
 use warren_shared::error::{Code, Error, Result};
 
 use super::schema::{
-    Fault, META, OWNERS, PROVIDERS, PROVIDERS_BY_SOURCE, PROVIDERS_DUE, RECORDS, RECORDS_BY_SOURCE,
-    RECORDS_DUE, VERSION, VERSION_FIELD,
+    Fault, META, NAMES, OWNERS, PROVIDERS, PROVIDERS_BY_SOURCE, PROVIDERS_DUE, RECORDS,
+    RECORDS_BY_SOURCE, RECORDS_DUE, VERSION, VERSION_FIELD, ZONES,
 };
 use crate::identity::sync_dir;
 
@@ -64,6 +64,8 @@ pub(super) fn prepare(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(PROVIDERS)?;
     transaction.open_table(PROVIDERS_DUE)?;
     transaction.open_table(PROVIDERS_BY_SOURCE)?;
+    transaction.open_table(NAMES)?;
+    transaction.open_table(ZONES)?;
     transaction
         .open_table(META)?
         .insert(VERSION_FIELD, VERSION)?;
@@ -76,8 +78,14 @@ fn check_version(database: &Database, path: &Path) -> Result<()> {
             .caused_by(error)
             .with_remedy(MOVE_AWAY)
     })?;
-    if version == Some(VERSION) {
-        return Ok(());
+    match version {
+        Some(VERSION) => return Ok(()),
+        // The next one has tables more, and nothing else.
+        Some(2) => {
+            return prepare(database)
+                .map_err(|error| failed(path, "cannot upgrade").caused_by(error));
+        }
+        _ => {}
     }
     Err(failed(path, "another version of Warren wrote")
         .with_remedy("Run that version, or move the file away to start with an empty store."))

@@ -10,7 +10,7 @@ use warren_shared::proto::{
 };
 
 /// What this program reads and writes.
-pub(super) const VERSION: u64 = 2;
+pub(super) const VERSION: u64 = 3;
 
 /// Whatever redb may say. It ends the transaction, and nothing in it has happened.
 #[derive(Debug)]
@@ -63,9 +63,15 @@ pub(super) const PROVIDERS_DUE: TableDefinition<'_, Due, ()> =
 /// With the number of those entries.
 pub(super) const PROVIDERS_BY_SOURCE: TableDefinition<'_, ProviderSourceRow, u64> =
     TableDefinition::new("providers-by-source");
+/// A row of the witness for each name.
+pub(super) const NAMES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("names");
+/// The newest zone of each.
+pub(super) const ZONES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("zones");
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 pub(super) const VERSION_FIELD: &str = "version";
+/// When the rows of names were begun.
+pub(super) const NAMES_SINCE: &str = "names-since";
 
 /// Totals, kept beside what they count so that limits cost no scan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -7,9 +7,15 @@ use futures::future::BoxFuture;
 use libp2p::PeerId;
 use serde_json::{Value, json};
 
+#[cfg(feature = "server")]
+use super::budget::Asker;
+#[cfg(feature = "server")]
+use super::names::NameService;
 use super::rpc::{RpcCall, RpcReply, RpcRequest};
 use crate::limits;
 use crate::platform;
+#[cfg(feature = "server")]
+use crate::proto::names::wire as names;
 use crate::proto::record::provider::{Prefix, ProviderEntry};
 use crate::proto::record::wire::{Answer, Request, Response};
 use crate::proto::record::{Record, Refusal};
@@ -27,16 +33,25 @@ pub type Method =
 pub struct Answers {
     network: NetworkId,
     store: Option<SharedStore>,
+    #[cfg(feature = "server")]
+    names: Option<Arc<NameService>>,
     methods: RwLock<HashMap<String, Method>>,
     refusals: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Answers {
-    /// Answers record requests only when there is a store.
-    pub fn new(network: NetworkId, store: Option<SharedStore>) -> Self {
+    /// Answers record requests only when there is a store, and requests about names only when it is a
+    /// witness.
+    pub fn new(
+        network: NetworkId,
+        store: Option<SharedStore>,
+        #[cfg(feature = "server")] names: Option<Arc<NameService>>,
+    ) -> Self {
         Answers {
             network,
             store,
+            #[cfg(feature = "server")]
+            names,
             methods: RwLock::default(),
             refusals: Mutex::default(),
         }
@@ -91,6 +106,21 @@ impl Answers {
             Some(store) => self.answer(store, peer, seen_at, request, now).await,
         };
         self.finished(now, response)
+    }
+
+    #[cfg(feature = "server")]
+    pub(super) async fn name(&self, asker: Asker, request: names::Request) -> names::Answer {
+        match &self.names {
+            Some(service) => service.answer(Some(asker), request).await,
+            None => no_witness(),
+        }
+    }
+
+    /// The same, for requests about names.
+    #[cfg(feature = "server")]
+    pub(super) fn too_busy_for_names(&self) -> names::Answer {
+        let service = self.names.as_ref();
+        service.map_or_else(no_witness, |service| service.too_busy())
     }
 
     /// The answer when this node has no time for the request.
@@ -157,6 +187,14 @@ impl Answers {
                 Err(error) => failed(error),
             },
         }
+    }
+}
+
+#[cfg(feature = "server")]
+fn no_witness() -> names::Answer {
+    names::Answer {
+        now: platform::now(),
+        response: names::NameRefusal::NotWitness.bare(),
     }
 }
 

@@ -15,6 +15,8 @@ use super::protocols;
 use super::rpc::{RpcReply, RpcRequest};
 use crate::limits;
 use crate::proto::NetworkId;
+#[cfg(feature = "server")]
+use crate::proto::names::wire as names;
 use crate::proto::record::wire::{Answer, Request};
 
 /// What a peer is to the network.
@@ -41,6 +43,9 @@ pub struct Behaviour {
     pub kad: kad::Behaviour<kad::store::MemoryStore>,
     /// Stores and reads records and provider entries.
     pub record: request_response::Behaviour<Framed<Request, Answer>>,
+    /// Asks witnesses who holds a name; witnesses answer. Tabs do not download it yet.
+    #[cfg(feature = "server")]
+    pub names: request_response::Behaviour<Framed<names::Request, names::Answer>>,
     /// JSON-RPC commands.
     pub rpc: request_response::Behaviour<Framed<RpcRequest, RpcReply>>,
     /// Carries protocols that are plain streams.
@@ -84,6 +89,11 @@ impl Behaviour {
             record: request_response::Behaviour::new(
                 [(protocols::record(network), support(role))],
                 request_config(limits::RECORD_DEADLINE, limits::RECORD_STREAMS),
+            ),
+            #[cfg(feature = "server")]
+            names: request_response::Behaviour::new(
+                [(protocols::names(network), support(role))],
+                request_config(limits::NAME_DEADLINE, limits::NAME_STREAMS),
             ),
             rpc: request_response::Behaviour::new(
                 [(protocols::rpc(network), ProtocolSupport::Full)],

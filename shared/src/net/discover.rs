@@ -19,6 +19,9 @@ use crate::error::{Code, Error, Result};
 use crate::platform;
 use crate::proto::NetworkId;
 use crate::proto::join::{JoinDocument, RelayHint};
+#[cfg(feature = "server")]
+use crate::proto::names::KnownSets;
+use crate::proto::names::WitnessSet;
 
 /// Where a relay's join document lives.
 pub const WELL_KNOWN: &str = "/.well-known/warren.json";
@@ -54,10 +57,18 @@ pub struct Found {
     pub network: NetworkId,
     /// Relays that are known already: those named by a person, and those that they know.
     pub hints: Vec<RelayHint>,
+    /// The witnesses that the first of them named.
+    pub witnesses: Option<WitnessSet>,
     /// Whether anybody answered, which proves that there is a network to answer over.
     pub answered: bool,
     /// What the other sources say, and what went wrong with them.
-    late: BoxStream<'static, Result<Vec<RelayHint>>>,
+    late: BoxStream<'static, Result<Introduction>>,
+}
+
+/// What one join document says.
+struct Introduction {
+    hints: Vec<RelayHint>,
+    witnesses: Option<WitnessSet>,
 }
 
 impl Found {
@@ -66,14 +77,16 @@ impl Found {
         for hint in self.hints {
             node.learn(hint).await?;
         }
+        pin(node, self.witnesses).await;
         let (node, mut late) = (node.clone(), self.late);
         platform::spawn(async move {
-            while let Some(hints) = late.next().await {
-                match hints {
-                    Ok(hints) => {
+            while let Some(introduction) = late.next().await {
+                match introduction {
+                    Ok(Introduction { hints, witnesses }) => {
                         for hint in hints {
                             let _ = node.learn(hint).await;
                         }
+                        pin(&node, witnesses).await;
                     }
                     Err(error) => complain(error),
                 }
@@ -98,6 +111,7 @@ impl Sources {
     ) -> Result<Found> {
         let mut network = self.network.clone();
         let (mut hints, mut failures, mut answered) = (Vec::new(), Vec::new(), false);
+        let mut witnesses = None;
         let mut documents: FuturesUnordered<_> = self
             .join
             .iter()
@@ -120,14 +134,15 @@ impl Sources {
                 }
                 found = addresses.select_next_some() => found.map(|found| {
                     network.get_or_insert(found);
-                    Vec::new()
+                    Introduction { hints: Vec::new(), witnesses: None }
                 }),
                 complete => break,
             };
             match answer {
                 Ok(found) => {
                     answered = true;
-                    hints.extend(found);
+                    hints.extend(found.hints);
+                    witnesses = witnesses.or(found.witnesses);
                 }
                 Err(error) => failures.push(error),
             }
@@ -141,6 +156,7 @@ impl Sources {
         Ok(Found {
             network,
             hints,
+            witnesses,
             answered,
             late: stream::iter(failures.into_iter().map(Err))
                 .chain(late)
@@ -164,7 +180,20 @@ impl Sources {
     }
 }
 
-fn accept(network: &mut Option<NetworkId>, document: JoinDocument) -> Result<Vec<RelayHint>> {
+/// Offers a node the witnesses of its network; those that it pinned before stay.
+#[cfg(feature = "server")]
+async fn pin(node: &Node, witnesses: Option<WitnessSet>) {
+    if let Some(set) = witnesses {
+        let sets = KnownSets::pinned(node.network().clone(), set);
+        let _ = node.names().agent().pin(sets).await;
+    }
+}
+
+/// Tabs do without names yet.
+#[cfg(not(feature = "server"))]
+async fn pin(_: &Node, _: Option<WitnessSet>) {}
+
+fn accept(network: &mut Option<NetworkId>, document: JoinDocument) -> Result<Introduction> {
     let expected = network.get_or_insert_with(|| document.network.clone());
     if *expected != document.network {
         return Err(wrong_network(
@@ -178,7 +207,10 @@ fn accept(network: &mut Option<NetworkId>, document: JoinDocument) -> Result<Vec
         addresses: document.addresses,
         http: document.http,
     };
-    Ok(std::iter::once(own).chain(document.relays).collect())
+    Ok(Introduction {
+        hints: std::iter::once(own).chain(document.relays).collect(),
+        witnesses: document.witnesses,
+    })
 }
 
 /// A relay that answers and belongs elsewhere says more than one that does not answer.

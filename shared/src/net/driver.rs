@@ -31,6 +31,8 @@ use super::subscribers::Subscribers;
 use super::table::Table;
 use crate::error::Result;
 use crate::proto::NetworkId;
+#[cfg(feature = "server")]
+use crate::proto::names::wire as names;
 use crate::proto::record::wire::Answer;
 use crate::{limits, platform};
 
@@ -39,6 +41,8 @@ pub(super) use self::failures::listen_error;
 /// Something the driver waits for beside the swarm.
 pub(super) enum Done {
     Record(ResponseChannel<Answer>, Answer),
+    #[cfg(feature = "server")]
+    Name(ResponseChannel<names::Answer>, names::Answer),
     Rpc(ResponseChannel<RpcReply>, RpcReply),
 }
 
@@ -74,6 +78,8 @@ pub(super) struct Driver {
 pub(super) struct Waiting {
     closest: HashMap<QueryId, Reply<Vec<Route>>>,
     asks: HashMap<OutboundRequestId, Reply<Result<Answer>>>,
+    #[cfg(feature = "server")]
+    names: HashMap<OutboundRequestId, Reply<Result<names::Answer>>>,
     calls: HashMap<OutboundRequestId, Reply<Result<RpcReply>>>,
     dials: HashMap<ConnectionId, Reply<Result<PeerId>>>,
     beats: HashMap<OutboundRequestId, PeerId>,
@@ -170,6 +176,17 @@ impl Driver {
                 request,
                 reply,
             } => self.ask(peer, addresses, request, reply),
+            #[cfg(feature = "server")]
+            Command::AskName {
+                peer,
+                addresses,
+                request,
+                reply,
+            } => {
+                let names = &mut self.swarm.behaviour_mut().names;
+                let id = names.send_request_with_addresses(&peer, request, addresses);
+                self.waiting.names.insert(id, reply);
+            }
             Command::Call {
                 peer,
                 addresses,

@@ -14,6 +14,8 @@ use super::snapshot::Snapshot;
 use crate::error::{Code, Error, Result};
 use crate::platform;
 use crate::proto::join::RelayHint;
+#[cfg(feature = "server")]
+use crate::proto::names::wire as names;
 use crate::proto::record::wire::{Answer, Request};
 
 /// What the host noticed about the machine around the peer.
@@ -89,6 +91,13 @@ pub(super) enum Command {
         request: Request,
         reply: Reply<Result<Answer>>,
     },
+    #[cfg(feature = "server")]
+    AskName {
+        peer: PeerId,
+        addresses: Vec<Multiaddr>,
+        request: names::Request,
+        reply: Reply<Result<names::Answer>>,
+    },
     Call {
         peer: PeerId,
         addresses: Vec<Multiaddr>,
@@ -158,6 +167,19 @@ impl Handle {
     pub async fn ask(&self, route: Route, request: Request) -> Result<Answer> {
         let Route { peer, addresses } = route;
         self.request(|reply| Command::Ask {
+            peer,
+            addresses,
+            request,
+            reply,
+        })
+        .await?
+    }
+
+    /// Sends one request about a name to a witness, dialling it when needed.
+    #[cfg(feature = "server")]
+    pub async fn ask_name(&self, route: Route, request: names::Request) -> Result<names::Answer> {
+        let Route { peer, addresses } = route;
+        self.request(|reply| Command::AskName {
             peer,
             addresses,
             request,

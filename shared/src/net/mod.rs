@@ -16,6 +16,8 @@ mod guard;
 mod handle;
 mod heartbeat;
 mod keeper;
+#[cfg(feature = "server")]
+pub mod names;
 pub mod node;
 pub mod outside;
 pub mod overlay;

@@ -20,6 +20,10 @@ use super::client::RecordClient;
 use super::driver::{Driver, command_channel, listen_error};
 use super::handle::{Event, Handle};
 use super::keeper::{Dialable, Keeper};
+#[cfg(feature = "server")]
+use super::names::{NameService, Names, Solver, Surroundings};
+#[cfg(feature = "server")]
+use super::outside::SharedKeepsakes;
 use super::outside::SharedOutside;
 use super::overlay::Kademlia;
 use super::perf::{self, Measured};
@@ -31,6 +35,8 @@ use crate::proto::NetworkId;
 use crate::proto::homes::HomesConfig;
 use crate::proto::join::RelayHint;
 use crate::proto::key::{PublicKey, SigningKey};
+#[cfg(feature = "server")]
+use crate::proto::names::work::Hardness;
 
 /// What a peer is made of.
 pub struct NodeConfig {
@@ -50,6 +56,15 @@ pub struct NodeConfig {
     pub external: Vec<Multiaddr>,
     /// Where records of others are kept; peers that are no relays have none.
     pub store: Option<SharedStore>,
+    /// The role of a witness, for nodes that have it.
+    #[cfg(feature = "server")]
+    pub names: Option<Arc<NameService>>,
+    /// Where a few things are kept over a restart.
+    #[cfg(feature = "server")]
+    pub keepsakes: SharedKeepsakes,
+    /// How puzzles are solved.
+    #[cfg(feature = "server")]
+    pub solver: Solver,
     /// How many relays to stay connected to, and how to come back to them.
     pub homes: HomesConfig,
     /// How HTTP texts are fetched: join documents and health.
@@ -68,6 +83,8 @@ pub struct Node {
     handle: Handle,
     overlay: Arc<Kademlia>,
     answers: Arc<Answers>,
+    #[cfg(feature = "server")]
+    names: Names,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
     streams: libp2p_stream::Control,
@@ -118,7 +135,12 @@ impl Node {
         let streams = swarm.behaviour().streams.new_control();
         let (sender, commands) = command_channel();
         let handle = Handle::new(sender, key.public().to_peer_id());
-        let answers = Arc::new(Answers::new(config.network.clone(), config.store.clone()));
+        let answers = Arc::new(Answers::new(
+            config.network.clone(),
+            config.store.clone(),
+            #[cfg(feature = "server")]
+            config.names.clone(),
+        ));
         let driver = Driver::new(
             swarm,
             config.network.clone(),
@@ -135,9 +157,22 @@ impl Node {
         platform::spawn(driver.run());
         let client = RecordClient::new(handle.clone(), config.network.clone(), config.store);
         let (wake, woken) = futures::channel::mpsc::channel(1);
+        let overlay = Arc::new(Kademlia(client));
+        #[cfg(feature = "server")]
+        let surroundings = Surroundings {
+            overlay: overlay.clone(),
+            service: config.names,
+            own: config.transport_key.public(),
+            network: config.network.clone(),
+            keepsakes: config.keepsakes,
+            solver: config.solver,
+            hardness: Hardness::STANDARD,
+        };
         let node = Node {
             handle,
-            overlay: Arc::new(Kademlia(client)),
+            overlay,
+            #[cfg(feature = "server")]
+            names: Names::start(surroundings, config.author_key.clone()),
             answers,
             keys: Arc::new(Keys {
                 network: config.network,
@@ -178,6 +213,12 @@ impl Node {
     /// Whose values [`Node::set`] writes.
     pub fn author(&self) -> PublicKey {
         self.keys.author.public()
+    }
+
+    /// Names: resolving them, and those of this peer's owner.
+    #[cfg(feature = "server")]
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// Offers a JSON-RPC method to every peer.

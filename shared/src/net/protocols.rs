@@ -17,6 +17,11 @@ pub fn record(network: &NetworkId) -> StreamProtocol {
     named(network, "record")
 }
 
+/// Names, at their witnesses.
+pub fn names(network: &NetworkId) -> StreamProtocol {
+    named(network, "names")
+}
+
 /// JSON-RPC commands between peers.
 pub fn rpc(network: &NetworkId) -> StreamProtocol {
     named(network, "rpc")

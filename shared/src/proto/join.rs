@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::envelope::{Body, Envelope};
 use super::key::{NetworkId, PublicKey, SigningKey};
+use super::names::WitnessSet;
 use super::record::Refusal;
 use super::{Millis, cbor};
 use crate::error::{Code, Error, Result};
 use crate::limits::{
     JOIN_LIFETIME, MAX_ADDRESS_TEXT, MAX_HINT_ADDRESSES, MAX_JOIN_ADDRESSES, MAX_JOIN_RELAYS,
-    MAX_JOIN_TEXT, MAX_PAYLOAD, MAX_PEER_ID, MAX_SAFE_INTEGER, MAX_VERSION_TEXT, MAX_WITNESSES,
+    MAX_JOIN_TEXT, MAX_PAYLOAD, MAX_PEER_ID, MAX_SAFE_INTEGER, MAX_VERSION_TEXT,
 };
 
 /// Domain of join documents.
@@ -44,7 +45,7 @@ pub struct JoinDocument {
     pub stun: Option<String>,
     /// Who may witness names.
     #[n(5)]
-    pub witnesses: Option<Witnesses>,
+    pub witnesses: Option<WitnessSet>,
     /// Other relays it knows, best first.
     #[n(6)]
     pub relays: Vec<RelayHint>,
@@ -54,21 +55,6 @@ pub struct JoinDocument {
     /// Its clock when it signed.
     #[n(8)]
     pub now: Millis,
-}
-
-/// The witness set of a network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Encode, Decode)]
-#[cbor(array)]
-pub struct Witnesses {
-    /// Number of the set.
-    #[n(0)]
-    pub epoch: u64,
-    /// How many must sign.
-    #[n(1)]
-    pub quorum: u64,
-    /// Who they are.
-    #[n(2)]
-    pub keys: Vec<PublicKey>,
 }
 
 /// Another relay: a hint, to be authenticated when it is dialled.
@@ -173,6 +159,12 @@ impl JoinDocument {
                 texts_fit(&self.addresses, MAX_JOIN_ADDRESSES),
                 "too many or too long addresses",
             ),
+            (
+                self.witnesses
+                    .as_ref()
+                    .is_none_or(|set| set.check().is_ok()),
+                "impossible witnesses",
+            ),
             (hints_fit, "too many relays, or one beyond its limits"),
             (
                 self.http.as_deref().is_none_or(is_http_url),
@@ -182,10 +174,6 @@ impl JoinDocument {
                 self.stun.as_deref().is_none_or(is_stun),
                 "its STUN address is not stun:host:port",
             ),
-            (
-                self.witnesses.as_ref().is_none_or(Witnesses::consistent),
-                "impossible witnesses",
-            ),
             (self.version.len() <= MAX_VERSION_TEXT, "too long a version"),
             (self.now <= MAX_SAFE_INTEGER, "impossible time"),
         ];
@@ -193,20 +181,6 @@ impl JoinDocument {
             .into_iter()
             .find(|(holds, _)| !holds)
             .map_or(Ok(()), |(_, why)| Err(why))
-    }
-}
-
-impl Witnesses {
-    fn consistent(&self) -> bool {
-        let count = self.keys.len();
-        let distinct = self
-            .keys
-            .iter()
-            .collect::<std::collections::BTreeSet<_>>()
-            .len()
-            == count;
-        let quorum_ok = (1..=count as u64).contains(&self.quorum);
-        count <= MAX_WITNESSES && distinct && quorum_ok && self.epoch <= MAX_SAFE_INTEGER
     }
 }
 

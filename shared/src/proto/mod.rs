@@ -10,6 +10,7 @@ pub mod gather;
 pub mod homes;
 pub mod join;
 pub mod key;
+pub mod names;
 pub mod prng;
 pub mod record;
 

@@ -3,8 +3,9 @@
 use crate::limits::DAY;
 use crate::proto::Millis;
 use crate::proto::envelope::Envelope;
-use crate::proto::join::{JoinDocument, RelayHint, Witnesses};
+use crate::proto::join::{JoinDocument, RelayHint};
 use crate::proto::key::{Key, NetworkId, SigningKey};
+use crate::proto::names::WitnessSet;
 use crate::proto::record::peer::{AuthorProof, PeerRecord};
 use crate::proto::record::wire::{Answer, Request, Response};
 use crate::proto::record::{
@@ -152,11 +153,7 @@ pub fn join_document() -> JoinDocument {
         addresses: vec!["/ip4/192.0.2.1/tcp/4001".to_owned()],
         http: Some("http://192.0.2.1:8080".to_owned()),
         stun: Some("stun:192.0.2.1:4002".to_owned()),
-        witnesses: Some(Witnesses {
-            epoch: 1,
-            quorum: 1,
-            keys: vec![author().public()],
-        }),
+        witnesses: WitnessSet::new(1, 1, [author().public()]).ok(),
         relays: vec![RelayHint {
             peer: author().public().to_peer_id(),
             addresses: vec!["/ip4/192.0.2.2/tcp/4001".to_owned()],

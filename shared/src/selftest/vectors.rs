@@ -14,10 +14,10 @@ use crate::proto::record::{ProviderSet, ValueBlock};
 const PINNED: &str = include_str!("../../spec/vectors.txt");
 
 /// A pinned encoding: its name, what our sample gives, and what reading bytes gives again.
-struct Vector {
-    name: &'static str,
-    make: fn() -> Vec<u8>,
-    again: fn(&[u8]) -> Option<Vec<u8>>,
+pub(super) struct Vector {
+    pub(super) name: &'static str,
+    pub(super) make: fn() -> Vec<u8>,
+    pub(super) again: fn(&[u8]) -> Option<Vec<u8>>,
 }
 
 /// The pinned lines, by name.
@@ -187,7 +187,8 @@ fn texts() -> Vec<(&'static str, String)> {
 
 /// Binary formats.
 pub fn check() -> Checked {
-    let (vectors, pinned) = (vectors(), pinned());
+    let (mut vectors, pinned) = (vectors(), pinned());
+    vectors.extend(super::names::vectors());
     let known = vectors.len() + texts().len();
     if pinned.len() != known {
         return Err(format!(

@@ -183,6 +183,12 @@ impl Session {
             listen: Vec::new(),
             external: Vec::new(),
             store: None,
+            #[cfg(feature = "server")]
+            names: None,
+            #[cfg(feature = "server")]
+            keepsakes: Arc::new(crate::net::outside::Forgetful::default()),
+            #[cfg(feature = "server")]
+            solver: crate::net::names::cooperative(),
             homes: HomesConfig::browser(),
             outside: surroundings.outside.clone(),
             dialable: (surroundings.dialable)(params),

@@ -2,7 +2,7 @@
 
 use futures::FutureExt;
 use futures::channel::oneshot;
-use libp2p::request_response::{self};
+use libp2p::request_response::{Event, Message, OutboundRequestId, ResponseChannel};
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{ConnectionId, DialError};
 use libp2p::{Multiaddr, PeerId};
@@ -16,6 +16,8 @@ use super::failures::{dial_error, request_error};
 use super::{Done, Driver};
 use crate::error::{Code, Error, Result};
 use crate::platform;
+#[cfg(feature = "server")]
+use crate::proto::names::wire as names;
 use crate::proto::record::wire::{Answer, Request};
 
 impl Driver {
@@ -103,6 +105,10 @@ impl Driver {
             Some(Done::Record(channel, answer)) => {
                 drop(behaviour.record.send_response(channel, answer));
             }
+            #[cfg(feature = "server")]
+            Some(Done::Name(channel, answer)) => {
+                drop(behaviour.names.send_response(channel, answer));
+            }
             Some(Done::Rpc(channel, reply)) => drop(behaviour.rpc.send_response(channel, reply)),
             None => {}
         }
@@ -118,113 +124,122 @@ impl Driver {
             .push(async move { (asker, result.await.ok()) }.boxed());
     }
 
-    fn asker(&self, peer: PeerId, connection: ConnectionId) -> Asker {
+    /// Counts a job for whoever asks, unless that is too much.
+    fn admit(&mut self, peer: PeerId, connection: ConnectionId) -> Option<Asker> {
         let address = self.table.address(connection);
-        Asker {
+        let asker = Asker {
             peer,
             prefix: address.and_then(address::quota_prefix),
-        }
+        };
+        self.budget.take(asker).then_some(asker)
     }
 
-    pub(super) fn record_event(&mut self, event: request_response::Event<Request, Answer>) {
-        use request_response::{Event, Message};
-        match event {
-            Event::Message {
-                peer,
-                connection_id,
-                message:
-                    Message::Request {
-                        request, channel, ..
-                    },
-            } => {
-                let asker = self.asker(peer, connection_id);
+    pub(super) fn record_event(&mut self, event: Event<Request, Answer>) {
+        match heard(event) {
+            Heard::Request(peer, connection, request, channel) => {
                 let answers = self.answers.clone();
-                if !self.budget.take(asker) {
-                    let busy = answers.too_busy();
+                let Some(asker) = self.admit(peer, connection) else {
                     let behaviour = self.swarm.behaviour_mut();
-                    return drop(behaviour.record.send_response(channel, busy));
-                }
+                    return drop(behaviour.record.send_response(channel, answers.too_busy()));
+                };
                 self.start_job(asker, async move {
                     Done::Record(channel, answers.record(peer, asker.prefix, request).await)
                 });
             }
-            Event::Message {
-                message:
-                    Message::Response {
-                        request_id,
-                        response,
-                    },
-                ..
-            } => {
-                if let Some(reply) = self.waiting.asks.remove(&request_id) {
-                    let _ = reply.send(Ok(response));
+            Heard::Answer(id, _, answer) => {
+                if let Some(reply) = self.waiting.asks.remove(&id) {
+                    let _ = reply.send(answer);
                 }
             }
-            Event::OutboundFailure {
-                peer,
-                request_id,
-                error,
-                ..
-            } => {
-                if let Some(reply) = self.waiting.asks.remove(&request_id) {
-                    let _ = reply.send(Err(request_error(&peer, &error)));
-                }
-            }
-            _ => {}
+            Heard::Nothing => {}
         }
     }
 
-    pub(super) fn rpc_event(&mut self, event: request_response::Event<RpcRequest, RpcReply>) {
-        use request_response::{Event, Message};
-        match event {
-            Event::Message {
-                peer,
-                connection_id,
-                message:
-                    Message::Request {
-                        request, channel, ..
-                    },
-            } => {
-                let asker = self.asker(peer, connection_id);
-                if !self.budget.take(asker) {
+    #[cfg(feature = "server")]
+    pub(super) fn name_event(&mut self, event: Event<names::Request, names::Answer>) {
+        match heard(event) {
+            Heard::Request(peer, connection, request, channel) => {
+                let answers = self.answers.clone();
+                let Some(asker) = self.admit(peer, connection) else {
+                    let busy = answers.too_busy_for_names();
+                    let behaviour = self.swarm.behaviour_mut();
+                    return drop(behaviour.names.send_response(channel, busy));
+                };
+                self.start_job(asker, async move {
+                    Done::Name(channel, answers.name(asker, request).await)
+                });
+            }
+            Heard::Answer(id, _, answer) => {
+                if let Some(reply) = self.waiting.names.remove(&id) {
+                    let _ = reply.send(answer);
+                }
+            }
+            Heard::Nothing => {}
+        }
+    }
+
+    pub(super) fn rpc_event(&mut self, event: Event<RpcRequest, RpcReply>) {
+        match heard(event) {
+            Heard::Request(peer, connection, request, channel) => {
+                let Some(asker) = self.admit(peer, connection) else {
                     let busy = RpcReply::error(json!(1), -32000, "too many requests at once");
                     let behaviour = self.swarm.behaviour_mut();
                     return drop(behaviour.rpc.send_response(channel, busy));
-                }
+                };
                 let answers = self.answers.clone();
                 self.start_job(asker, async move {
                     Done::Rpc(channel, answers.rpc(peer, request).await)
                 });
             }
-            Event::Message {
-                peer,
-                connection_id,
-                message:
-                    Message::Response {
-                        request_id,
-                        response,
-                    },
-            } => {
-                if self.waiting.beats.remove(&request_id).is_some() {
-                    if let Some(rtt) = self.beats.answered(&peer, platform::now()) {
-                        self.table.set_rtt(connection_id, rtt);
+            Heard::Answer(id, (peer, connection), answer) => {
+                if self.waiting.beats.remove(&id).is_some() {
+                    if answer.is_ok() {
+                        if let Some(rtt) = self.beats.answered(&peer, platform::now()) {
+                            self.table.set_rtt(connection, rtt);
+                        }
                     }
-                } else if let Some(reply) = self.waiting.calls.remove(&request_id) {
-                    let _ = reply.send(Ok(response));
+                } else if let Some(reply) = self.waiting.calls.remove(&id) {
+                    let _ = reply.send(answer);
                 }
             }
-            Event::OutboundFailure {
-                peer,
-                request_id,
-                error,
-                ..
-            } => {
-                self.waiting.beats.remove(&request_id);
-                if let Some(reply) = self.waiting.calls.remove(&request_id) {
-                    let _ = reply.send(Err(request_error(&peer, &error)));
-                }
-            }
-            _ => {}
+            Heard::Nothing => {}
         }
+    }
+}
+
+/// What a protocol of requests and answers says.
+enum Heard<Req, Res> {
+    /// Somebody asks.
+    Request(PeerId, ConnectionId, Req, ResponseChannel<Res>),
+    /// One of our own requests has come to its end, there.
+    Answer(OutboundRequestId, (PeerId, ConnectionId), Result<Res>),
+    Nothing,
+}
+
+fn heard<Req, Res>(event: Event<Req, Res>) -> Heard<Req, Res> {
+    match event {
+        Event::Message {
+            peer,
+            connection_id,
+            message,
+        } => match message {
+            Message::Request {
+                request, channel, ..
+            } => Heard::Request(peer, connection_id, request, channel),
+            Message::Response {
+                request_id,
+                response,
+            } => Heard::Answer(request_id, (peer, connection_id), Ok(response)),
+        },
+        Event::OutboundFailure {
+            peer,
+            connection_id,
+            request_id,
+            error,
+        } => {
+            let error = request_error(&peer, &error);
+            Heard::Answer(request_id, (peer, connection_id), Err(error))
+        }
+        _ => Heard::Nothing,
     }
 }

@@ -12,8 +12,9 @@ use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{DialOpts, ListenerId, TransportError, TransportEvent};
 use libp2p::{Multiaddr, PeerId, Transport};
 
+use super::super::names::cooperative;
 use super::super::node::{Node, NodeConfig};
-use super::super::outside::Outside;
+use super::super::outside::{Forgetful, Outside};
 use super::*;
 use crate::error::{Code, Error};
 use crate::proto::homes::HomesConfig;
@@ -88,6 +89,9 @@ fn relay(connections: Roaming, listen: Multiaddr) -> Node {
         listen: vec![listen],
         external: Vec::new(),
         store: None,
+        names: None,
+        keepsakes: Arc::new(Forgetful::default()),
+        solver: cooperative(),
         homes: HomesConfig::native(),
         outside: Arc::new(Nowhere),
         dialable: Arc::new(|_| true),

@@ -23,11 +23,7 @@ fn document() -> JoinDocument {
         addresses: vec!["/ip4/192.0.2.1/tcp/4001".into()],
         http: Some("http://192.0.2.1:8080".into()),
         stun: Some("stun:192.0.2.1:4002".into()),
-        witnesses: Some(Witnesses {
-            epoch: 1,
-            quorum: 1,
-            keys: vec![key().public()],
-        }),
+        witnesses: WitnessSet::new(1, 1, [key().public()]).ok(),
         relays: vec![hint(2), hint(3)],
         version: "0.1.0".into(),
         now: 1_700_000_000_000,
@@ -132,14 +128,6 @@ fn limits_hold() {
         },
         JoinDocument {
             now: u64::MAX,
-            ..document()
-        },
-        JoinDocument {
-            witnesses: Some(Witnesses {
-                epoch: 1,
-                quorum: 2,
-                keys: vec![key().public()],
-            }),
             ..document()
         },
     ] {

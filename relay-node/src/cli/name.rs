@@ -1,0 +1,368 @@
+//! `warren name …`, `warren resolve` and `warren verify`: names, from the command line.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use warren_shared::error::{Code, Error, Result};
+use warren_shared::net::names::Held;
+use warren_shared::platform;
+use warren_shared::proto::key::PublicKey;
+use warren_shared::proto::names::Zone;
+use warren_shared::proto::names::publisher::Progress;
+use warren_shared::proto::names::resolution::{Proof, Resolution};
+use warren_shared::proto::names::resolver::Options;
+use warren_shared::proto::names::verify::Evidence;
+
+use super::lines::print;
+use super::start_peer_log;
+use crate::peer::{Peer, PeerArgs};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum NameCommand {
+    /// Claim a name for the owner in the data directory.
+    Claim(ClaimArgs),
+    /// Put resources under a name, in the place of those that were there.
+    Set(SetArgs),
+    /// Show what this owner published under a name.
+    Show(OneName),
+    /// Publish a whole zone from a TOML file.
+    Apply(ApplyArgs),
+    /// Keep a name for another term.
+    Renew(OneName),
+    /// Sign a name over to another owner; prints what that one accepts.
+    Transfer(TransferArgs),
+    /// Take over a name that was signed over to this owner.
+    Accept(AcceptArgs),
+    /// Give a name up.
+    Release(OneName),
+    /// Print the proof of a name, which `warren verify` checks.
+    Export(OneName),
+    /// List the names of this owner.
+    Mine(Nothing),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Nothing {
+    #[command(flatten)]
+    peer: PeerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OneName {
+    /// The name, such as alice.p2p.
+    name: String,
+    #[command(flatten)]
+    peer: PeerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ClaimArgs {
+    /// The name, such as alice.p2p.
+    name: String,
+    /// The key that may take the name over when the owner's key is lost (k51…).
+    #[arg(long, value_name = "KEY")]
+    recovery: Option<String>,
+    #[command(flatten)]
+    peer: PeerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SetArgs {
+    /// The name, or an entry of its zone, such as blog.alice.p2p.
+    name: String,
+    /// What it leads to: peer:ID, address:IP or IP:PORT, file:CID, site:CID, url:URL, text:TEXT,
+    /// alias:NAME. Without any, the entry is removed.
+    resources: Vec<String>,
+    #[command(flatten)]
+    peer: PeerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    /// The name.
+    name: String,
+    /// The zone; - reads standard input.
+    file: PathBuf,
+    #[command(flatten)]
+    peer: PeerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TransferArgs {
+    /// The name.
+    name: String,
+    /// The new owner's key (k51…).
+    to: String,
+    #[command(flatten)]
+    peer: PeerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AcceptArgs {
+    /// What `warren name transfer` printed.
+    handover: String,
+    #[command(flatten)]
+    peer: PeerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResolveArgs {
+    /// The name, such as alice.p2p or k51….
+    name: String,
+    /// Give addresses in private networks and on this device too.
+    #[arg(long)]
+    private: bool,
+    /// Print the proof with which others can check the answer.
+    #[arg(long)]
+    proof: bool,
+    #[command(flatten)]
+    pub(super) peer: PeerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// The proof; - reads standard input.
+    file: PathBuf,
+    /// The answer as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl NameCommand {
+    pub(super) fn peer(&self) -> &PeerArgs {
+        match self {
+            NameCommand::Claim(args) => &args.peer,
+            NameCommand::Set(args) => &args.peer,
+            NameCommand::Apply(args) => &args.peer,
+            NameCommand::Transfer(args) => &args.peer,
+            NameCommand::Accept(args) => &args.peer,
+            NameCommand::Mine(args) => &args.peer,
+            NameCommand::Show(args)
+            | NameCommand::Renew(args)
+            | NameCommand::Release(args)
+            | NameCommand::Export(args) => &args.peer,
+        }
+    }
+}
+
+pub(super) async fn run(command: NameCommand) -> Result<()> {
+    start_peer_log();
+    let args = command.peer();
+    if args.data_dir.is_none() {
+        return Err(Error::new(
+            Code::InvalidArgument,
+            "a name belongs to a key, and nothing says where yours is",
+        )
+        .with_remedy(
+            "Add --data-dir with the folder that keeps your keys; it is made if it is not there.",
+        ));
+    }
+    let json = args.json;
+    let peer = args.start(Vec::new()).await?;
+    let outcome = carry_out(&command, &peer, json).await;
+    peer.node.close().await;
+    outcome
+}
+
+async fn carry_out(command: &NameCommand, peer: &Peer, json: bool) -> Result<()> {
+    let names = peer.node.names();
+    let progress = |step| tell(step, json);
+    match command {
+        NameCommand::Claim(args) => {
+            let recovery = args.recovery.as_deref().map(PublicKey::from_base36);
+            let held = names
+                .claim(&args.name, recovery.transpose()?, progress)
+                .await?;
+            told(&held, json)
+        }
+        NameCommand::Set(args) => set(args, peer).await,
+        NameCommand::Apply(args) => {
+            let zone: Zone = toml::from_str(&read(&args.file)?).map_err(|error| {
+                Error::new(Code::InvalidArgument, "the file is not a zone")
+                    .caused_by(error)
+                    .with_remedy("See `shared/spec/names.md` for an example.")
+            })?;
+            told(&names.publish(&args.name, zone).await?, json)
+        }
+        NameCommand::Show(args) => {
+            let held = names.mine().await?;
+            let wanted = args.name.trim_end_matches(".p2p");
+            let found = held
+                .iter()
+                .find(|held| held.name.to_string().trim_end_matches(".p2p") == wanted);
+            let held = found.ok_or_else(|| {
+                Error::new(
+                    Code::NameNotFound,
+                    format!("{} is not held by this owner", args.name),
+                )
+                .with_remedy("`warren name mine` lists the names of this owner.")
+            })?;
+            told(held, json)
+        }
+        NameCommand::Renew(args) => told(&names.renew(&args.name, progress).await?, json),
+        NameCommand::Transfer(args) => {
+            let handover = names.transfer(&args.name, &args.to).await?;
+            print(&match json {
+                true => json!({"handover": handover}).to_string(),
+                false => handover,
+            })
+        }
+        NameCommand::Accept(args) => told(&names.accept(&args.handover, progress).await?, json),
+        NameCommand::Release(args) => {
+            names.release(&args.name, progress).await?;
+            print(&match json {
+                true => json!({"released": args.name}).to_string(),
+                false => format!("{} is released", args.name),
+            })
+        }
+        NameCommand::Export(args) => {
+            let evidence = names.evidence(&args.name).await?;
+            print(&json!(evidence).to_string())
+        }
+        NameCommand::Mine(_) => {
+            let held = names.mine().await?;
+            if json {
+                return print(&json!(held).to_string());
+            }
+            print(&format!("owner {}", names.owner().to_base36()))?;
+            held.iter().try_for_each(|held| told(held, false))
+        }
+    }
+}
+
+/// Replaces one entry of the zone.
+async fn set(args: &SetArgs, peer: &Peer) -> Result<()> {
+    let names = peer.node.names();
+    let resources = args.resources.iter().map(|text| text.parse());
+    let held = names
+        .set(&args.name, resources.collect::<Result<_>>()?)
+        .await?;
+    told(&held, args.peer.json)
+}
+
+pub(super) async fn resolve(args: ResolveArgs) -> Result<()> {
+    start_peer_log();
+    let peer = args.peer.start(Vec::new()).await?;
+    let names = peer.node.names();
+    let options = Options {
+        fresh: false,
+        private: args.private,
+    };
+    let found = names.resolve(&args.name, options).await;
+    let outcome = match found {
+        Err(error) => Err(error),
+        Ok(_) if args.proof => match names.evidence(&args.name).await {
+            Ok(evidence) => print(&json!(evidence).to_string()),
+            Err(error) => Err(error),
+        },
+        Ok(found) if args.peer.json => print(&json!(found).to_string()),
+        Ok(found) => print(&described(&found)),
+    };
+    peer.node.close().await;
+    outcome
+}
+
+pub(super) async fn verify(args: VerifyArgs) -> Result<()> {
+    let evidence = Evidence::from_json(&read(&args.file)?)?;
+    let verified = evidence.verify(None, platform::now())?;
+    if args.json {
+        return print(&json!(verified).to_string());
+    }
+    let mut text = described(&verified.resolution);
+    if let Some(set) = &verified.witness_set {
+        text.push_str(&format!(
+            "\nwitness set {set}: compare it with what you know"
+        ));
+    }
+    print(&text)
+}
+
+fn described(found: &Resolution) -> String {
+    let mut lines = vec![found.name.to_string()];
+    for via in &found.via {
+        lines.push(format!("  is an alias of {via}"));
+    }
+    for resource in &found.resources {
+        lines.push(format!("  {resource}"));
+    }
+    if found.hidden > 0 {
+        lines.push(format!(
+            "  ({} in private networks left out; --private shows them)",
+            found.hidden
+        ));
+    }
+    lines.extend(found.proofs.iter().map(because));
+    lines.join("\n")
+}
+
+/// Why one may believe it, in words.
+fn because(proof: &Proof) -> String {
+    let age = proof.age / 1_000;
+    let witnesses = match proof.of {
+        0 => "signed by the key itself".to_owned(),
+        of => format!("{} of {of} witnesses", proof.witnesses.len()),
+    };
+    format!(
+        "  {}: {witnesses}, owner {}, version {}, {age} s old",
+        proof.name, proof.owner_name, proof.seq
+    )
+}
+
+fn tell(step: Progress, json: bool) {
+    let text = match step {
+        Progress::Asking => "asking the witnesses who holds it",
+        Progress::Working => "working for it: this makes claiming many names expensive",
+        Progress::Reserving => "reserving it",
+        Progress::Signing => "having it signed",
+        Progress::Confirming => "showing it to all witnesses",
+        Progress::Waiting(_) => "somebody else wants it at this moment; trying again",
+    };
+    if json {
+        eprintln!("{}", json!({"event": "progress", "step": text}));
+    } else {
+        eprintln!("… {text}");
+    }
+}
+
+fn told(held: &Held, json: bool) -> Result<()> {
+    if json {
+        return print(&json!(held).to_string());
+    }
+    let mut lines = vec![format!("{}  owner {}", held.name, held.owner.to_base36())];
+    if let Some(expires) = held.expires {
+        let days = expires.saturating_sub(platform::now()) / 86_400_000;
+        lines.push(format!("  held for {days} more days"));
+    }
+    let entries = held.zone.iter().flat_map(|zone| &zone.entries);
+    for entry in entries {
+        let sub = if entry.sub.is_empty() {
+            "@"
+        } else {
+            &entry.sub
+        };
+        for resource in &entry.resources {
+            lines.push(format!("  {sub}  {resource}"));
+        }
+    }
+    print(&lines.join("\n"))
+}
+
+fn read(file: &std::path::Path) -> Result<String> {
+    let unreadable = |error: std::io::Error| {
+        Error::new(
+            Code::InvalidArgument,
+            format!("{} cannot be read", file.display()),
+        )
+        .caused_by(error)
+    };
+    if file.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(unreadable)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(file).map_err(unreadable)
+}

@@ -1,0 +1,61 @@
+//! Sends requests to witnesses, wherever they are: to others over the network, to this node's own
+//! role without.
+
+use std::sync::Arc;
+
+use libp2p::{Multiaddr, PeerId};
+
+use super::service::NameService;
+use crate::net::handle::{Handle, Route};
+use crate::net::overlay::{Kademlia, Overlay};
+use crate::proto::key::PublicKey;
+use crate::proto::names::wire::{Request, Response};
+use crate::proto::record::Record;
+use crate::proto::record::peer::PeerRecord;
+
+/// The way to the witnesses. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Asking {
+    pub overlay: Arc<Kademlia>,
+    pub service: Option<Arc<NameService>>,
+    pub own: PublicKey,
+}
+
+impl Asking {
+    /// What a witness says, or nothing when it is silent.
+    pub async fn ask(&self, to: PublicKey, request: Request) -> Option<Response> {
+        if let (true, Some(service)) = (to == self.own, &self.service) {
+            return Some(service.answer(None, request).await.response);
+        }
+        let peer: PeerId = to.to_peer_id().parse().ok()?;
+        let handle = self.overlay.client().handle();
+        let addresses = match handle.is_connected(peer).await.ok()? {
+            true => Vec::new(),
+            false => self.addresses(handle, to, peer).await,
+        };
+        let answer = handle.ask_name(Route { peer, addresses }, request).await;
+        answer.map(|answer| answer.response).ok()
+    }
+
+    /// Where a witness may be: as other relays say, or as it says itself.
+    async fn addresses(&self, handle: &Handle, key: PublicKey, peer: PeerId) -> Vec<Multiaddr> {
+        let hints = handle.relay_hints().await.unwrap_or_default();
+        let name = peer.to_string();
+        let hinted = hints.into_iter().filter(|hint| hint.peer == name);
+        let hinted: Vec<Multiaddr> = hinted
+            .flat_map(|hint| hint.addresses)
+            .filter_map(|text| text.parse().ok())
+            .collect();
+        if !hinted.is_empty() {
+            return hinted;
+        }
+        let record = self.overlay.record_at(PeerRecord::key(&key)).await;
+        let Ok(Some(Record::Signed(envelope))) = record else {
+            return Vec::new();
+        };
+        let record = PeerRecord::open(&envelope);
+        let bytes = record.map(|record| record.addresses).unwrap_or_default();
+        let parsed = bytes.into_iter().map(Multiaddr::try_from);
+        parsed.filter_map(Result::ok).collect()
+    }
+}

@@ -1,0 +1,547 @@
+//! The owner's side of a peer: claims names, publishes zones under them, hands them on, and keeps them
+//! alive as long as the peer runs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::channel::mpsc;
+use futures::{FutureExt, StreamExt};
+use multibase::Base;
+use serde::Serialize;
+
+use super::agent::{Agent, Progressed, Surroundings};
+use crate::error::{Code, Error, Result};
+use crate::limits::{DAY, HOUR};
+use crate::net::handle::Event;
+use crate::net::overlay::Overlay;
+use crate::net::turns::Turns;
+use crate::proto::Millis;
+use crate::proto::key::{PublicKey, SigningKey};
+use crate::proto::names::certificate::Binding;
+use crate::proto::names::claim::Handover;
+use crate::proto::names::name::{Name, Root};
+use crate::proto::names::publisher::schedule::Holdings;
+use crate::proto::names::publisher::{Goal, Progress};
+use crate::proto::names::resolution::Resolution;
+use crate::proto::names::resolver::{CachedName, Options};
+use crate::proto::names::verify::Evidence;
+use crate::proto::names::zone::SignedZone;
+use crate::proto::names::{Label, Resource, Zone};
+use crate::proto::record::Record;
+use crate::{limits, platform};
+
+/// How long a zone counts without its owner.
+const ZONE_LIFETIME: Millis = 30 * DAY;
+/// It is signed again when less than this is left.
+const ZONE_RENEW_BEFORE: Millis = 20 * DAY;
+
+/// A name that this peer's owner holds.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    /// The name.
+    pub name: Name,
+    /// Its owner.
+    pub owner: PublicKey,
+    /// Which holder of the name this is.
+    pub generation: u64,
+    /// The end of the term; nothing for the name of a key.
+    pub expires: Option<Millis>,
+    /// Until when the witnesses' signatures count, if nobody renews them.
+    pub live_until: Option<Millis>,
+    /// What is published.
+    pub zone: Option<Zone>,
+    /// The version of it.
+    pub seq: u64,
+}
+
+/// Names as this peer sees and holds them. Cheap to clone.
+#[derive(Clone)]
+pub struct Names {
+    agent: Agent,
+    surroundings: Surroundings,
+    owner: SigningKey,
+    /// Nothing until what was kept has been read.
+    holdings: Arc<Mutex<Option<Holdings>>>,
+    turns: Turns,
+    wake: mpsc::Sender<()>,
+}
+
+impl Names {
+    /// Starts the agent, and keeps up what `owner` holds.
+    pub fn start(surroundings: Surroundings, owner: SigningKey) -> Names {
+        let (wake, woken) = mpsc::channel(1);
+        let names = Names {
+            agent: Agent::start(surroundings.clone()),
+            surroundings,
+            owner,
+            holdings: Arc::default(),
+            turns: Turns::default(),
+            wake,
+        };
+        platform::spawn(keep_up(names.clone(), woken));
+        names
+    }
+
+    /// The agent.
+    pub fn agent(&self) -> &Agent {
+        &self.agent
+    }
+
+    /// Who owns what is claimed here.
+    pub fn owner(&self) -> PublicKey {
+        self.owner.public()
+    }
+
+    /// What a name leads to, with its proof.
+    pub async fn resolve(&self, name: &str, options: Options) -> Result<Resolution> {
+        self.agent.resolve(Name::parse(name)?, options).await
+    }
+
+    /// What was resolved lately.
+    pub async fn cached(&self) -> Result<Vec<CachedName>> {
+        self.agent.cached().await
+    }
+
+    /// Claims a human name, or says why not. `recovery` may take it over when the owner's key is lost.
+    pub async fn claim(
+        &self,
+        name: &str,
+        recovery: Option<PublicKey>,
+        progress: impl FnMut(Progress),
+    ) -> Result<Held> {
+        let name = human(name)?;
+        self.operate(&name, Goal::Claim { recovery }, progress)
+            .await
+    }
+
+    /// Keeps a name for another term.
+    pub async fn renew(&self, name: &str, progress: impl FnMut(Progress)) -> Result<Held> {
+        let name = human(name)?;
+        self.operate(&name, Goal::Extend, progress).await
+    }
+
+    /// Signs a name over to another owner, who takes it with [`Self::accept`]. Until then nothing has
+    /// changed.
+    pub async fn transfer(&self, name: &str, to: &str) -> Result<String> {
+        let name = human(name)?;
+        let to = owner_of(to)?;
+        let binding = self.binding(&name).await?;
+        let network = &self.surroundings.network;
+        let generation = binding.claim().generation();
+        let handover = Handover::sign(network, &name, generation, to, &self.owner, self.now())?;
+        Ok(Base::Base64Url.encode(handover.bytes()))
+    }
+
+    /// Takes a name over that was signed over to this owner.
+    pub async fn accept(&self, handover: &str, progress: impl FnMut(Progress)) -> Result<Held> {
+        let unreadable = || {
+            Error::new(Code::InvalidArgument, "this is no handover of a name")
+                .with_remedy("Copy what `transfer` gave, whole.")
+        };
+        let bytes = Base::Base64Url
+            .decode(handover.trim())
+            .map_err(|_| unreadable())?;
+        let handover = Handover::decode(&bytes).map_err(|_| unreadable())?;
+        let name = handover.name().clone();
+        self.operate(&name, Goal::Accept(Box::new(handover)), progress)
+            .await
+    }
+
+    /// Gives a name up.
+    pub async fn release(&self, name: &str, progress: impl FnMut(Progress)) -> Result<()> {
+        let name = human(name)?;
+        let released = self.operate(&name, Goal::Release, progress).await;
+        released.map(drop)
+    }
+
+    /// Publishes what is under a name of this owner: at the witnesses and in the network.
+    pub async fn publish(&self, name: &str, zone: Zone) -> Result<Held> {
+        let name = Name::parse(name)?;
+        if !name.sub().is_empty() {
+            return Err(Error::new(
+                Code::NameInvalid,
+                format!("{name} is an entry in a zone, not a name of its own"),
+            )
+            .with_remedy("Publish the whole zone, with an entry of that sub-name."));
+        }
+        let mut turn = self.turns.take(&name.to_string());
+        turn.come().await;
+        match name.root().clone() {
+            Root::Human(label) => {
+                let binding = self.binding(&label).await?;
+                let signed = self.sign(name.root(), Some(&binding), zone).await?;
+                self.put(&label, signed, binding).await
+            }
+            Root::Key(key) if key == self.owner.public() => {
+                let signed = self.sign(name.root(), None, zone).await?;
+                self.store(&signed).await?;
+                self.agent.forget(name.root().clone()).await?;
+                Ok(self.held_key(name, &signed))
+            }
+            Root::Key(_) => Err(not_yours(&name)),
+        }
+    }
+
+    /// Replaces what is under a name or an entry of its zone; nothing at all removes it.
+    pub async fn set(&self, name: &str, resources: Vec<Resource>) -> Result<Held> {
+        let name = Name::parse(name)?;
+        let root = name.root().name();
+        let mut zone = match name.root() {
+            Root::Human(_) => {
+                let mine = self.mine().await?;
+                let held = mine.into_iter().find(|held| held.name == root);
+                held.ok_or_else(|| not_yours(&root))?.zone
+            }
+            Root::Key(key) => {
+                let location = SignedZone::location(key, name.root());
+                let found = self.surroundings.overlay.record_at(location).await?;
+                found.and_then(|record| {
+                    Some(SignedZone::decode(record.bytes()).ok()?.zone().clone())
+                })
+            }
+        }
+        .unwrap_or_default();
+        zone.set(name.sub(), resources)?;
+        self.publish(&root.to_string(), zone).await
+    }
+
+    /// The names that this owner holds, as far as this peer knows.
+    pub async fn mine(&self) -> Result<Vec<Held>> {
+        self.load().await?;
+        Ok(self.known())
+    }
+
+    fn known(&self) -> Vec<Held> {
+        let holdings = self.holdings();
+        let rows = holdings.iter().flat_map(|holdings| holdings.rows());
+        rows.map(|(label, holding)| {
+            let claim = &holding.certificate.claim;
+            let finals = holding.certificate.finals.iter();
+            let zone = holding.zone.as_ref();
+            Held {
+                name: Name::from(label.clone()),
+                owner: claim.owner(),
+                generation: claim.generation(),
+                expires: Some(claim.expires()),
+                live_until: finals.map(|each| each.not_after).min(),
+                zone: zone.map(|zone| zone.zone().clone()),
+                seq: zone.map_or(0, |zone| zone.floor().seq),
+            }
+        })
+        .collect()
+    }
+
+    /// A proof of a name that stands for itself.
+    pub async fn evidence(&self, name: &str) -> Result<Evidence> {
+        let name = Name::parse(name)?;
+        self.agent.resolve(name.clone(), Options::default()).await?;
+        let found = self.agent.evidence(name.root().clone()).await?;
+        let (binding, zone) = found
+            .ok_or_else(|| Error::new(Code::NameNotFound, "the name was forgotten meanwhile"))?;
+        let sets = self.agent.sets().await?;
+        Ok(Evidence::new(&name, &sets, binding.as_ref(), &zone))
+    }
+
+    async fn operate(
+        &self,
+        name: &Label,
+        goal: Goal,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<Held> {
+        self.load().await?;
+        let mut turn = self.turns.take(name.as_str());
+        turn.come().await;
+        let told = |told| match told {
+            Progressed::Progress(step) => progress(step),
+            Progressed::Keep(certificate) => {
+                let now = self.now();
+                if let Some(holdings) = self.holdings().as_mut() {
+                    holdings.keep(*certificate, now);
+                }
+            }
+        };
+        let owner = self.owner.clone();
+        let done = self.agent.operate(owner, name.clone(), goal, told).await;
+        self.save().await?;
+        self.agent.forget(Root::Human(name.clone())).await?;
+        if let Err(error) = &done {
+            if error.code() == Code::NameTaken {
+                self.lost(name).await?;
+            }
+        }
+        let binding = done?;
+        let held = self
+            .known()
+            .into_iter()
+            .find(|held| held.name == Name::from(name.clone()));
+        let _ = self.wake.clone().try_send(());
+        Ok(held.unwrap_or_else(|| ended(name, &binding)))
+    }
+
+    async fn lost(&self, name: &Label) -> Result<()> {
+        if let Some(holdings) = self.holdings().as_mut() {
+            holdings.lose(name);
+        }
+        self.save().await
+    }
+
+    /// The certificate of a name of this owner.
+    async fn binding(&self, name: &Label) -> Result<Binding> {
+        self.load().await?;
+        let sets = self.agent.sets().await?;
+        let certificate = {
+            let holdings = self.holdings();
+            let rows = holdings.as_ref().map(Holdings::rows);
+            rows.and_then(|rows| rows.get(name))
+                .map(|held| held.certificate.clone())
+        };
+        let certificate = certificate.ok_or_else(|| not_yours(&Name::from(name.clone())))?;
+        let binding = certificate.verify(&sets);
+        binding.map_err(|refusal| {
+            Error::new(
+                Code::Internal,
+                "the kept certificate of the name is damaged",
+            )
+            .caused_by(refusal)
+            .with_remedy("Claim the name again with the same key.")
+        })
+    }
+
+    async fn sign(
+        &self,
+        root: &Root,
+        binding: Option<&Binding>,
+        mut zone: Zone,
+    ) -> Result<SignedZone> {
+        let now = self.now();
+        zone.generation = binding.map_or(0, |binding| binding.claim().generation());
+        let zone = zone.tidy()?;
+        let location = SignedZone::location(&self.owner.public(), root);
+        let known = match self.surroundings.overlay.record_at(location).await {
+            Ok(Some(Record::Signed(envelope))) => envelope.body().seq,
+            _ => 0,
+        };
+        let floor = binding.map_or(0, |binding| binding.floor(now).seq);
+        let seq = known.max(floor).saturating_add(1).max(now);
+        let network = &self.surroundings.network;
+        zone.sign(&self.owner, network, root, seq, (now, now + ZONE_LIFETIME))
+    }
+
+    /// Gives a signed zone to the witnesses and to the network.
+    async fn put(&self, label: &Label, signed: SignedZone, binding: Binding) -> Result<Held> {
+        let goal = Goal::Publish(Box::new(signed.clone()), Box::new(binding));
+        let told = |told| {
+            if let Progressed::Keep(certificate) = told {
+                let now = self.now();
+                if let Some(holdings) = self.holdings().as_mut() {
+                    holdings.keep(*certificate, now);
+                }
+            }
+        };
+        let owner = self.owner.clone();
+        let binding = self.agent.operate(owner, label.clone(), goal, told).await?;
+        if let Some(holdings) = self.holdings().as_mut() {
+            holdings.publish(label, signed.clone());
+        }
+        self.save().await?;
+        if let Err(error) = self.store(&signed).await {
+            // The witnesses have it; the network gets it with the next renewal.
+            tracing::debug!(%error, "the zone was not stored in the network");
+        }
+        self.agent.forget(Root::Human(label.clone())).await?;
+        let mut held = ended(label, &binding);
+        (held.seq, held.zone) = (signed.floor().seq, Some(signed.zone().clone()));
+        Ok(held)
+    }
+
+    async fn store(&self, signed: &SignedZone) -> Result<()> {
+        let record = Record::Signed(signed.envelope().clone());
+        self.surroundings.overlay.store(record).await.map(drop)
+    }
+
+    fn held_key(&self, name: Name, signed: &SignedZone) -> Held {
+        Held {
+            name,
+            owner: signed.owner(),
+            generation: 0,
+            expires: None,
+            live_until: None,
+            zone: Some(signed.zone().clone()),
+            seq: signed.floor().seq,
+        }
+    }
+
+    fn now(&self) -> Millis {
+        self.surroundings.overlay.client().now()
+    }
+
+    fn holdings(&self) -> MutexGuard<'_, Option<Holdings>> {
+        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keepsake(&self) -> String {
+        let owner = self.owner.public().to_base36();
+        format!("names-held-{}-{owner}", self.surroundings.network)
+    }
+
+    /// Reads what was kept, once.
+    async fn load(&self) -> Result<()> {
+        let mut turn = self.turns.take("");
+        turn.come().await;
+        if self.holdings().is_some() {
+            return Ok(());
+        }
+        let kept = self.surroundings.keepsakes.load(self.keepsake()).await?;
+        let seed = u64::from_le_bytes(platform::entropy());
+        let restored = match kept {
+            None => Holdings::new(seed),
+            Some(bytes) => Holdings::restore(&bytes, seed).map_err(|refusal| {
+                Error::new(
+                    Code::StorageFailed,
+                    "what was kept of this owner's names is damaged",
+                )
+                .caused_by(refusal)
+                .with_remedy("Claim each name again with the same key; nobody else can have it.")
+            })?,
+        };
+        self.holdings().get_or_insert(restored);
+        Ok(())
+    }
+
+    async fn save(&self) -> Result<()> {
+        let bytes = self.holdings().as_ref().map(Holdings::export);
+        match bytes {
+            Some(bytes) => {
+                self.surroundings
+                    .keepsakes
+                    .save(self.keepsake(), bytes)
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Does what is due; tells when to come again.
+    async fn renew_due(&self) -> Result<Millis> {
+        self.load().await?;
+        let sets = self.agent.sets().await?;
+        let now = self.now();
+        let due = self
+            .holdings()
+            .as_mut()
+            .map(|holdings| holdings.due(&sets, now));
+        let due = due.unwrap_or_default();
+        let anything = !due.is_empty();
+        for due in due {
+            let done = self.renew_one(&due.name, due.goal).await;
+            if let Err(error) = &done {
+                tracing::debug!(name = %due.name, %error, "a name was not renewed");
+            }
+            let now = self.now();
+            if let Some(holdings) = self.holdings().as_mut() {
+                holdings.finished(&due.name, done.is_ok(), now);
+            }
+        }
+        if anything {
+            self.save().await?;
+        }
+        let next = self.holdings().as_ref().and_then(Holdings::next_wake);
+        Ok(next.unwrap_or(now + HOUR).saturating_sub(now))
+    }
+
+    async fn renew_one(&self, name: &Label, goal: Goal) -> Result<()> {
+        match goal {
+            Goal::Publish(zone, binding) => {
+                let fresh = zone.expires() > self.now() + ZONE_RENEW_BEFORE;
+                let root = Root::Human(name.clone());
+                let zone = match fresh {
+                    true => *zone,
+                    false => {
+                        self.sign(&root, Some(&binding), zone.zone().clone())
+                            .await?
+                    }
+                };
+                self.put(name, zone, *binding).await.map(drop)
+            }
+            goal => self.operate(name, goal, |_| {}).await.map(drop),
+        }
+    }
+}
+
+/// Renews what is due, until the peer is closed.
+async fn keep_up(names: Names, mut woken: mpsc::Receiver<()>) {
+    let handle = names.surroundings.overlay.client().handle();
+    let Ok(mut events) = handle.events_only().await else {
+        return;
+    };
+    let mut due = platform::sleep(Duration::ZERO).fuse();
+    loop {
+        futures::select! {
+            event = events.next() => match event {
+                Some(Event::State { state: "closed", .. }) | None => return,
+                Some(_) => {}
+            },
+            _ = woken.next() => due = platform::sleep(Duration::ZERO).fuse(),
+            () = due => {
+                let wait = match names.renew_due().await {
+                    Ok(wait) => Duration::from_millis(wait.clamp(1_000, HOUR)),
+                    Err(_) => limits::ROUTING_REFRESH,
+                };
+                due = platform::sleep(wait).fuse();
+            }
+        }
+    }
+}
+
+fn ended(name: &Label, binding: &Binding) -> Held {
+    Held {
+        name: Name::from(name.clone()),
+        owner: binding.claim().owner(),
+        generation: binding.claim().generation(),
+        expires: Some(binding.claim().expires()),
+        live_until: Some(binding.live_until()),
+        zone: None,
+        seq: 0,
+    }
+}
+
+fn human(text: &str) -> Result<Label> {
+    let name = Name::parse(text)?;
+    match (name.root(), name.sub()) {
+        (Root::Human(label), "") => Ok(label.clone()),
+        (Root::Human(label), _) => Err(Error::new(
+            Code::NameInvalid,
+            format!("{name} is an entry in a zone and needs no claim"),
+        )
+        .with_remedy(format!(
+            "Claim {label}.p2p, and put the entry into its zone."
+        ))),
+        (Root::Key(_), _) => Err(Error::new(
+            Code::NameInvalid,
+            "the name of a key belongs to that key and needs no claim",
+        )
+        .with_remedy("Publish a zone under it.")),
+    }
+}
+
+/// An owner as people write it: the name of its key, with or without `.p2p`.
+fn owner_of(text: &str) -> Result<PublicKey> {
+    let name = Name::parse(text)?;
+    match (name.root(), name.sub()) {
+        (Root::Key(key), "") => Ok(*key),
+        _ => Err(
+            Error::new(Code::InvalidKey, format!("{text:?} is not an owner's key")).with_remedy(
+                "An owner's key begins with k51; it is shown beside the owner's names.",
+            ),
+        ),
+    }
+}
+
+fn not_yours(name: &Name) -> Error {
+    Error::new(
+        Code::PermissionDenied,
+        format!("{name} is not held by this owner"),
+    )
+    .with_remedy("Claim it first, or use the key that owns it.")
+}

@@ -1,0 +1,92 @@
+//! How often somebody may do something: so many at once, and as many again in a minute.
+//!
+//! Pure: time is an argument. Whoever has not come for a while is forgotten, because by then it would
+//! have its full share again.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use crate::proto::Millis;
+
+const MINUTE: Millis = 60_000;
+/// Beyond so many, those with a full share are forgotten.
+const SWEEP_AT: usize = 4_096;
+
+/// The shares of everybody who came lately.
+#[derive(Debug)]
+pub(super) struct Rates<K> {
+    a_minute: u32,
+    shares: HashMap<K, Share>,
+}
+
+#[derive(Debug)]
+struct Share {
+    left: f64,
+    at: Millis,
+}
+
+impl<K: Eq + Hash> Rates<K> {
+    pub fn new(a_minute: u32) -> Self {
+        Rates {
+            a_minute,
+            shares: HashMap::new(),
+        }
+    }
+
+    /// Takes one from the share of `who`, if there is one.
+    pub fn take(&mut self, who: K, now: Millis) -> bool {
+        let full = f64::from(self.a_minute);
+        let grown = |share: &Share| {
+            let elapsed = now.saturating_sub(share.at) as f64;
+            (share.left + elapsed * full / MINUTE as f64).min(full)
+        };
+        if self.shares.len() >= SWEEP_AT {
+            self.shares.retain(|_, share| grown(share) < full);
+        }
+        let share = self.shares.entry(who).or_insert(Share {
+            left: full,
+            at: now,
+        });
+        share.left = grown(share);
+        // A clock that went back must not stop the share from growing.
+        share.at = now;
+        if share.left < 1.0 {
+            return false;
+        }
+        share.left -= 1.0;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_spent_and_grows_again() {
+        let mut rates = Rates::new(6);
+        let spent =
+            |rates: &mut Rates<u8>, who, now| (0..100).filter(|_| rates.take(who, now)).count();
+        assert_eq!(spent(&mut rates, 1, 0), 6);
+        assert_eq!(spent(&mut rates, 2, 0), 6, "others have their own");
+        assert_eq!(spent(&mut rates, 1, MINUTE / 6 + 1), 1);
+        assert_eq!(spent(&mut rates, 1, 100 * MINUTE), 6);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_locks_nobody_out() {
+        let mut rates = Rates::new(1);
+        assert!(rates.take(1, 100 * MINUTE) && !rates.take(1, 0));
+        assert!(rates.take(1, MINUTE + 1));
+    }
+
+    #[test]
+    fn those_who_stay_away_are_forgotten() {
+        let mut rates = Rates::new(2);
+        for who in 0..SWEEP_AT {
+            rates.take(who, 0);
+        }
+        rates.take(usize::MAX, 10 * MINUTE);
+        assert_eq!(rates.shares.len(), 1);
+    }
+}

@@ -1,0 +1,188 @@
+//! The witness role of a node: takes requests, keeps the rates, and lets nothing out that is not
+//! durable.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use super::ledger::{Kept, NameLedger};
+use super::rates::Rates;
+use crate::error::{Code, Error, Result};
+use crate::limits::{NAME_CHANGES_PER_KEY, NAME_CHANGES_PER_PREFIX, NAME_READS_PER_PREFIX};
+use crate::net::budget::Asker;
+use crate::platform;
+use crate::proto::key::PublicKey;
+use crate::proto::names::wire::{Answer, NameRefusal, Request, Response};
+use crate::proto::names::witness::row::{Denial, Row};
+use crate::proto::names::witness::{Job, Outcome, Witness, ZoneWrite};
+use crate::proto::names::{KnownSets, Label};
+use crate::proto::record::provider::Prefix;
+use crate::store::StoreError;
+
+/// Answers requests about names out of a ledger.
+pub struct NameService {
+    witness: RwLock<Arc<Witness>>,
+    ledger: Arc<dyn NameLedger>,
+    limits: Mutex<Limits>,
+    refusals: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+struct Limits {
+    reads: Rates<Option<Prefix>>,
+    changes: Rates<Option<Prefix>>,
+    keys: Rates<PublicKey>,
+}
+
+impl NameService {
+    /// A witness with its rows.
+    pub fn new(witness: Witness, ledger: Arc<dyn NameLedger>) -> Self {
+        NameService {
+            witness: RwLock::new(Arc::new(witness)),
+            ledger,
+            limits: Mutex::new(Limits {
+                reads: Rates::new(NAME_READS_PER_PREFIX),
+                changes: Rates::new(NAME_CHANGES_PER_PREFIX),
+                keys: Rates::new(NAME_CHANGES_PER_KEY),
+            }),
+            refusals: Mutex::default(),
+        }
+    }
+
+    /// The witness sets it knows.
+    pub fn sets(&self) -> KnownSets {
+        self.witness().sets().clone()
+    }
+
+    /// How many requests were refused, by reason.
+    pub fn refusals(&self) -> BTreeMap<&'static str, u64> {
+        locked(&self.refusals).clone()
+    }
+
+    pub(in crate::net) async fn answer(&self, asker: Option<Asker>, request: Request) -> Answer {
+        let now = platform::now();
+        let response = self.respond(asker, request, now).await;
+        self.finished(now, response)
+    }
+
+    pub(in crate::net) fn too_busy(&self) -> Answer {
+        self.finished(platform::now(), NameRefusal::RateLimited.bare())
+    }
+
+    fn finished(&self, now: u64, response: Response) -> Answer {
+        if let Response::Refused { why, .. } = &response {
+            *locked(&self.refusals).entry(why.as_str()).or_default() += 1;
+        }
+        Answer { now, response }
+    }
+
+    fn witness(&self) -> Arc<Witness> {
+        let witness = self.witness.read();
+        witness.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn respond(&self, asker: Option<Asker>, request: Request, now: u64) -> Response {
+        let witness = self.witness();
+        if let Request::Sets { after } = request {
+            return witness.sets_after(after);
+        }
+        let reads_only = matches!(request, Request::Ask { .. });
+        if !self.within_rates(asker, reads_only, now) {
+            return NameRefusal::RateLimited.bare();
+        }
+        let job = match witness.read(&request, now) {
+            Ok(job) => job,
+            Err(why) => return why.bare(),
+        };
+        if let (Some(key), Some(_)) = (asking(&job), asker) {
+            if !locked(&self.limits).keys.take(key, now) {
+                return NameRefusal::RateLimited.bare();
+            }
+        }
+        self.work(witness, job, now).await
+    }
+
+    async fn work(&self, witness: Arc<Witness>, job: Job, now: u64) -> Response {
+        let name = job.name().clone();
+        let result = if job.writes() {
+            let work = move |kept: Kept| {
+                // Requests wait for the disk: what counts is the time when the row is read.
+                witness.work(&job, kept.row, kept.zone.as_deref(), platform::now())
+            };
+            self.ledger.change(name, Box::new(work)).await
+        } else {
+            let kept = self.ledger.read(name).await;
+            kept.map(|kept| {
+                witness
+                    .work(&job, kept.row, kept.zone.as_deref(), now)
+                    .response
+            })
+        };
+        result.unwrap_or_else(|error| failed(&error))
+    }
+
+    /// This node's own questions have no limit.
+    fn within_rates(&self, asker: Option<Asker>, reads_only: bool, now: u64) -> bool {
+        let Some(Asker { prefix, .. }) = asker else {
+            return true;
+        };
+        let mut limits = locked(&self.limits);
+        match reads_only {
+            true => limits.reads.take(prefix, now),
+            false => limits.changes.take(prefix, now),
+        }
+    }
+
+    /// So many names after one, for the operator.
+    pub async fn page(&self, after: Option<Label>, most: usize) -> Result<Vec<(Label, Row)>> {
+        self.ledger.page(after, most).await.map_err(unreadable)
+    }
+
+    /// The operator refuses a name from now on, or, without a reason, no longer.
+    pub async fn deny(&self, name: Label, reason: Option<String>) -> Result<()> {
+        let now = platform::now();
+        let denied = reason.map(|reason| Denial { reason, since: now });
+        let work = move |kept: Kept| Outcome {
+            row: Some(Row {
+                denied,
+                ..kept.row.unwrap_or_default()
+            }),
+            zone: ZoneWrite::Keep,
+            response: Response::Abandoned,
+        };
+        let changed = self.ledger.change(name, Box::new(work)).await;
+        changed.map(drop).map_err(unreadable)
+    }
+}
+
+/// Whose key asks for a change, if the request says so.
+fn asking(job: &Job) -> Option<PublicKey> {
+    match job {
+        Job::Propose(claim, _) | Job::Finalise(claim, _) => Some(claim.owner()),
+        Job::Publish(zone, ..) => Some(zone.owner()),
+        Job::Abandon(abandon) => Some(abandon.owner()),
+        Job::Ask(_) | Job::Renew(_) => None,
+    }
+}
+
+fn failed(error: &StoreError) -> Response {
+    match error {
+        StoreError::Full => NameRefusal::Full.bare(),
+        StoreError::Overloaded => NameRefusal::RateLimited.bare(),
+        StoreError::Expired | StoreError::Failed(_) => {
+            tracing::error!(%error, "the rows of the witness failed");
+            NameRefusal::StorageFailed.bare()
+        }
+    }
+}
+
+fn unreadable(error: StoreError) -> Error {
+    Error::new(
+        Code::StorageFailed,
+        "the rows of the witness cannot be used",
+    )
+    .caused_by(error)
+    .with_remedy("Check the disk of this relay.")
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,206 @@
+//! From the first question to the confirmed end, with witnesses that answer, refuse or are silent.
+
+use super::schedule::Holdings;
+use super::*;
+use crate::error::{Code, Error};
+use crate::limits::{DAY, MINUTE, NAME_EXTEND_BEFORE, NAME_LEASE, NAME_TERM};
+use crate::proto::names::claim::Handover;
+use crate::proto::names::resource::Resource;
+use crate::proto::names::testing::Net;
+use crate::proto::names::zone::Zone;
+use crate::selftest::names::samples::{alice, sets};
+use crate::selftest::samples::{NOW, author, network, transport};
+
+fn hand(from: u64, to: &SigningKey, by: &SigningKey, now: Millis) -> Goal {
+    let handover = Handover::sign(&network(), &alice(), from, to.public(), by, now);
+    Goal::Accept(Box::new(handover.unwrap()))
+}
+
+#[test]
+fn a_free_name_is_claimed_in_four_round_trips() {
+    let mut net = Net::new();
+    let binding = net.claim(&author());
+    assert_eq!(binding.claim().owner(), author().public());
+    assert_eq!((binding.claim().generation(), net.asked), (1, 12));
+    let steps = [
+        Progress::Asking,
+        Progress::Working,
+        Progress::Reserving,
+        Progress::Signing,
+        Progress::Confirming,
+    ];
+    assert_eq!(net.progress, steps);
+    assert!(!net.kept.is_empty(), "kept before it was shown");
+    assert!(binding.certificate().finals.len() >= 2);
+    assert!(
+        net.rows
+            .iter()
+            .all(|row| row.as_ref().is_some_and(|row| row.bound.is_some()))
+    );
+}
+
+#[test]
+fn one_silent_witness_does_not_matter_two_do() {
+    let mut net = Net::new();
+    net.silent.insert(1);
+    net.claim(&author());
+    net.silent.insert(2);
+    let failure = net
+        .run(&transport(), Goal::Claim { recovery: None })
+        .unwrap_err();
+    let Failure::NoQuorum { answered, wanted } = &failure else {
+        panic!("{failure:?}");
+    };
+    assert_eq!((answered.len(), *wanted), (1, 2));
+    assert_eq!(Error::from(failure).code(), Code::NoQuorum);
+}
+
+#[test]
+fn a_taken_name_says_by_whom_and_the_own_is_a_success() {
+    let mut net = Net::new();
+    let mine = net.claim(&author());
+    let failure = net
+        .run(&transport(), Goal::Claim { recovery: None })
+        .unwrap_err();
+    let holder = Some(author().public());
+    assert!(matches!(&failure, Failure::Taken { holder: by, until: Some(_) } if *by == holder));
+    let error = Error::from(failure);
+    assert_eq!(error.code(), Code::NameTaken);
+    assert!(error.message().contains(&author().public().to_base36()));
+    assert_eq!(net.claim(&author()).claim(), mine.claim());
+}
+
+#[test]
+fn of_two_at_the_same_moment_one_gets_it() {
+    let mut net = Net::new();
+    let mut first = net.start(&author(), Goal::Claim { recovery: None });
+    let mut second = net.start(&transport(), Goal::Claim { recovery: None });
+    // Both have been told that the name is free before either proposes.
+    for operation in [&mut first, &mut second] {
+        for _ in 0..4 {
+            if let Some(Output::Send { to, id, request }) = operation.poll() {
+                let response = net.ask(to, &request).unwrap();
+                operation.answered(id, response, net.now);
+            }
+        }
+    }
+    net.finish(&mut first).unwrap();
+    let failure = net.finish(&mut second).unwrap_err();
+    assert!(matches!(failure, Failure::Taken { .. }), "{failure:?}");
+}
+
+#[test]
+fn a_crash_between_the_stages_costs_ten_minutes() {
+    let mut net = Net::new();
+    let mut crashed = net.start(&author(), Goal::Claim { recovery: None });
+    let mut proposals = 0;
+    while proposals < 3 {
+        match crashed.poll().expect("proposals come") {
+            Output::Send { to, id, request } => {
+                proposals += usize::from(matches!(request, Request::Propose { .. }));
+                let response = net.ask(to, &request).unwrap();
+                if proposals == 0 {
+                    crashed.answered(id, response, net.now);
+                }
+            }
+            Output::Solve(_) => crashed.solved(0, net.now),
+            _ => {}
+        }
+    }
+    net.now += 2 * MINUTE;
+    let failure = net
+        .run(&author(), Goal::Claim { recovery: None })
+        .unwrap_err();
+    assert!(matches!(failure, Failure::Barred { .. }), "{failure:?}");
+    net.claim(&transport());
+}
+
+#[test]
+fn names_are_handed_over_extended_and_released() {
+    let mut net = Net::new();
+    let first = net.claim(&author());
+    let thief = hand(1, &transport(), &transport(), net.now);
+    assert!(net.run(&transport(), thief).is_err());
+    let goal = hand(1, &transport(), &author(), net.now);
+    let second = net.run(&transport(), goal).unwrap();
+    assert_eq!(
+        (second.claim().generation(), second.claim().owner()),
+        (2, transport().public())
+    );
+    let stale = net
+        .run(&author(), Goal::Renew(Box::new(first)))
+        .unwrap_err();
+    assert!(matches!(stale, Failure::Taken { .. }), "{stale:?}");
+    assert!(net.run(&author(), Goal::Release).is_err());
+    net.now = NOW + NAME_TERM - 30 * DAY;
+    let extended = net.run(&transport(), Goal::Extend).unwrap();
+    assert_eq!(extended.claim().generation(), 2);
+    assert!(extended.claim().expires() > NOW + NAME_TERM + 300 * DAY);
+    let gone = net.run(&transport(), Goal::Release).unwrap();
+    assert!(gone.claim().released());
+    net.now += 1;
+    assert_eq!(net.claim(&author()).claim().generation(), 4);
+}
+
+#[test]
+fn an_owner_that_lost_its_certificate_finds_it_again() {
+    let mut net = Net::new();
+    net.claim(&author());
+    net.now += NAME_LEASE + DAY;
+    let again = net.claim(&author());
+    assert!(again.is_live(net.now), "and its lease is new");
+    assert_eq!(again.claim().generation(), 1);
+}
+
+#[test]
+fn what_is_due_is_done_in_time() {
+    let mut net = Net::new();
+    let binding = net.claim(&author());
+    let zone = Zone::default();
+    let mut holdings = Holdings::new(1);
+    holdings.keep(binding.certificate().clone(), net.now);
+    assert!(holdings.due(&sets(), net.now).is_empty());
+    net.now += 2 * DAY;
+    let due = holdings.due(&sets(), net.now);
+    assert!(
+        matches!(
+            due[..],
+            [schedule::Due {
+                goal: Goal::Renew(_),
+                ..
+            }]
+        ),
+        "{due:?}"
+    );
+    assert!(holdings.due(&sets(), net.now).is_empty(), "given once");
+    holdings.finished(&alice(), false, net.now);
+    assert!(holdings.next_wake().unwrap() < net.now + 10 * MINUTE);
+    let mut zone = Zone {
+        generation: 1,
+        ..zone
+    };
+    zone.set("", vec![Resource::Text("x".to_owned())]).unwrap();
+    let signed = net.publish(&author(), zone, &binding);
+    holdings.publish(&alice(), signed);
+    let mut holdings = Holdings::restore(&holdings.export(), 2).unwrap();
+    let due = holdings.due(&sets(), net.now);
+    assert!(matches!(
+        due[..],
+        [schedule::Due {
+            goal: Goal::Publish(..),
+            ..
+        }]
+    ));
+    let late = binding.claim().expires() - NAME_EXTEND_BEFORE + 1;
+    let due = holdings.due(&sets(), late);
+    assert!(matches!(
+        due[..],
+        [schedule::Due {
+            goal: Goal::Extend,
+            ..
+        }]
+    ));
+    holdings.finished(&alice(), true, late);
+    let jumped_back = NOW - 30 * DAY;
+    assert_eq!(holdings.due(&sets(), jumped_back).len(), 1);
+}

@@ -1,0 +1,136 @@
+//! What a reader has seen of each name: it never goes back, not even after a reload.
+//!
+//! Knows generations, holders and the newest zones. Does not know time but to forget the oldest.
+
+use std::collections::BTreeMap;
+
+use minicbor::{Decode, Encode};
+
+use crate::limits::MAX_NAME_FLOORS;
+use crate::proto::key::PublicKey;
+use crate::proto::names::certificate::Floor;
+use crate::proto::names::claim::Holder;
+use crate::proto::names::name::{Name, Root};
+use crate::proto::record::Refusal;
+use crate::proto::{Millis, cbor};
+
+/// The highest that was seen of one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The generation.
+    pub generation: u64,
+    /// Who held it.
+    pub holder: Holder,
+    /// The newest zone of that holder.
+    pub zone: Floor,
+    used: Millis,
+}
+
+/// What was seen of all names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Floors {
+    seen: BTreeMap<Root, Seen>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct SeenWire {
+    #[n(0)]
+    name: String,
+    #[n(1)]
+    generation: u64,
+    #[n(2)]
+    holder: Holder,
+    #[n(3)]
+    zone: Floor,
+    #[n(4)]
+    used: Millis,
+}
+
+impl Floors {
+    /// What was seen of a name.
+    pub fn of(&self, root: &Root) -> Option<&Seen> {
+        self.seen.get(root)
+    }
+
+    /// Whether a holder may be believed: of a higher generation, or the one that was seen in this one.
+    pub fn allows(&self, root: &Root, generation: u64, holder: Holder) -> bool {
+        self.of(root).is_none_or(|seen| {
+            let higher = generation > seen.generation;
+            higher || (generation == seen.generation && holder == seen.holder)
+        })
+    }
+
+    /// The zone below which nothing of that holder counts.
+    pub fn zone(&self, root: &Root, generation: u64, owner: PublicKey) -> Floor {
+        let same = |seen: &&Seen| (seen.generation, seen.holder.owner) == (generation, owner);
+        self.of(root)
+            .filter(same)
+            .map_or(Floor::default(), |seen| seen.zone)
+    }
+
+    /// Takes note of a holder, and of a zone if there is one. True if something rose.
+    pub fn raise(
+        &mut self,
+        root: &Root,
+        (generation, holder): (u64, Holder),
+        zone: Option<Floor>,
+        now: Millis,
+    ) -> bool {
+        if !self.allows(root, generation, holder) {
+            return false;
+        }
+        let fresh = Seen {
+            generation,
+            holder,
+            zone: Floor::default(),
+            used: now,
+        };
+        let before = self.seen.get(root).copied();
+        let same = before.filter(|seen| seen.generation == generation);
+        let mut seen = same.unwrap_or(fresh);
+        seen.zone = seen.zone.max(zone.unwrap_or_default());
+        seen.used = now;
+        let rose = before
+            .is_none_or(|before| (before.generation, before.zone) != (seen.generation, seen.zone));
+        self.seen.insert(root.clone(), seen);
+        self.forget_oldest();
+        rose
+    }
+
+    fn forget_oldest(&mut self) {
+        if self.seen.len() > MAX_NAME_FLOORS {
+            let oldest = self.seen.iter().min_by_key(|(_, seen)| seen.used);
+            let oldest = oldest.map(|(root, _)| root.clone());
+            oldest.and_then(|root| self.seen.remove(&root));
+        }
+    }
+
+    /// For storage.
+    pub fn export(&self) -> Vec<u8> {
+        let rows = self.seen.iter().map(|(root, seen)| SeenWire {
+            name: root.name().to_string(),
+            generation: seen.generation,
+            holder: seen.holder,
+            zone: seen.zone,
+            used: seen.used,
+        });
+        cbor::encode(&rows.collect::<Vec<_>>())
+    }
+
+    /// Takes in what was exported, here or by another tab: the higher of two counts.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        let rows: Vec<SeenWire> = cbor::decode(bytes)?;
+        for row in rows {
+            let name = Name::find(&row.name).map_err(|_| Refusal::Malformed)?;
+            let root = name.root().clone();
+            self.raise(
+                &root,
+                (row.generation, row.holder),
+                Some(row.zone),
+                row.used,
+            );
+        }
+        Ok(())
+    }
+}

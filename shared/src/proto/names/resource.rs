@@ -1,0 +1,382 @@
+//! What a name can lead to.
+//!
+//! Knows the kinds of resources, their limits and their readable form. Does not fetch or dial any.
+
+mod line;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use multibase::Base;
+use serde::{Deserialize, Serialize};
+
+use super::name::Name;
+use crate::error::{Code, Error, Result};
+use crate::limits::{MAX_NAME, MAX_ZONE_TEXT};
+use crate::proto::key::PublicKey;
+
+/// A content identifier in its canonical text: CIDv1, base 32.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cid(String);
+
+/// CIDv1 with one-byte codec and hash code, a digest of at most 64 bytes.
+const MAX_CID_TEXT: usize = 120;
+
+impl FromStr for Cid {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Cid> {
+        let bytes = text
+            .strip_prefix('b')
+            .filter(|_| text.len() <= MAX_CID_TEXT)
+            .and_then(|body| Base::Base32Lower.decode(body).ok());
+        let canonical = bytes
+            .filter(|bytes| is_cid(bytes))
+            .map(|bytes| multibase::encode(Base::Base32Lower, bytes));
+        match canonical.as_deref() == Some(text) {
+            true => Ok(Cid(text.to_owned())),
+            false => Err(
+                Error::new(Code::InvalidArgument, "not a content identifier")
+                    .with_remedy("Content identifiers of files begin with \"baf\"."),
+            ),
+        }
+    }
+}
+
+fn is_cid(bytes: &[u8]) -> bool {
+    let parts = || {
+        let (version, rest) = unsigned_varint::decode::u64(bytes).ok()?;
+        let (_codec, rest) = unsigned_varint::decode::u64(rest).ok()?;
+        let (_hash, rest) = unsigned_varint::decode::u64(rest).ok()?;
+        let (length, digest) = unsigned_varint::decode::u64(rest).ok()?;
+        Some(version == 1 && length == digest.len() as u64 && !digest.is_empty())
+    };
+    parts().unwrap_or(false)
+}
+
+impl fmt::Display for Cid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Cid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cid({})", self.0)
+    }
+}
+
+/// Something that a name leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "ResourceText", into = "ResourceText")]
+pub enum Resource {
+    /// A peer of this network.
+    Peer(PublicKey),
+    /// A host, with port 0 when any will do.
+    Address(IpAddr, u16),
+    /// A file.
+    File(Cid),
+    /// A directory that is shown as a web site.
+    Site(Cid),
+    /// A page of the web.
+    Url(String),
+    /// Anything people write.
+    Text(String),
+    /// Another name that stands for this one; alone in its entry.
+    Alias(Name),
+}
+
+impl Resource {
+    /// Whether it leads to a place on the public internet, as far as it leads to a place at all.
+    /// Names can point at the reader's own network, and pages must not be led there.
+    pub fn is_public(&self) -> bool {
+        match self {
+            Resource::Address(ip, _) => is_public(*ip),
+            Resource::Url(url) => host_of(url).is_none_or(|host| match host.parse() {
+                Ok(ip) => is_public(ip),
+                Err(_) => host != "localhost" && !host.ends_with(".localhost"),
+            }),
+            _ => true,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        match self {
+            Resource::Url(url) if !is_url(url) => {
+                Err("a URL is http:// or https://, without spaces")
+            }
+            Resource::Text(text) if text.len() > MAX_ZONE_TEXT => Err("a text beyond 1,024 bytes"),
+            Resource::Alias(name) if name.to_string().len() > MAX_NAME => Err("too long an alias"),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_url(url: &str) -> bool {
+    let scheme = url.starts_with("https://") || url.starts_with("http://");
+    let clean = !url.chars().any(|c| c.is_control() || c.is_whitespace());
+    scheme
+        && clean
+        && url.len() <= MAX_ZONE_TEXT
+        && host_of(url).is_some_and(|host| !host.is_empty())
+}
+
+/// The host of a URL, without brackets and port.
+fn host_of(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#', '\\']).next()?;
+    let host = authority.rsplit('@').next()?;
+    let host = match host.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next()?,
+        None => host.split(':').next()?,
+    };
+    Some(host.to_ascii_lowercase())
+}
+
+/// Whether an address belongs to one host of the public internet.
+pub fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            let special = ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_documentation()
+                || ip.is_multicast();
+            let carrier = a == 100 && (64..128).contains(&b);
+            let protocol = a == 192 && b == 0 && c == 0;
+            let benchmark = a == 198 && (18..20).contains(&b);
+            !(special || carrier || protocol || benchmark || a == 0 || a >= 240)
+        }
+        IpAddr::V6(ip) => {
+            let segments = ip.segments();
+            let mapped = ip.to_ipv4_mapped();
+            // NAT64 and 6to4 carry an IPv4 address that may be private.
+            let carried = match segments {
+                [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+                    Some((u32::from(high) << 16 | u32::from(low)).into())
+                }
+                _ => None,
+            };
+            let global = segments[0] & 0xe000 == 0x2000 || segments[0] == 0x64;
+            let documentation = segments[0] == 0x2001 && segments[1] == 0xdb8;
+            match mapped.or(carried) {
+                Some(ip) => is_public(IpAddr::V4(ip)),
+                None => global && !documentation,
+            }
+        }
+    }
+}
+
+/// The readable form, in JSON and TOML.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+enum ResourceText {
+    Peer {
+        peer: String,
+    },
+    Address {
+        ip: IpAddr,
+        #[serde(default)]
+        port: u16,
+    },
+    File {
+        cid: String,
+    },
+    Site {
+        cid: String,
+    },
+    Url {
+        url: String,
+    },
+    Text {
+        text: String,
+    },
+    Alias {
+        name: String,
+    },
+}
+
+impl From<Resource> for ResourceText {
+    fn from(resource: Resource) -> ResourceText {
+        match resource {
+            Resource::Peer(key) => ResourceText::Peer {
+                peer: key.to_peer_id(),
+            },
+            Resource::Address(ip, port) => ResourceText::Address { ip, port },
+            Resource::File(cid) => ResourceText::File { cid: cid.0 },
+            Resource::Site(cid) => ResourceText::Site { cid: cid.0 },
+            Resource::Url(url) => ResourceText::Url { url },
+            Resource::Text(text) => ResourceText::Text { text },
+            Resource::Alias(name) => ResourceText::Alias {
+                name: name.to_string(),
+            },
+        }
+    }
+}
+
+impl TryFrom<ResourceText> for Resource {
+    type Error = Error;
+
+    fn try_from(text: ResourceText) -> Result<Resource> {
+        let resource = match text {
+            ResourceText::Peer { peer } => Resource::Peer(PublicKey::from_peer_id(&peer)?),
+            ResourceText::Address { ip, port } => Resource::Address(ip, port),
+            ResourceText::File { cid } => Resource::File(cid.parse()?),
+            ResourceText::Site { cid } => Resource::Site(cid.parse()?),
+            ResourceText::Url { url } => Resource::Url(url),
+            ResourceText::Text { text } => Resource::Text(text),
+            ResourceText::Alias { name } => Resource::Alias(Name::parse(&name)?),
+        };
+        let checked = resource.check();
+        checked.map_err(|why| Error::new(Code::InvalidArgument, why))?;
+        Ok(resource)
+    }
+}
+
+const PEER: u8 = 0;
+const ADDRESS: u8 = 1;
+const FILE: u8 = 2;
+const SITE: u8 = 3;
+const URL: u8 = 4;
+const TEXT: u8 = 5;
+const ALIAS: u8 = 6;
+
+impl<C> Encode<C> for Resource {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        match self {
+            Resource::Peer(key) => e.array(2)?.u8(PEER)?.bytes(key.as_bytes())?,
+            Resource::Address(ip, port) => {
+                e.array(3)?.u8(ADDRESS)?;
+                match ip {
+                    IpAddr::V4(ip) => e.bytes(&ip.octets())?,
+                    IpAddr::V6(ip) => e.bytes(&ip.octets())?,
+                };
+                e.u16(*port)?
+            }
+            Resource::File(cid) => e.array(2)?.u8(FILE)?.str(&cid.0)?,
+            Resource::Site(cid) => e.array(2)?.u8(SITE)?.str(&cid.0)?,
+            Resource::Url(url) => e.array(2)?.u8(URL)?.str(url)?,
+            Resource::Text(text) => e.array(2)?.u8(TEXT)?.str(text)?,
+            Resource::Alias(name) => e.array(2)?.u8(ALIAS)?.str(&name.to_string())?,
+        }
+        .ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Resource {
+    fn decode(d: &mut Decoder<'b>, c: &mut C) -> Result<Self, decode::Error> {
+        let wrong = || decode::Error::message("not a resource");
+        let length = d.array()?;
+        let kind = d.u8()?;
+        if length != Some(if kind == ADDRESS { 3 } else { 2 }) {
+            return Err(wrong());
+        }
+        let cid = |text: &str| text.parse::<Cid>().map_err(|_| wrong());
+        let resource = match kind {
+            PEER => Resource::Peer(PublicKey::decode(d, c)?),
+            ADDRESS => {
+                let bytes = d.bytes()?;
+                let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+                let v6 = <[u8; 16]>::try_from(bytes).map(IpAddr::from);
+                Resource::Address(v4.or(v6).map_err(|_| wrong())?, d.u16()?)
+            }
+            FILE => Resource::File(cid(d.str()?)?),
+            SITE => Resource::Site(cid(d.str()?)?),
+            URL => Resource::Url(d.str()?.to_owned()),
+            TEXT => Resource::Text(d.str()?.to_owned()),
+            ALIAS => Resource::Alias(Name::find(d.str()?).map_err(|_| wrong())?),
+            _ => return Err(wrong()),
+        };
+        resource.check().map_err(|_| wrong())?;
+        Ok(resource)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_places_are_known() {
+        let private = [
+            "10.0.0.1",
+            "127.0.0.1",
+            "169.254.1.1",
+            "192.168.0.1",
+            "172.16.0.1",
+            "100.64.0.1",
+            "0.0.0.0",
+            "255.255.255.255",
+            "192.0.2.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "2002:a00:1::1",
+            "2001:db8::1",
+        ];
+        for text in private {
+            assert!(!is_public(text.parse().unwrap()), "{text}");
+        }
+        for text in [
+            "8.8.8.8",
+            "203.0.114.1",
+            "2a00::1",
+            "64:ff9b::808:808",
+            "::ffff:8.8.8.8",
+        ] {
+            assert!(is_public(text.parse().unwrap()), "{text}");
+        }
+        let url = |text: &str| Resource::Url(text.to_owned()).is_public();
+        assert!(url("https://example.org/") && url("http://8.8.8.8:80/x"));
+        for inside in [
+            "http://localhost/",
+            "http://a.localhost:80",
+            "http://127.0.0.1:8080",
+            "http://[::1]/",
+            "http://x@192.168.0.1/",
+        ] {
+            assert!(!url(inside), "{inside}");
+        }
+    }
+
+    #[test]
+    fn the_readable_form_comes_back() {
+        let resources: Vec<Resource> = serde_json::from_str(
+            r#"[{"type":"peer","peer":"12D3KooWJWoaqZhDaoEFshF7Rh1bpY9ohihFhzcW6d69Lr2NASuq"},
+                {"type":"address","ip":"8.8.8.8","port":53},{"type":"address","ip":"2a00::1"},
+                {"type":"file","cid":"bafir4ida26x7gujtnezhdie7m2y5tzsxj5a6eplf22cfp3r4oownmc52vq"},
+                {"type":"url","url":"https://example.org/"},{"type":"text","text":"hi"},
+                {"type":"alias","name":"bob"}]"#,
+        )
+        .unwrap();
+        let text = serde_json::to_string(&resources).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Vec<Resource>>(&text).unwrap(),
+            resources
+        );
+        assert!(text.contains("\"bob.p2p\""));
+        for wrong in [
+            r#"{"type":"file","cid":"x"}"#,
+            r#"{"type":"url","url":"javascript:alert(1)"}"#,
+            r#"{"type":"url","url":"https://"}"#,
+            r#"{"type":"peer","peer":"x"}"#,
+            r#"{"type":"nothing"}"#,
+            r#"{"type":"text","text":"a","more":1}"#,
+        ] {
+            assert!(serde_json::from_str::<Resource>(wrong).is_err(), "{wrong}");
+        }
+    }
+}
