@@ -118,9 +118,9 @@ fn what_comes_later_is_still_learned_or_complained_about() {
     let join = ["http://a", "http://b", "http://c"];
     let found = find(sources(&join, &[], Some("ours")), &web, Addresses(None));
     let found = found.unwrap();
-    let late: Vec<Result<Vec<RelayHint>>> = block_on(found.late.collect());
-    let mut learned: Vec<RelayHint> = late.iter().flatten().flatten().cloned().collect();
-    learned.extend(found.hints);
+    let late: Vec<Result<Introduction>> = block_on(found.late.collect());
+    let introduced = late.iter().flatten().flat_map(|later| later.hints.clone());
+    let learned: Vec<RelayHint> = introduced.chain(found.hints).collect();
     let mut learned = peers(&learned);
     learned.sort_unstable();
     let mut ours = [peer(1), peer(3)];

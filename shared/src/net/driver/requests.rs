@@ -193,10 +193,10 @@ impl Driver {
             }
             Heard::Answer(id, (peer, connection), answer) => {
                 if self.waiting.beats.remove(&id).is_some() {
-                    if answer.is_ok() {
-                        if let Some(rtt) = self.beats.answered(&peer, platform::now()) {
-                            self.table.set_rtt(connection, rtt);
-                        }
+                    if answer.is_ok()
+                        && let Some(rtt) = self.beats.answered(&peer, platform::now())
+                    {
+                        self.table.set_rtt(connection, rtt);
                     }
                 } else if let Some(reply) = self.waiting.calls.remove(&id) {
                     let _ = reply.send(answer);

@@ -265,10 +265,10 @@ impl Names {
         let done = self.agent.operate(owner, name.clone(), goal, told).await;
         self.save().await?;
         self.agent.forget(Root::Human(name.clone())).await?;
-        if let Err(error) = &done {
-            if error.code() == Code::NameTaken {
-                self.lost(name).await?;
-            }
+        if let Err(error) = &done
+            && error.code() == Code::NameTaken
+        {
+            self.lost(name).await?;
         }
         let binding = done?;
         let held = self

@@ -92,10 +92,10 @@ impl NameService {
             Ok(job) => job,
             Err(why) => return why.bare(),
         };
-        if let (Some(key), Some(_)) = (asking(&job), asker) {
-            if !locked(&self.limits).keys.take(key, now) {
-                return NameRefusal::RateLimited.bare();
-            }
+        if let (Some(key), Some(_)) = (asking(&job), asker)
+            && !locked(&self.limits).keys.take(key, now)
+        {
+            return NameRefusal::RateLimited.bare();
         }
         self.work(witness, job, now).await
     }
