@@ -7,14 +7,12 @@ use futures::future::BoxFuture;
 use libp2p::PeerId;
 use serde_json::{Value, json};
 
-#[cfg(feature = "server")]
 use super::budget::Asker;
 #[cfg(feature = "server")]
 use super::names::NameService;
 use super::rpc::{RpcCall, RpcReply, RpcRequest};
 use crate::limits;
 use crate::platform;
-#[cfg(feature = "server")]
 use crate::proto::names::wire as names;
 use crate::proto::record::provider::{Prefix, ProviderEntry};
 use crate::proto::record::wire::{Answer, Request, Response};
@@ -123,6 +121,17 @@ impl Answers {
         service.map_or_else(no_witness, |service| service.too_busy())
     }
 
+    /// Tabs are no witnesses.
+    #[cfg(not(feature = "server"))]
+    pub(super) async fn name(&self, _: Asker, _: names::Request) -> names::Answer {
+        no_witness()
+    }
+
+    #[cfg(not(feature = "server"))]
+    pub(super) fn too_busy_for_names(&self) -> names::Answer {
+        no_witness()
+    }
+
     /// The answer when this node has no time for the request.
     pub(super) fn too_busy(&self) -> Answer {
         self.finished(platform::now(), refuse(Refusal::RateLimited))
@@ -190,7 +199,6 @@ impl Answers {
     }
 }
 
-#[cfg(feature = "server")]
 fn no_witness() -> names::Answer {
     names::Answer {
         now: platform::now(),

@@ -15,7 +15,6 @@ use super::protocols;
 use super::rpc::{RpcReply, RpcRequest};
 use crate::limits;
 use crate::proto::NetworkId;
-#[cfg(feature = "server")]
 use crate::proto::names::wire as names;
 use crate::proto::record::wire::{Answer, Request};
 
@@ -43,8 +42,7 @@ pub struct Behaviour {
     pub kad: kad::Behaviour<kad::store::MemoryStore>,
     /// Stores and reads records and provider entries.
     pub record: request_response::Behaviour<Framed<Request, Answer>>,
-    /// Asks witnesses who holds a name; witnesses answer. Tabs do not download it yet.
-    #[cfg(feature = "server")]
+    /// Asks witnesses who holds a name; witnesses answer.
     pub names: request_response::Behaviour<Framed<names::Request, names::Answer>>,
     /// JSON-RPC commands.
     pub rpc: request_response::Behaviour<Framed<RpcRequest, RpcReply>>,
@@ -90,7 +88,6 @@ impl Behaviour {
                 [(protocols::record(network), support(role))],
                 request_config(limits::RECORD_DEADLINE, limits::RECORD_STREAMS),
             ),
-            #[cfg(feature = "server")]
             names: request_response::Behaviour::new(
                 [(protocols::names(network), support(role))],
                 request_config(limits::NAME_DEADLINE, limits::NAME_STREAMS),

@@ -31,7 +31,6 @@ use super::subscribers::Subscribers;
 use super::table::Table;
 use crate::error::Result;
 use crate::proto::NetworkId;
-#[cfg(feature = "server")]
 use crate::proto::names::wire as names;
 use crate::proto::record::wire::Answer;
 use crate::{limits, platform};
@@ -41,8 +40,7 @@ pub(super) use self::failures::listen_error;
 /// Something the driver waits for beside the swarm.
 pub(super) enum Done {
     Record(ResponseChannel<Answer>, Answer),
-    #[cfg(feature = "server")]
-    Name(ResponseChannel<names::Answer>, names::Answer),
+        Name(ResponseChannel<names::Answer>, names::Answer),
     Rpc(ResponseChannel<RpcReply>, RpcReply),
 }
 
@@ -78,8 +76,7 @@ pub(super) struct Driver {
 pub(super) struct Waiting {
     closest: HashMap<QueryId, Reply<Vec<Route>>>,
     asks: HashMap<OutboundRequestId, Reply<Result<Answer>>>,
-    #[cfg(feature = "server")]
-    names: HashMap<OutboundRequestId, Reply<Result<names::Answer>>>,
+        names: HashMap<OutboundRequestId, Reply<Result<names::Answer>>>,
     calls: HashMap<OutboundRequestId, Reply<Result<RpcReply>>>,
     dials: HashMap<ConnectionId, Reply<Result<PeerId>>>,
     beats: HashMap<OutboundRequestId, PeerId>,
@@ -176,8 +173,7 @@ impl Driver {
                 request,
                 reply,
             } => self.ask(peer, addresses, request, reply),
-            #[cfg(feature = "server")]
-            Command::AskName {
+                        Command::AskName {
                 peer,
                 addresses,
                 request,

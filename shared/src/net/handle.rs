@@ -14,7 +14,6 @@ use super::snapshot::Snapshot;
 use crate::error::{Code, Error, Result};
 use crate::platform;
 use crate::proto::join::RelayHint;
-#[cfg(feature = "server")]
 use crate::proto::names::wire as names;
 use crate::proto::record::wire::{Answer, Request};
 
@@ -91,7 +90,6 @@ pub(super) enum Command {
         request: Request,
         reply: Reply<Result<Answer>>,
     },
-    #[cfg(feature = "server")]
     AskName {
         peer: PeerId,
         addresses: Vec<Multiaddr>,
@@ -176,7 +174,6 @@ impl Handle {
     }
 
     /// Sends one request about a name to a witness, dialling it when needed.
-    #[cfg(feature = "server")]
     pub async fn ask_name(&self, route: Route, request: names::Request) -> Result<names::Answer> {
         let Route { peer, addresses } = route;
         self.request(|reply| Command::AskName {

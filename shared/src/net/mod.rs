@@ -16,7 +16,6 @@ mod guard;
 mod handle;
 mod heartbeat;
 mod keeper;
-#[cfg(feature = "server")]
 pub mod names;
 pub mod node;
 pub mod outside;

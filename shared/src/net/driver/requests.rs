@@ -16,7 +16,6 @@ use super::failures::{dial_error, request_error};
 use super::{Done, Driver};
 use crate::error::{Code, Error, Result};
 use crate::platform;
-#[cfg(feature = "server")]
 use crate::proto::names::wire as names;
 use crate::proto::record::wire::{Answer, Request};
 
@@ -105,7 +104,6 @@ impl Driver {
             Some(Done::Record(channel, answer)) => {
                 drop(behaviour.record.send_response(channel, answer));
             }
-            #[cfg(feature = "server")]
             Some(Done::Name(channel, answer)) => {
                 drop(behaviour.names.send_response(channel, answer));
             }
@@ -155,7 +153,6 @@ impl Driver {
         }
     }
 
-    #[cfg(feature = "server")]
     pub(super) fn name_event(&mut self, event: Event<names::Request, names::Answer>) {
         match heard(event) {
             Heard::Request(peer, connection, request, channel) => {

@@ -192,7 +192,6 @@ impl Driver {
             BehaviourEvent::Ping(event) => self.pinged(event),
             BehaviourEvent::Kad(event) => self.routed(event),
             BehaviourEvent::Record(event) => self.record_event(event),
-            #[cfg(feature = "server")]
             BehaviourEvent::Names(event) => self.name_event(event),
             BehaviourEvent::Rpc(event) => self.rpc_event(event),
             BehaviourEvent::RelayClient(relay::client::Event::ReservationReqAccepted {
