@@ -40,7 +40,7 @@ pub(super) use self::failures::listen_error;
 /// Something the driver waits for beside the swarm.
 pub(super) enum Done {
     Record(ResponseChannel<Answer>, Answer),
-        Name(ResponseChannel<names::Answer>, names::Answer),
+    Name(ResponseChannel<names::Answer>, names::Answer),
     Rpc(ResponseChannel<RpcReply>, RpcReply),
 }
 
@@ -76,7 +76,7 @@ pub(super) struct Driver {
 pub(super) struct Waiting {
     closest: HashMap<QueryId, Reply<Vec<Route>>>,
     asks: HashMap<OutboundRequestId, Reply<Result<Answer>>>,
-        names: HashMap<OutboundRequestId, Reply<Result<names::Answer>>>,
+    names: HashMap<OutboundRequestId, Reply<Result<names::Answer>>>,
     calls: HashMap<OutboundRequestId, Reply<Result<RpcReply>>>,
     dials: HashMap<ConnectionId, Reply<Result<PeerId>>>,
     beats: HashMap<OutboundRequestId, PeerId>,
@@ -173,7 +173,7 @@ impl Driver {
                 request,
                 reply,
             } => self.ask(peer, addresses, request, reply),
-                        Command::AskName {
+            Command::AskName {
                 peer,
                 addresses,
                 request,

@@ -70,9 +70,12 @@ struct Witnesses {
 
 fn known(text: &str) -> Result<KnownSets> {
     let wrong = |cause: &dyn std::fmt::Display| {
-        Error::new(Code::InvalidArgument, "these are not the witnesses of a network")
-            .caused_by(cause)
-            .with_remedy("Pass `network` and `witnesses` of a join document, /.well-known/warren.json.")
+        Error::new(
+            Code::InvalidArgument,
+            "these are not the witnesses of a network",
+        )
+        .caused_by(cause)
+        .with_remedy("Pass `network` and `witnesses` of a join document, /.well-known/warren.json.")
     };
     let Trusted { network, witnesses } =
         serde_json::from_str(text).map_err(|error| wrong(&error))?;

@@ -305,5 +305,5 @@ fn is_suffix(label: &str) -> bool {
     label.eq_ignore_ascii_case(SUFFIX)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "unicode"))]
 mod tests;

@@ -159,8 +159,9 @@ impl From<Unresolved> for Error {
                 let what = format!("its owner {owner} published nothing under this name");
                 Error::new(Code::NameNotFound, what).with_detail("holder", owner)
             }
-            Unresolved::Expired { until, owner } => expired(until)
-                .with_detail("holder", owner.to_base36()),
+            Unresolved::Expired { until, owner } => {
+                expired(until).with_detail("holder", owner.to_base36())
+            }
             Unresolved::RolledBack => Error::new(
                 Code::Older,
                 "only older versions than one seen before were found",

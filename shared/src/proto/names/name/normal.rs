@@ -159,7 +159,13 @@ mod tests {
     fn punycode_is_read_without_tables() {
         assert_eq!(structured("xn--bcher-kva").as_deref(), Some("bücher"));
         assert_eq!(structured("xn--strae-oqa").as_deref(), Some("straße"));
-        for broken in ["xn--", "xn--alice-", "xn--99999999", "alice", "xn--a-ecp.ru"] {
+        for broken in [
+            "xn--",
+            "xn--alice-",
+            "xn--99999999",
+            "alice",
+            "xn--a-ecp.ru",
+        ] {
             assert_eq!(structured(broken), None, "{broken}");
         }
     }

@@ -118,9 +118,7 @@ impl From<Failure> for Error {
                 let why = "an earlier attempt was left unfinished; wait a few minutes";
                 Error::new(Code::Overloaded, why).with_detail("until", until)
             }
-            Failure::NoQuorum { answered, wanted } => {
-                no_quorum(&answered, wanted)
-            }
+            Failure::NoQuorum { answered, wanted } => no_quorum(&answered, wanted),
             Failure::Refused(why) => {
                 Error::new(Code::Refused, "the witnesses refused").caused_by(why)
             }
