@@ -6,6 +6,7 @@ import { WarrenError, createPeer, verifyName, type Peer, type PeerOptions, type 
 import { wireCopyButtons } from './copy.ts';
 import { renderConnection } from './views/connection.ts';
 import { log, wireLog } from './views/log.ts';
+import { wireNames } from './views/names.ts';
 import { wirePeers } from './views/peers.ts';
 import { renderRouting } from './views/routing.ts';
 import { renderFailure, renderNotices, renderStatus } from './views/status.ts';
@@ -46,6 +47,7 @@ function buildPage(): void {
   renderNotices(undefined);
   wireCopyButtons();
   wireValues(joinedPeer);
+  wireNames(joinedPeer);
   wirePeers(joinedPeer);
   ready.then(attach, fail);
 }
