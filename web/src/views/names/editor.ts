@@ -45,6 +45,7 @@ export function openEditor({ held, joinedPeer, place, published }: Editor): void
     'form',
     { class: 'zone', autocomplete: 'off', 'aria-label': `What ${root} leads to` },
     rows,
+    h('p', { class: 'hint' }, `An empty first field means ${root} itself; "blog" makes blog.${root}.`),
     h('div', { class: 'actions' }, h('button', { type: 'submit' }, 'Publish'), add, close),
     h('div', { class: 'result', 'aria-live': 'polite' }),
   );
