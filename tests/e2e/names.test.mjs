@@ -205,10 +205,12 @@ scenario(
       await publish(tab, 'no-way-back.p2p', 'one');
       await relay.kill();
       relay.backup(folder.path);
+      await tab.state('lost');
       await relay.restart();
       await tab.joined();
       await publish(tab, 'no-way-back.p2p', 'two');
       await tab.page.close();
+      await reader.joined();
       assert.deepEqual((await resolve(reader, 'no-way-back.p2p')).resources, says('two'));
       await relay.kill();
       relay.restore(folder.path);
@@ -227,6 +229,8 @@ scenario(
   'a claim that is given up stops, and the page stays alive while others work',
   async (scene) => {
     const tab = await scene.joinedTab(await scene.relay());
+    const worker = tab.page.waitForEvent('worker');
+    const ended = worker.then((worker) => worker.waitForEvent('close'));
     const outcome = await tab.peer(async (peer) => {
       const stop = new AbortController();
       const working = Promise.withResolvers();
@@ -241,6 +245,21 @@ scenario(
     });
     assert.equal(outcome.name, 'AbortError');
     assert.ok(outcome.frame < 500, `a frame took ${outcome.frame} ms`);
+    assert.match((await worker).url(), /names-worker/);
+    await ended;
+  },
+  PATIENCE,
+);
+
+scenario(
+  'where no worker can be made, the page works for a name itself, a little at a time',
+  async (scene) => {
+    const context = await scene.visitor();
+    await context.addInitScript(() => delete globalThis.Worker);
+    const tab = await scene.joinedTab(await scene.relay(), { context });
+    const { progress } = await claim(tab, 'handmade-of-oak.p2p');
+    assert.ok(progress.some(({ stage, tried }) => stage === 'working' && tried > 0));
+    assert.deepEqual(await mine(tab), ['handmade-of-oak.p2p']);
   },
   PATIENCE,
 );
