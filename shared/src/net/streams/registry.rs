@@ -131,7 +131,7 @@ mod tests {
         };
         let queue = registry.accept(protocol.clone()).expect("the first");
         assert!(registry.accept(protocol.clone()).is_err());
-        assert_eq!(registry.names(), [protocol.name.clone()]);
+        assert_eq!(registry.names(), std::slice::from_ref(&protocol.name));
         assert!(matches!(
             registry.find(&protocol.name),
             Some((3, Use::Plain))
