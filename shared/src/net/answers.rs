@@ -16,6 +16,7 @@ use super::rpc::{RpcCall, RpcReply, RpcRequest};
 use super::streams::Service;
 use crate::limits;
 use crate::platform;
+#[cfg(feature = "server")]
 use crate::proto::names::wire as names;
 use crate::proto::record::provider::ProviderEntry;
 use crate::proto::record::wire::{Answer, Request, Response};
@@ -81,7 +82,11 @@ impl Answers {
     ) -> Option<Vec<u8>> {
         Some(match service {
             Service::Record => self.record(asker, parse(service, frame)?).await.to_frame(),
+            #[cfg(feature = "server")]
             Service::Names => self.name(asker, parse(service, frame)?).await.to_frame(),
+            // Only relays are witnesses: a browser need not download how requests to them are read.
+            #[cfg(not(feature = "server"))]
+            Service::Names => return None,
             Service::Rpc => self
                 .rpc(asker.peer, parse(service, frame)?)
                 .await
@@ -95,7 +100,10 @@ impl Answers {
             Service::Record => self
                 .finished(platform::now(), refuse(Refusal::RateLimited))
                 .to_frame(),
+            #[cfg(feature = "server")]
             Service::Names => self.too_busy_for_names().to_frame(),
+            #[cfg(not(feature = "server"))]
+            Service::Names => Vec::new(),
             Service::Rpc => {
                 RpcReply::error(json!(1), -32000, "too many requests at once").to_frame()
             }
@@ -142,20 +150,10 @@ impl Answers {
         }
     }
 
-    #[cfg(not(feature = "server"))]
-    async fn name(&self, _: Asker, _: names::Request) -> names::Answer {
-        no_witness()
-    }
-
     #[cfg(feature = "server")]
     fn too_busy_for_names(&self) -> names::Answer {
         let service = self.names.as_ref();
         service.map_or_else(no_witness, |service| service.too_busy())
-    }
-
-    #[cfg(not(feature = "server"))]
-    fn too_busy_for_names(&self) -> names::Answer {
-        no_witness()
     }
 
     fn finished(&self, now: Millis, response: Response) -> Answer {
@@ -227,6 +225,7 @@ fn parse<M: Message>(service: Service, frame: &[u8]) -> Option<M> {
         .ok()
 }
 
+#[cfg(feature = "server")]
 fn no_witness() -> names::Answer {
     names::Answer {
         now: platform::now(),
