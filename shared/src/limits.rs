@@ -321,6 +321,9 @@ const _: () = {
 pub const STREAMS_WAITING: usize = 4_096;
 /// How long a stream may wait for that, and how long its negotiation may take then.
 pub const OPEN_DEADLINE: Duration = Duration::from_secs(10);
+/// Connections that are tried for a stream when they close before it is open: a direct and a relayed
+/// one may close together.
+pub const OPEN_TRIES: usize = 3;
 /// Plain streams of one protocol, of all peers together, that nobody has begun to serve.
 pub const STREAMS_ACCEPTED: usize = 1_024;
 /// Measurements answered at once: each takes all the bandwidth it gets.

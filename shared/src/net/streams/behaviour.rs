@@ -16,6 +16,7 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId};
 
 use super::handler::Handler;
+use super::opening::Wanted;
 use super::{Asked, Failure, Opened, Opening, Protocol, Registry, Service};
 use crate::limits;
 
@@ -27,20 +28,24 @@ pub struct Behaviour {
     events: VecDeque<ToSwarm<Asked, Opening>>,
     asked: mpsc::Receiver<Asked>,
     asking: mpsc::Sender<Asked>,
+    /// Streams whose connection closes before they were open.
+    lost: mpsc::UnboundedReceiver<Wanted>,
+    losing: mpsc::UnboundedSender<Wanted>,
     turn: usize,
 }
 
-#[derive(Clone, Copy)]
 struct Link {
     id: ConnectionId,
     relayed: bool,
+    /// It is closing, and these wait until it has closed.
+    lost: Vec<Wanted>,
 }
 
 /// Streams to a peer that is not connected.
 struct Dial {
     /// The dial made for them; nothing when another one was under way, which they wait for then.
     own: Option<ConnectionId>,
-    waiting: Vec<Opening>,
+    waiting: Vec<Wanted>,
 }
 
 impl Behaviour {
@@ -48,6 +53,7 @@ impl Behaviour {
     pub fn new(services: impl IntoIterator<Item = (Service, Protocol)>) -> Self {
         // Each connection may put one in beyond that for each request it has: all of them are counted.
         let (asking, asked) = mpsc::channel(0);
+        let (losing, lost) = mpsc::unbounded();
         let registry = Registry::default();
         for (service, protocol) in services {
             if registry.answer(service, protocol).is_err() {
@@ -61,6 +67,8 @@ impl Behaviour {
             events: VecDeque::new(),
             asked,
             asking,
+            lost,
+            losing,
             turn: 0,
         }
     }
@@ -70,7 +78,7 @@ impl Behaviour {
         self.registry.clone()
     }
 
-    /// Opens a stream to a peer, dialling it when needed; `reply` is dropped when the connection ends.
+    /// Opens a stream to a peer, dialling it when needed. `reply` is dropped only with the behaviour.
     pub fn open(
         &mut self,
         peer: PeerId,
@@ -78,10 +86,40 @@ impl Behaviour {
         protocol: Protocol,
         reply: oneshot::Sender<Result<Opened, Failure>>,
     ) {
-        let opening = Opening { protocol, reply };
-        match self.best_link(&peer) {
-            Some(connection) => self.pass(peer, connection, opening),
-            None => self.dial(peer, addresses, opening),
+        self.find_way(Wanted {
+            peer,
+            addresses,
+            protocol,
+            reply,
+            tried: None,
+            tries: 0,
+        });
+    }
+
+    fn find_way(&mut self, wanted: Wanted) {
+        match self.best_link(&wanted.peer) {
+            Some(connection) => self.pass(connection, wanted),
+            None => self.dial(wanted),
+        }
+    }
+
+    /// A connection closes before a stream of it was open.
+    fn lose(&mut self, wanted: Wanted) {
+        let links = self.links.get_mut(&wanted.peer);
+        let closing = links.and_then(|links| {
+            let tried = |link: &&mut Link| Some(link.id) == wanted.tried;
+            links.iter_mut().find(tried)
+        });
+        match closing {
+            Some(link) => link.lost.push(wanted),
+            None => self.try_again(wanted),
+        }
+    }
+
+    fn try_again(&mut self, wanted: Wanted) {
+        match wanted.tries < limits::OPEN_TRIES {
+            true => self.find_way(wanted),
+            false => wanted.fail(Failure::ConnectionClosed),
         }
     }
 
@@ -96,47 +134,54 @@ impl Behaviour {
         Some(chosen.id)
     }
 
-    fn pass(&mut self, peer_id: PeerId, connection: ConnectionId, event: Opening) {
+    fn pass(&mut self, connection: ConnectionId, mut wanted: Wanted) {
+        wanted.tried = Some(connection);
+        wanted.tries += 1;
         self.events.push_back(ToSwarm::NotifyHandler {
-            peer_id,
+            peer_id: wanted.peer,
             handler: NotifyHandler::One(connection),
-            event,
+            event: Opening::new(wanted, self.losing.clone()),
         });
     }
 
-    fn dial(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, opening: Opening) {
-        if let Some(dial) = self.dials.get_mut(&peer) {
+    fn dial(&mut self, wanted: Wanted) {
+        if let Some(dial) = self.dials.get_mut(&wanted.peer) {
             if dial.waiting.len() >= limits::STREAMS_WAITING {
-                return opening.fail(Failure::Overloaded);
+                return wanted.fail(Failure::Overloaded);
             }
-            return dial.waiting.push(opening);
+            return dial.waiting.push(wanted);
         }
-        let opts = DialOpts::peer_id(peer)
-            .addresses(addresses)
+        let opts = DialOpts::peer_id(wanted.peer)
+            .addresses(wanted.addresses.clone())
             .extend_addresses_through_behaviour()
             .build();
-        let dial = Dial {
-            own: Some(opts.connection_id()),
-            waiting: vec![opening],
-        };
-        self.dials.insert(peer, dial);
+        let own = Some(opts.connection_id());
+        let (peer, waiting) = (wanted.peer, vec![wanted]);
+        self.dials.insert(peer, Dial { own, waiting });
         self.events.push_back(ToSwarm::Dial { opts });
     }
 
-    fn connected(&mut self, peer: PeerId, link: Link) {
+    fn connected(&mut self, peer: PeerId, id: ConnectionId, relayed: bool) {
+        let lost = Vec::new();
+        let link = Link { id, relayed, lost };
         self.links.entry(peer).or_default().push(link);
         let waiting = self.dials.remove(&peer).map(|dial| dial.waiting);
-        for opening in waiting.into_iter().flatten() {
-            self.pass(peer, link.id, opening);
+        for wanted in waiting.into_iter().flatten() {
+            self.pass(id, wanted);
         }
     }
 
     fn disconnected(&mut self, peer: PeerId, connection: ConnectionId) {
-        if let Some(links) = self.links.get_mut(&peer) {
-            links.retain(|link| link.id != connection);
-            if links.is_empty() {
-                self.links.remove(&peer);
-            }
+        let Some(links) = self.links.get_mut(&peer) else {
+            return;
+        };
+        let closed = links.iter().position(|link| link.id == connection);
+        let lost = closed.map(|index| links.remove(index).lost);
+        if links.is_empty() {
+            self.links.remove(&peer);
+        }
+        for wanted in lost.into_iter().flatten() {
+            self.try_again(wanted);
         }
     }
 
@@ -150,8 +195,8 @@ impl Behaviour {
             dial.own = None;
         } else if own || dial.own.is_none() {
             let waiting = self.dials.remove(&peer).map(|dial| dial.waiting);
-            for opening in waiting.into_iter().flatten() {
-                opening.fail(Failure::Dial);
+            for wanted in waiting.into_iter().flatten() {
+                wanted.fail(Failure::Dial);
             }
         }
     }
@@ -193,10 +238,7 @@ impl NetworkBehaviour for Behaviour {
                 connection_id: id,
                 endpoint,
                 ..
-            }) => {
-                let relayed = endpoint.is_relayed();
-                self.connected(peer_id, Link { id, relayed });
-            }
+            }) => self.connected(peer_id, id, endpoint.is_relayed()),
             FromSwarm::ConnectionClosed(ConnectionClosed {
                 peer_id,
                 connection_id,
@@ -220,6 +262,10 @@ impl NetworkBehaviour for Behaviour {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        // What is lost makes events.
+        while let Poll::Ready(Some(wanted)) = self.lost.poll_next_unpin(cx) {
+            self.lose(wanted);
+        }
         if let Some(event) = self.events.pop_front() {
             return Poll::Ready(event);
         }
@@ -273,7 +319,7 @@ mod tests {
         let peer = PeerId::random();
         let ids = [7, 8, 9].map(ConnectionId::new_unchecked);
         for (id, relayed) in ids.into_iter().zip([true, false, false]) {
-            behaviour.connected(peer, Link { id, relayed });
+            behaviour.connected(peer, id, relayed);
         }
         let mut chosen = [0; 3];
         for _ in 0..10 {

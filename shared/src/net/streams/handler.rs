@@ -20,7 +20,7 @@ use libp2p::{PeerId, StreamProtocol};
 use super::registry::{Incoming, Use};
 use super::requests;
 use super::slots::{Slot, Slots};
-use super::{Asked, Failure, Opened, Opening, Protocol, Registry, Stream};
+use super::{Asked, Failure, Opened, Opening, Registry, Stream};
 use crate::{limits, platform};
 
 /// What one connection does.
@@ -39,6 +39,8 @@ struct Lane {
     name: StreamProtocol,
     inbound: Slots,
     outbound: Slots,
+    /// How many streams we have open at a time.
+    share: usize,
     /// Those that are to be opened next. Who does not find a place at once has a limited patience.
     waiting: VecDeque<(Opening, Option<BoxFuture<'static, ()>>)>,
 }
@@ -63,12 +65,7 @@ impl Handler {
     fn lane(&mut self, name: &StreamProtocol) -> &mut Lane {
         let known = self.lanes.iter().position(|lane| lane.name == *name);
         let index = known.unwrap_or_else(|| {
-            self.lanes.push(Lane {
-                name: name.clone(),
-                inbound: Slots::default(),
-                outbound: Slots::default(),
-                waiting: VecDeque::new(),
-            });
+            self.lanes.push(Lane::new(name.clone()));
             self.lanes.len() - 1
         });
         &mut self.lanes[index]
@@ -105,12 +102,21 @@ impl Handler {
 }
 
 impl Lane {
+    fn new(name: StreamProtocol) -> Self {
+        Lane {
+            name,
+            inbound: Slots::default(),
+            outbound: Slots::default(),
+            share: 0,
+            waiting: VecDeque::new(),
+        }
+    }
+
     fn wait(&mut self, opening: Opening) {
         if self.waiting.len() >= limits::STREAMS_WAITING {
-            return opening.fail(Failure::Overloaded);
+            return opening.end(Err(Failure::Overloaded));
         }
-        let share = opening.protocol.own_share();
-        let busy = !self.waiting.is_empty() || self.outbound.is_full(share);
+        let busy = !self.waiting.is_empty() || self.outbound.is_full(self.share);
         let patience = busy.then(|| platform::sleep(limits::OPEN_DEADLINE));
         self.waiting.push_back((opening, patience));
     }
@@ -121,12 +127,12 @@ impl Lane {
             let (opening, patience) = self.waiting.front_mut()?;
             if opening.is_given_up() {
                 self.waiting.pop_front();
-            } else if let Some(slot) = self.outbound.poll_take(opening.protocol.own_share(), cx) {
+            } else if let Some(slot) = self.outbound.poll_take(self.share, cx) {
                 return self.waiting.pop_front().map(|(opening, _)| (opening, slot));
             } else if patience.as_mut()?.poll_unpin(cx).is_ready() {
                 // All have the same patience, so nobody's ends before that of the first.
                 let (opening, _) = self.waiting.pop_front()?;
-                opening.fail(Failure::Timeout);
+                opening.end(Err(Failure::Timeout));
             } else {
                 return None;
             }
@@ -149,17 +155,20 @@ impl ConnectionHandler for Handler {
     }
 
     fn on_behaviour_event(&mut self, opening: Opening) {
-        let name = opening.protocol.name.clone();
-        self.lane(&name).wait(opening);
+        let Some(protocol) = opening.protocol().cloned() else {
+            return;
+        };
+        let lane = self.lane(&protocol.name);
+        lane.share = protocol.own_share();
+        lane.wait(opening);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Request> {
         while let Poll::Ready(Some(())) = self.serving.poll_next_unpin(cx) {}
         for lane in &mut self.lanes {
             if let Some((opening, slot)) = lane.next(cx) {
-                let Opening { protocol, reply } = opening;
-                let Protocol { name, .. } = protocol;
-                let protocol = SubstreamProtocol::new(Offer(vec![name]), Ticket { reply, slot })
+                let offer = Offer(vec![lane.name.clone()]);
+                let protocol = SubstreamProtocol::new(offer, Ticket { opening, slot })
                     .with_timeout(limits::OPEN_DEADLINE);
                 return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
             }
@@ -175,13 +184,11 @@ impl ConnectionHandler for Handler {
             }) => self.arrived(stream, name),
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
                 protocol: (stream, _),
-                info: Ticket { reply, slot },
-            }) => {
-                let _ = reply.send(Ok(Opened {
-                    stream: Stream::new(stream, slot),
-                    connection: self.connection,
-                }));
-            }
+                info: Ticket { opening, slot },
+            }) => opening.end(Ok(Opened {
+                stream: Stream::new(stream, slot),
+                connection: self.connection,
+            })),
             ConnectionEvent::DialUpgradeError(DialUpgradeError { info, error }) => {
                 let failure = match error {
                     StreamUpgradeError::Timeout => Failure::Timeout,
@@ -189,7 +196,7 @@ impl ConnectionHandler for Handler {
                     StreamUpgradeError::Io(error) => Failure::Io(error),
                     StreamUpgradeError::Apply(never) => match never {},
                 };
-                let _ = info.reply.send(Err(failure));
+                info.opening.end(Err(failure));
             }
             _ => {}
         }
@@ -198,7 +205,7 @@ impl ConnectionHandler for Handler {
 
 /// Somebody waits for the stream that is being negotiated.
 pub struct Ticket {
-    reply: futures::channel::oneshot::Sender<Result<Opened, Failure>>,
+    opening: Opening,
     slot: Slot,
 }
 
@@ -236,9 +243,11 @@ impl OutboundUpgrade<swarm::Stream> for Offer {
 
 #[cfg(all(test, not(target_family = "wasm")))]
 mod tests {
-    use futures::channel::oneshot;
+    use futures::channel::{mpsc, oneshot};
     use futures::task::noop_waker_ref;
 
+    use super::super::Protocol;
+    use super::super::opening::Wanted;
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -247,17 +256,21 @@ mod tests {
             name: StreamProtocol::new("/test/1"),
             streams: 1,
         };
-        let mut lane = Lane {
-            name: protocol.name.clone(),
-            inbound: Slots::default(),
-            outbound: Slots::default(),
-            waiting: VecDeque::new(),
-        };
+        let mut lane = Lane::new(protocol.name.clone());
+        lane.share = 1;
+        let (lost, mut back) = mpsc::unbounded();
         let mut answers = Vec::new();
         for _ in 0..4 {
             let (reply, answer) = oneshot::channel();
-            let protocol = protocol.clone();
-            lane.wait(Opening { protocol, reply });
+            let wanted = Wanted {
+                peer: PeerId::random(),
+                addresses: Vec::new(),
+                protocol: protocol.clone(),
+                reply,
+                tried: None,
+                tries: 1,
+            };
+            lane.wait(Opening::new(wanted, lost.clone()));
             answers.push(answer);
         }
         let mut cx = Context::from_waker(noop_waker_ref());
@@ -273,5 +286,9 @@ mod tests {
         let last = answers.pop().map(|mut answer| answer.try_recv());
         assert!(matches!(last, Some(Ok(Some(Err(Failure::Timeout))))));
         assert!(lane.waiting.is_empty());
+        // Those that have no outcome yet are not lost with the connection.
+        assert!(back.try_recv().is_err());
+        drop(third);
+        assert!(back.try_recv().is_ok());
     }
 }

@@ -22,6 +22,7 @@
 mod behaviour;
 mod failure;
 mod handler;
+mod opening;
 mod registry;
 mod requests;
 mod slots;
@@ -30,12 +31,12 @@ mod stream;
 #[cfg(all(test, not(target_family = "wasm")))]
 mod tests;
 
-use futures::channel::oneshot;
 use libp2p::StreamProtocol;
 use libp2p::swarm::ConnectionId;
 
 pub use self::behaviour::Behaviour;
 pub use self::failure::Failure;
+pub use self::opening::Opening;
 pub use self::registry::{Incoming, Registry};
 pub use self::requests::{Asked, ask};
 pub use self::stream::Stream;
@@ -64,22 +65,4 @@ pub struct Opened {
     pub stream: Stream,
     /// What carries it.
     pub connection: ConnectionId,
-}
-
-/// Somebody waits for a stream. When this is dropped without an answer, its connection has ended.
-#[derive(Debug)]
-pub struct Opening {
-    protocol: Protocol,
-    reply: oneshot::Sender<Result<Opened, Failure>>,
-}
-
-impl Opening {
-    fn fail(self, failure: Failure) {
-        let _ = self.reply.send(Err(failure));
-    }
-
-    /// Nobody waits for it any more.
-    fn is_given_up(&self) -> bool {
-        self.reply.is_canceled()
-    }
 }
