@@ -26,6 +26,7 @@ use super::names::{Names, Solver, Surroundings};
 use super::outside::{SharedKeepsakes, SharedOutside};
 use super::overlay::Kademlia;
 use super::perf::{self, Measured};
+use super::streams::Registry;
 use super::swarm::{self, Connections};
 use super::turns::Turns;
 use crate::error::{Code, Error, Result};
@@ -82,7 +83,7 @@ pub struct Node {
     names: Names,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
-    streams: libp2p_stream::Control,
+    streams: Registry,
     turns: Turns,
     /// The version of the peer record that was written last.
     peer_seq: Arc<AtomicU64>,
@@ -127,9 +128,9 @@ impl Node {
         for address in config.external {
             swarm.add_external_address(address);
         }
-        let streams = swarm.behaviour().streams.new_control();
+        let streams = swarm.behaviour().streams.registry();
         let (sender, commands) = command_channel();
-        let handle = Handle::new(sender, key.public().to_peer_id());
+        let handle = Handle::new(sender, key.public().to_peer_id(), config.network.clone());
         let answers = Arc::new(Answers::new(
             config.network.clone(),
             config.store.clone(),
@@ -222,12 +223,12 @@ impl Node {
 
     /// Answers measurements of other peers from now on.
     pub fn answer_measurements(&self) -> Result<()> {
-        perf::serve(self.streams.clone())
+        perf::serve(&self.streams)
     }
 
     /// Measures the connection to a peer: sends so many bytes, then receives so many.
     pub async fn measure(&self, peer: PeerId, upload: u64, download: u64) -> Result<Measured> {
-        perf::measure(self.streams.clone(), peer, upload, download).await
+        perf::measure(&self.handle, peer, upload, download).await
     }
 
     /// Tells this peer about a relay.

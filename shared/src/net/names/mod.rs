@@ -4,7 +4,6 @@
 
 mod agent;
 mod asking;
-mod frames;
 #[cfg(feature = "server")]
 mod ledger;
 mod owner;
