@@ -10,7 +10,7 @@ use futures::future::{AbortHandle, abortable};
 use js_sys::{Object, Reflect};
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
-use warren_shared::api::{Call, Outgoing, Reply, Session, Surroundings};
+use warren_shared::api::{Call, Outgoing, Params, Reply, Session, Surroundings};
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::Event;
 use warren_shared::platform;
@@ -73,16 +73,9 @@ impl Served {
             return;
         }
         let Some(id) = number(data, "id") else { return };
-        let call = match serde_wasm_bindgen::from_value::<Call>(data.clone()) {
+        let call = match call(data) {
             Ok(call) => call,
-            Err(error) => {
-                let error = Error::new(
-                    Code::InvalidArgument,
-                    "the engine does not understand this call",
-                )
-                .caused_by(error);
-                return post(&self.port, &Outgoing::Error { id, error });
-            }
+            Err(error) => return post(&self.port, &Outgoing::Error { id, error }),
         };
         let last = matches!(call, Call::Close {});
         let session = self.session.clone();
@@ -107,6 +100,25 @@ impl Served {
         }
         self.on_message.borrow_mut().take();
     }
+}
+
+fn call(data: &JsValue) -> Result<Call> {
+    let not_understood = |cause: String| {
+        let what = "the engine does not understand this call";
+        Error::new(Code::InvalidArgument, what).caused_by(cause)
+    };
+    let method = Reflect::get(data, &"method".into()).ok();
+    let method = method.and_then(|method| method.as_string());
+    let method = method.unwrap_or_default();
+    let params = Reflect::get(data, &"params".into()).unwrap_or(JsValue::NULL);
+    let wrong = |error: serde_wasm_bindgen::Error| not_understood(error.to_string());
+    if method == "start" {
+        let start = serde_wasm_bindgen::from_value(params);
+        return start.map(Call::Start).map_err(wrong);
+    }
+    let params: Params = serde_wasm_bindgen::from_value(params).map_err(wrong)?;
+    let call = params.call(&method);
+    call.ok_or_else(|| not_understood(format!("{method:?} with these parameters")))
 }
 
 fn number(object: &JsValue, name: &str) -> Option<f64> {

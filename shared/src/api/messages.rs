@@ -8,19 +8,16 @@ use crate::net::snapshot::Snapshot;
 use crate::net::{Event, HostHint};
 use crate::proto::Millis;
 
-/// A method and its parameters.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "method", content = "params", rename_all = "camelCase")]
+/// A method and its parameters. How it is read: [`super::Params`].
+#[derive(Clone, Debug)]
 pub enum Call {
     Start(StartParams),
     DhtPut {
         value: WireValue,
     },
-    #[serde(rename_all = "camelCase")]
     DhtSet {
         label: String,
         value: WireValue,
-        #[serde(default)]
         ttl_ms: Option<f64>,
     },
     DhtGet {
@@ -34,7 +31,6 @@ pub enum Call {
     },
     Find {
         namespace: String,
-        #[serde(default)]
         limit: Option<f64>,
     },
     FindPeer {
@@ -51,15 +47,12 @@ pub enum Call {
     },
     Measure {
         id: String,
-        #[serde(default)]
         upload: f64,
-        #[serde(default)]
         download: f64,
     },
     Call {
         id: String,
         method: String,
-        #[serde(default)]
         params: serde_json::Value,
     },
     Name(NameCall),
@@ -71,21 +64,17 @@ pub enum Call {
 }
 
 /// A call about names. One shape for all of them: each shape costs every page some of its download.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct NameCall {
     /// What to do.
     pub action: NameAction,
     /// With which name.
-    #[serde(default)]
     pub name: String,
     /// What else is to be said: the zone as JSON, a recovery key, the new owner, the handover.
-    #[serde(default)]
     pub text: String,
     /// Ask even if the answer is known.
-    #[serde(default)]
     pub fresh: bool,
     /// Addresses in private networks, too.
-    #[serde(default)]
     pub private: bool,
 }
 

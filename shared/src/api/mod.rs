@@ -2,7 +2,9 @@
 //! may live in different threads, tabs or processes.
 
 mod messages;
+mod params;
 mod session;
 
 pub use messages::{Call, DhtEntry, Outgoing, Reply, StartParams, WireValue};
+pub use params::Params;
 pub use session::{Session, Surroundings};

@@ -161,12 +161,23 @@ impl Agent {
     }
 
     /// Carries out one operation of an owner, telling how it goes.
-    pub async fn operate(
+    pub fn operate<'a>(
+        &'a self,
+        owner: SigningKey,
+        name: Label,
+        goal: Goal,
+        told: &'a mut (dyn FnMut(Progressed) + Send),
+    ) -> BoxFuture<'a, Result<Binding>> {
+        // One future for all who tell: a browser would download each.
+        self.operation(owner, name, goal, told).boxed()
+    }
+
+    async fn operation(
         &self,
         owner: SigningKey,
         name: Label,
         goal: Goal,
-        mut told: impl FnMut(Progressed),
+        told: &mut (dyn FnMut(Progressed) + Send),
     ) -> Result<Binding> {
         let sets = self.sets().await?;
         let seed = u64::from_le_bytes(platform::entropy());

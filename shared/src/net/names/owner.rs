@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::channel::mpsc;
+use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use multibase::Base;
 use serde::Serialize;
@@ -113,17 +114,21 @@ impl Names {
         &self,
         name: &str,
         recovery: Option<PublicKey>,
-        progress: impl FnMut(Progress),
+        mut progress: impl FnMut(Progress) + Send,
     ) -> Result<Held> {
         let name = human(name)?;
-        self.operate(&name, Goal::Claim { recovery }, progress)
+        self.operate(&name, Goal::Claim { recovery }, &mut progress)
             .await
     }
 
     /// Keeps a name for another term.
-    pub async fn renew(&self, name: &str, progress: impl FnMut(Progress)) -> Result<Held> {
+    pub async fn renew(
+        &self,
+        name: &str,
+        mut progress: impl FnMut(Progress) + Send,
+    ) -> Result<Held> {
         let name = human(name)?;
-        self.operate(&name, Goal::Extend, progress).await
+        self.operate(&name, Goal::Extend, &mut progress).await
     }
 
     /// Signs a name over to another owner, who takes it with [`Self::accept`]. Until then nothing has
@@ -139,7 +144,11 @@ impl Names {
     }
 
     /// Takes a name over that was signed over to this owner.
-    pub async fn accept(&self, handover: &str, progress: impl FnMut(Progress)) -> Result<Held> {
+    pub async fn accept(
+        &self,
+        handover: &str,
+        mut progress: impl FnMut(Progress) + Send,
+    ) -> Result<Held> {
         let unreadable = || {
             Error::new(Code::InvalidArgument, "this is no handover of a name")
                 .with_remedy("Copy what `transfer` gave, whole.")
@@ -149,14 +158,18 @@ impl Names {
             .map_err(|_| unreadable())?;
         let handover = Handover::decode(&bytes).map_err(|_| unreadable())?;
         let name = handover.name().clone();
-        self.operate(&name, Goal::Accept(Box::new(handover)), progress)
+        self.operate(&name, Goal::Accept(Box::new(handover)), &mut progress)
             .await
     }
 
     /// Gives a name up.
-    pub async fn release(&self, name: &str, progress: impl FnMut(Progress)) -> Result<()> {
+    pub async fn release(
+        &self,
+        name: &str,
+        mut progress: impl FnMut(Progress) + Send,
+    ) -> Result<()> {
         let name = human(name)?;
-        let released = self.operate(&name, Goal::Release, progress).await;
+        let released = self.operate(&name, Goal::Release, &mut progress).await;
         released.map(drop)
     }
 
@@ -248,16 +261,25 @@ impl Names {
         Ok(Evidence::new(&name, &sets, binding.as_ref(), &zone))
     }
 
-    async fn operate(
+    fn operate<'a>(
+        &'a self,
+        name: &'a Label,
+        goal: Goal,
+        progress: &'a mut (dyn FnMut(Progress) + Send),
+    ) -> BoxFuture<'a, Result<Held>> {
+        self.operation(name, goal, progress).boxed()
+    }
+
+    async fn operation(
         &self,
         name: &Label,
         goal: Goal,
-        mut progress: impl FnMut(Progress),
+        progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Held> {
         self.load().await?;
         let mut turn = self.turns.take(name.as_str());
         turn.come().await;
-        let told = |told| match told {
+        let mut told = |told| match told {
             Progressed::Progress(step) => progress(step),
             Progressed::Keep(certificate) => {
                 let now = self.now();
@@ -267,7 +289,10 @@ impl Names {
             }
         };
         let owner = self.owner.clone();
-        let done = self.agent.operate(owner, name.clone(), goal, told).await;
+        let done = self
+            .agent
+            .operate(owner, name.clone(), goal, &mut told)
+            .await;
         self.save().await?;
         self.agent.forget(Root::Human(name.clone())).await?;
         if let Err(error) = &done
@@ -336,7 +361,7 @@ impl Names {
     /// Gives a signed zone to the witnesses and to the network.
     async fn put(&self, label: &Label, signed: SignedZone, binding: Binding) -> Result<Held> {
         let goal = Goal::Publish(Box::new(signed.clone()), Box::new(binding));
-        let told = |told| {
+        let mut told = |told| {
             if let Progressed::Keep(certificate) = told {
                 let now = self.now();
                 if let Some(holdings) = self.holdings().as_mut() {
@@ -345,7 +370,10 @@ impl Names {
             }
         };
         let owner = self.owner.clone();
-        let binding = self.agent.operate(owner, label.clone(), goal, told).await?;
+        let binding = self
+            .agent
+            .operate(owner, label.clone(), goal, &mut told)
+            .await?;
         if let Some(holdings) = self.holdings().as_mut() {
             holdings.publish(label, signed.clone());
         }
@@ -469,7 +497,7 @@ impl Names {
                 };
                 self.put(name, zone, *binding).await.map(drop)
             }
-            goal => self.operate(name, goal, |_| {}).await.map(drop),
+            goal => self.operate(name, goal, &mut |_| {}).await.map(drop),
         }
     }
 }

@@ -170,50 +170,56 @@ pub fn is_public(ip: IpAddr) -> bool {
     }
 }
 
-/// The readable form, in JSON and TOML.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
-enum ResourceText {
-    Peer {
-        peer: String,
-    },
-    Address {
-        ip: IpAddr,
-        #[serde(default)]
-        port: u16,
-    },
-    File {
-        cid: String,
-    },
-    Site {
-        cid: String,
-    },
-    Url {
-        url: String,
-    },
-    Text {
-        text: String,
-    },
-    Alias {
-        name: String,
-    },
+/// The readable form, in JSON and TOML: a kind, and the fields of that kind. Flat, because reading an
+/// enum of this shape costs a browser three times the code.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResourceText {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    peer: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ip: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cid: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+impl ResourceText {
+    fn fields(&self) -> usize {
+        let texts = [&self.peer, &self.cid, &self.url, &self.text, &self.name];
+        let texts = texts.into_iter().filter(|text| text.is_some()).count();
+        texts + usize::from(self.ip.is_some()) + usize::from(self.port.is_some())
+    }
 }
 
 impl From<Resource> for ResourceText {
     fn from(resource: Resource) -> ResourceText {
-        match resource {
-            Resource::Peer(key) => ResourceText::Peer {
-                peer: key.to_peer_id(),
-            },
-            Resource::Address(ip, port) => ResourceText::Address { ip, port },
-            Resource::File(cid) => ResourceText::File { cid: cid.0 },
-            Resource::Site(cid) => ResourceText::Site { cid: cid.0 },
-            Resource::Url(url) => ResourceText::Url { url },
-            Resource::Text(text) => ResourceText::Text { text },
-            Resource::Alias(name) => ResourceText::Alias {
-                name: name.to_string(),
-            },
-        }
+        let mut text = ResourceText::default();
+        let (kind, field, value) = match resource {
+            Resource::Peer(key) => ("peer", &mut text.peer, key.to_peer_id()),
+            Resource::Address(ip, port) => {
+                (text.ip, text.port) = (Some(ip), Some(port));
+                text.kind = "address".into();
+                return text;
+            }
+            Resource::File(cid) => ("file", &mut text.cid, cid.0),
+            Resource::Site(cid) => ("site", &mut text.cid, cid.0),
+            Resource::Url(url) => ("url", &mut text.url, url),
+            Resource::Text(words) => ("text", &mut text.text, words),
+            Resource::Alias(name) => ("alias", &mut text.name, name.to_string()),
+        };
+        *field = Some(value);
+        text.kind = kind.into();
+        text
     }
 }
 
@@ -221,17 +227,39 @@ impl TryFrom<ResourceText> for Resource {
     type Error = Error;
 
     fn try_from(text: ResourceText) -> Result<Resource> {
-        let resource = match text {
-            ResourceText::Peer { peer } => Resource::Peer(PublicKey::from_peer_id(&peer)?),
-            ResourceText::Address { ip, port } => Resource::Address(ip, port),
-            ResourceText::File { cid } => Resource::File(cid.parse()?),
-            ResourceText::Site { cid } => Resource::Site(cid.parse()?),
-            ResourceText::Url { url } => Resource::Url(url),
-            ResourceText::Text { text } => Resource::Text(text),
-            ResourceText::Alias { name } => Resource::Alias(Name::parse(&name)?),
+        let wanted = 1 + usize::from(text.kind == "address" && text.port.is_some());
+        let fits = text.fields() == wanted;
+        let resource = match (text.kind.clone().as_str(), text) {
+            ("peer", ResourceText { peer: Some(id), .. }) => {
+                Some(Resource::Peer(PublicKey::from_peer_id(&id)?))
+            }
+            (
+                "address",
+                ResourceText {
+                    ip: Some(ip), port, ..
+                },
+            ) => Some(Resource::Address(ip, port.unwrap_or(0))),
+            ("file", ResourceText { cid: Some(cid), .. }) => Some(Resource::File(cid.parse()?)),
+            ("site", ResourceText { cid: Some(cid), .. }) => Some(Resource::Site(cid.parse()?)),
+            ("url", ResourceText { url: Some(url), .. }) => Some(Resource::Url(url)),
+            (
+                "text",
+                ResourceText {
+                    text: Some(text), ..
+                },
+            ) => Some(Resource::Text(text)),
+            (
+                "alias",
+                ResourceText {
+                    name: Some(name), ..
+                },
+            ) => Some(Resource::Alias(Name::parse(&name)?)),
+            _ => None,
         };
-        let checked = resource.check();
-        checked.map_err(|why| Error::new(Code::InvalidArgument, why))?;
+        let wrong = |why| Error::new(Code::InvalidArgument, why);
+        let resource = resource.filter(|_| fits);
+        let resource = resource.ok_or_else(|| wrong("not the fields of a kind of resource"))?;
+        resource.check().map_err(wrong)?;
         Ok(resource)
     }
 }
