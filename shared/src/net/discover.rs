@@ -6,15 +6,16 @@ use std::time::Duration;
 use futures::stream::{self, BoxStream, FuturesUnordered};
 use futures::{FutureExt, StreamExt};
 use libp2p::identity::Keypair;
+use libp2p::swarm::SwarmEvent;
 use libp2p::swarm::dial_opts::DialOpts;
-use libp2p::swarm::{Swarm, SwarmEvent};
 use libp2p::{Multiaddr, identify};
 
 use super::address::peer_of;
+use super::behaviour::{BehaviourEvent, Role};
 use super::node::Node;
 use super::outside::SharedOutside;
 use super::protocols;
-use super::swarm::{Connections, swarm_config};
+use super::swarm::{self, Connections};
 use crate::error::{Code, Error, Result};
 use crate::platform;
 use crate::proto::NetworkId;
@@ -25,6 +26,10 @@ use crate::proto::names::{KnownSets, WitnessSet};
 pub const WELL_KNOWN: &str = "/.well-known/warren.json";
 
 const FETCH_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a relay may take to say which network it routes for.
+const ASK_PATIENCE: Duration = Duration::from_secs(10);
+/// The network of a peer that does not know its network yet. Nobody routes for it.
+const NOWHERE: &str = "nowhere";
 
 /// Fetches and verifies the join document of the relay at an HTTP URL.
 pub async fn join_document(outside: SharedOutside, url: String) -> Result<JoinDocument> {
@@ -247,27 +252,20 @@ pub async fn network_at(
     key: &Keypair,
     address: Multiaddr,
 ) -> Result<NetworkId> {
-    let behaviour = identify::Behaviour::new(identify::Config::new(
-        protocols::FAMILY.into(),
-        key.public(),
-    ));
-    let mut swarm = Swarm::new(
-        transport,
-        behaviour,
-        key.public().to_peer_id(),
-        swarm_config(),
-    );
+    // The whole behaviour for one question: a browser would download a second kind of swarm.
+    let nowhere: NetworkId = NOWHERE.parse()?;
+    let mut swarm = swarm::build(key, &nowhere, Role::Peer, ASK_PATIENCE, transport)?;
     let options = DialOpts::unknown_peer_id().address(address.clone()).build();
     swarm
         .dial(options)
         .map_err(|error| unreachable(&address).caused_by(error))?;
-    let mut patience = platform::sleep(Duration::from_secs(10)).fuse();
+    let mut patience = platform::sleep(ASK_PATIENCE).fuse();
     loop {
         futures::select! {
             () = patience => return Err(unreachable(&address).caused_by("no answer within 10 s")),
             event = swarm.select_next_some() => match event {
                 SwarmEvent::OutgoingConnectionError { error, .. } => return Err(unreachable(&address).caused_by(error)),
-                SwarmEvent::Behaviour(identify::Event::Received { info, .. }) => {
+                SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { info, .. })) => {
                     return protocols::network_of(&info.protocols).ok_or_else(|| {
                         Error::new(Code::JoinFailed, format!("the peer at {address} is not a Warren relay"))
                     });

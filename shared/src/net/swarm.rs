@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use futures::{AsyncRead, AsyncWrite};
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{Boxed, OrTransport};
 use libp2p::core::upgrade::Version;
@@ -52,8 +53,21 @@ where
     T::Error: Send + Sync + 'static,
     T::Dial: Send + 'static,
     T::ListenerUpgrade: Send + 'static,
-    S: futures::AsyncRead + futures::AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let bytes = transport.map(|stream, _| Box::new(stream) as Bytes).boxed();
+    secured(bytes, key)
+}
+
+/// A byte stream of any transport. Boxed, because a browser would download noise and yamux once for
+/// each kind.
+type Bytes = Box<dyn ByteStream>;
+
+trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for S {}
+
+fn secured(transport: Boxed<Bytes>, key: &Keypair) -> Result<Connections> {
     let noise = noise::Config::new(key).map_err(|error| {
         Error::new(Code::Internal, "the identity cannot sign a handshake").caused_by(error)
     })?;
