@@ -16,6 +16,7 @@ mod guard;
 mod handle;
 mod heartbeat;
 mod keeper;
+mod messages;
 #[cfg(feature = "server")]
 pub mod names;
 pub mod node;
@@ -24,9 +25,9 @@ pub mod overlay;
 pub mod perf;
 pub mod protocols;
 mod publisher;
-mod records;
 pub mod rpc;
 pub mod snapshot;
+pub mod streams;
 mod subscribers;
 pub mod swarm;
 mod table;

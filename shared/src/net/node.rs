@@ -27,6 +27,7 @@ use super::outside::SharedKeepsakes;
 use super::outside::SharedOutside;
 use super::overlay::Kademlia;
 use super::perf::{self, Measured};
+use super::streams::Registry;
 use super::swarm::{self, Connections};
 use super::turns::Turns;
 use crate::error::{Code, Error, Result};
@@ -87,7 +88,7 @@ pub struct Node {
     names: Names,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
-    streams: libp2p_stream::Control,
+    streams: Registry,
     turns: Turns,
     /// The version of the peer record that was written last.
     peer_seq: Arc<AtomicU64>,
@@ -132,9 +133,9 @@ impl Node {
         for address in config.external {
             swarm.add_external_address(address);
         }
-        let streams = swarm.behaviour().streams.new_control();
+        let streams = swarm.behaviour().streams.registry();
         let (sender, commands) = command_channel();
-        let handle = Handle::new(sender, key.public().to_peer_id());
+        let handle = Handle::new(sender, key.public().to_peer_id(), config.network.clone());
         let answers = Arc::new(Answers::new(
             config.network.clone(),
             config.store.clone(),
@@ -228,12 +229,12 @@ impl Node {
 
     /// Answers measurements of other peers from now on.
     pub fn answer_measurements(&self) -> Result<()> {
-        perf::serve(self.streams.clone())
+        perf::serve(&self.streams)
     }
 
     /// Measures the connection to a peer: sends so many bytes, then receives so many.
     pub async fn measure(&self, peer: PeerId, upload: u64, download: u64) -> Result<Measured> {
-        perf::measure(self.streams.clone(), peer, upload, download).await
+        perf::measure(&self.handle, peer, upload, download).await
     }
 
     /// Tells this peer about a relay.

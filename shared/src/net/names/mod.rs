@@ -4,7 +4,6 @@
 
 mod agent;
 mod asking;
-mod frames;
 mod ledger;
 mod owner;
 mod rates;
