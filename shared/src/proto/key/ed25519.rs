@@ -43,6 +43,15 @@ impl PublicKey {
 
     /// Verifies a signature strictly: one message has one valid signature encoding per signer.
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        #[cfg(test)]
+        return super::memo::verdict(&self.0, message, signature, || {
+            self.check(message, signature)
+        });
+        #[cfg(not(test))]
+        self.check(message, signature)
+    }
+
+    fn check(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         VerifyingKey::from_bytes(&self.0).is_ok_and(|key| {
             key.verify_strict(message, &Signature::from_bytes(signature))
                 .is_ok()
