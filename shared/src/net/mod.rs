@@ -17,7 +17,6 @@ mod handle;
 mod heartbeat;
 mod keeper;
 mod messages;
-#[cfg(feature = "server")]
 pub mod names;
 pub mod node;
 pub mod outside;

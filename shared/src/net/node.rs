@@ -21,10 +21,9 @@ use super::driver::{Driver, command_channel, listen_error};
 use super::handle::{Event, Handle};
 use super::keeper::{Dialable, Keeper};
 #[cfg(feature = "server")]
-use super::names::{NameService, Names, Solver, Surroundings};
-#[cfg(feature = "server")]
-use super::outside::SharedKeepsakes;
-use super::outside::SharedOutside;
+use super::names::NameService;
+use super::names::{Names, Solver, Surroundings};
+use super::outside::{SharedKeepsakes, SharedOutside};
 use super::overlay::Kademlia;
 use super::perf::{self, Measured};
 use super::streams::Registry;
@@ -36,7 +35,6 @@ use crate::proto::NetworkId;
 use crate::proto::homes::HomesConfig;
 use crate::proto::join::RelayHint;
 use crate::proto::key::{PublicKey, SigningKey};
-#[cfg(feature = "server")]
 use crate::proto::names::work::Hardness;
 
 /// What a peer is made of.
@@ -61,10 +59,8 @@ pub struct NodeConfig {
     #[cfg(feature = "server")]
     pub names: Option<Arc<NameService>>,
     /// Where a few things are kept over a restart.
-    #[cfg(feature = "server")]
     pub keepsakes: SharedKeepsakes,
     /// How puzzles are solved.
-    #[cfg(feature = "server")]
     pub solver: Solver,
     /// How many relays to stay connected to, and how to come back to them.
     pub homes: HomesConfig,
@@ -84,7 +80,6 @@ pub struct Node {
     handle: Handle,
     overlay: Arc<Kademlia>,
     answers: Arc<Answers>,
-    #[cfg(feature = "server")]
     names: Names,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
@@ -159,10 +154,11 @@ impl Node {
         let client = RecordClient::new(handle.clone(), config.network.clone(), config.store);
         let (wake, woken) = futures::channel::mpsc::channel(1);
         let overlay = Arc::new(Kademlia(client));
-        #[cfg(feature = "server")]
         let surroundings = Surroundings {
             overlay: overlay.clone(),
+            #[cfg(feature = "server")]
             service: config.names,
+            #[cfg(feature = "server")]
             own: config.transport_key.public(),
             network: config.network.clone(),
             keepsakes: config.keepsakes,
@@ -172,7 +168,6 @@ impl Node {
         let node = Node {
             handle,
             overlay,
-            #[cfg(feature = "server")]
             names: Names::start(surroundings, config.author_key.clone()),
             answers,
             keys: Arc::new(Keys {
@@ -217,7 +212,6 @@ impl Node {
     }
 
     /// Names: resolving them, and those of this peer's owner.
-    #[cfg(feature = "server")]
     pub fn names(&self) -> &Names {
         &self.names
     }

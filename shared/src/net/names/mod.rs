@@ -4,14 +4,19 @@
 
 mod agent;
 mod asking;
+#[cfg(feature = "server")]
 mod ledger;
 mod owner;
+#[cfg(feature = "server")]
 mod rates;
+#[cfg(feature = "server")]
 mod service;
 mod solver;
 
 pub use agent::{Agent, Progressed, Solver, Surroundings};
+#[cfg(feature = "server")]
 pub use ledger::{Kept, MemoryLedger, NameLedger, Work};
 pub use owner::{Held, Names};
+#[cfg(feature = "server")]
 pub use service::NameService;
 pub use solver::cooperative;
