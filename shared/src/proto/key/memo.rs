@@ -1,4 +1,4 @@
-//! Remembers verdicts about signatures in simulations, where hundreds of readers check the same ones.
+//! Remembers verdicts about keys and signatures in simulations, where many readers check the same ones.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,14 +11,12 @@ thread_local! {
 }
 
 /// What `check` said when it was asked about exactly these bytes, or says now.
-pub(super) fn verdict(
-    key: &[u8; 32],
-    message: &[u8],
-    signature: &[u8; 64],
-    check: impl FnOnce() -> bool,
-) -> bool {
+pub(super) fn verdict(parts: &[&[u8]], check: impl FnOnce() -> bool) -> bool {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(key).update(signature).update(message);
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
     let question = *hasher.finalize().as_bytes();
     KNOWN.with_borrow_mut(|known| {
         if known.len() >= MOST {
