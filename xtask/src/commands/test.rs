@@ -35,6 +35,19 @@ const NATIVE: [&str; 7] = [
     "xtask",
 ];
 
+/// What a long run repeats so often that it needs an optimised build.
+const OPTIMISED: [&str; 9] = [
+    "--release",
+    "--package",
+    "warren-shared",
+    "--package",
+    "warren-relay",
+    "--lib",
+    "--",
+    "proto::names::sim",
+    "selftest",
+];
+
 pub fn run(workspace: &Workspace, arguments: Arguments) -> Result<ExitCode> {
     let session = Session {
         workspace,
@@ -93,6 +106,9 @@ impl Session<'_> {
             .flatten();
         let mut counts = Counts::default();
         if self.options.wants("native") {
+            if self.options.long && self.options.filter.is_none() {
+                counts += self.cargo_test("tests: simulations and mutations", &OPTIMISED)?;
+            }
             counts += self.cargo_test("tests: native", &NATIVE)?;
             counts += self.cargo_test("tests: developer commands", &["--package", "xtask"])?;
         }

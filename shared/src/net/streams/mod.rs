@@ -5,7 +5,8 @@
 //! [`Behaviour::open`], and both are bounded in the same way: a [`Protocol`] says how many streams the
 //! remote of one connection may have open here. What goes beyond is refused at once, visibly for the
 //! remote, because its stream is reset. We open a few less than that at a remote; whatever else is to
-//! be opened waits in line, for a bounded time in a bounded queue, and is told why when it fails.
+//! be opened waits in line, for a bounded time in a bounded queue, and is told why when it fails. When a
+//! connection closes before a stream was open, it is opened over another one.
 //!
 //! # A new protocol
 //!

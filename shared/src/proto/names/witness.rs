@@ -117,7 +117,7 @@ impl Witness {
         !veteran && now < from.saturating_add(NAME_LEASE + 2 * CLOCK_TOLERANCE)
     }
 
-    /// The answer to [`Request::Sets`], which needs no row.
+    /// The answer to `Request::Sets`, which needs no row.
     pub fn sets_after(&self, epoch: u64) -> Response {
         let sets = self.sets.after(epoch).to_vec();
         Response::Sets { sets }
