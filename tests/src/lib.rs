@@ -4,6 +4,7 @@
 //! Everything stays on the loopback interface, on ports the system picks, in folders that are
 //! removed. `WARREN_LONG=1` asks for full counts, `WARREN_SEED` repeats a run.
 
+pub mod dns;
 pub mod fuzz;
 pub mod peers;
 pub mod program;
