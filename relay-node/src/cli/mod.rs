@@ -27,7 +27,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a relay: bootstrap, page, WebSocket, WebRTC and record store in one process.
-    Relay(RelayArgs),
+    Relay(Box<RelayArgs>),
     /// Wait in a namespace for other peers and answer their greetings.
     Listen(greet::ListenArgs),
     /// Find the members of a namespace, connect to each directly and greet them.
@@ -117,7 +117,7 @@ impl Command {
 
     async fn run(self) -> Result<()> {
         match self {
-            Command::Relay(args) => relay::run(args).await,
+            Command::Relay(args) => relay::run(*args).await,
             Command::Listen(args) => greet::listen(args).await,
             Command::Dial(args) => greet::dial(args).await,
             Command::Dht(command) => dht::run(command).await,

@@ -14,5 +14,6 @@ mod solver;
 pub use agent::{Agent, Progressed, Solver, Surroundings};
 pub use ledger::{Kept, MemoryLedger, NameLedger, Work};
 pub use owner::{Held, Names};
+pub use rates::Rates;
 pub use service::NameService;
 pub use solver::cooperative;
