@@ -3,6 +3,7 @@
 
 mod join;
 mod listen;
+mod names;
 mod stun;
 mod witness;
 
@@ -160,6 +161,7 @@ impl Relay {
             let state = HttpState {
                 join: join.text(relay.node.clone(), key, sets),
                 health: relay.health(),
+                names: Some(names::page(relay.node.names().agent().clone())),
                 websockets: Some(acceptor),
             };
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

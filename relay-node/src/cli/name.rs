@@ -13,7 +13,7 @@ use warren_shared::proto::names::Zone;
 use warren_shared::proto::names::publisher::Progress;
 use warren_shared::proto::names::resolution::{Proof, Resolution};
 use warren_shared::proto::names::resolver::Options;
-use warren_shared::proto::names::verify::Evidence;
+use warren_shared::proto::names::verify;
 
 use super::lines::print;
 use super::start_peer_log;
@@ -265,8 +265,7 @@ pub(super) async fn resolve(args: ResolveArgs) -> Result<()> {
 }
 
 pub(super) async fn verify(args: VerifyArgs) -> Result<()> {
-    let evidence = Evidence::from_json(&read(&args.file)?)?;
-    let verified = evidence.verify(None, platform::now())?;
+    let verified = verify::verify(&read(&args.file)?, None, platform::now())?;
     if args.json {
         return print(&json!(verified).to_string());
     }

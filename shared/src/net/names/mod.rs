@@ -3,6 +3,7 @@
 //! The rules are in `proto::names`; here they get a store, connections, time and randomness.
 
 mod agent;
+mod answer;
 mod asking;
 mod frames;
 mod ledger;
