@@ -186,6 +186,20 @@ fn half_of_tls(given: &str, missing: &str) -> Error {
     ))
 }
 
+/// The data directory of a relay that is told no more than this.
+pub fn data_dir(flag: Option<PathBuf>) -> Result<PathBuf> {
+    let args = RelayArgs {
+        data_dir: flag,
+        ..RelayArgs::default()
+    };
+    let environment = |name: &str| std::env::var_os(name);
+    let layers = Layers::read(args, &environment)?;
+    match layers.path("data-dir")? {
+        Some(path) => Ok(path),
+        None => default_data_dir(&layers),
+    }
+}
+
 fn default_data_dir(layers: &Layers<'_>) -> Result<PathBuf> {
     let absolute = |name| {
         let path = PathBuf::from(layers.environment(name)?);

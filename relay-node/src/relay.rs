@@ -29,6 +29,7 @@ use tokio::task::JoinSet;
 use self::join::JoinState;
 use self::listen::{all_listening, check_free, expected, external, listen_addresses, local_url};
 use crate::config::RelayConfig;
+use crate::control::ControlServer;
 use crate::dns::{Counts, DnsServer};
 use crate::fetch::Fetcher;
 use crate::http::{HttpServer, HttpState, Provider};
@@ -88,7 +89,12 @@ impl Relay {
             named: &config.witness,
             store: store.clone(),
         };
-        let witness::Role { service, sets } = role.role().await?;
+        let witness::Role {
+            service,
+            registry,
+            sets,
+        } = role.role().await?;
+        let control = ControlServer::bind(data.path())?;
 
         let http = match config.http.address() {
             Some(address) => Some(HttpServer::bind(address, config.tls.clone()).await?),
@@ -132,6 +138,9 @@ impl Relay {
             .await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(store.clone()));
+        if let Some(control) = control {
+            tasks.spawn(control.serve(registry, node.names().agent().clone()));
+        }
         let join = JoinState::default();
         tasks.spawn(join.clone().keep(node.clone()));
         if !sources.is_empty() {

@@ -182,6 +182,8 @@ pub const MAX_WITNESS_SETS: usize = 8;
 pub const MAX_WITNESS_SET: usize = 10 * 1024;
 /// What a witness keeps of one name, beside its zone.
 pub const MAX_NAME_ROW: usize = 32 * 1024;
+/// Why an operator refuses a name: a sentence and a reference.
+pub const MAX_REFUSAL_REASON: usize = 512;
 /// How long a request to a witness may take.
 pub const NAME_DEADLINE: Duration = Duration::from_secs(10);
 /// Requests to and from witnesses at one time, for each connection.

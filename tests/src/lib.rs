@@ -6,6 +6,7 @@
 
 pub mod dns;
 pub mod fuzz;
+pub mod killed;
 pub mod peers;
 pub mod program;
 pub mod random;

@@ -6,6 +6,7 @@ mod lines;
 mod name;
 mod perf;
 mod relay;
+mod witness;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -42,6 +43,9 @@ enum Command {
     Resolve(name::ResolveArgs),
     /// Check a proof of a name, without the network.
     Verify(name::VerifyArgs),
+    /// What this relay witnesses, and which names it refuses.
+    #[command(subcommand)]
+    Witness(witness::WitnessCommand),
     /// Measure the connection to a node that was started with --perf.
     Perf(perf::PerfArgs),
 }
@@ -111,6 +115,7 @@ impl Command {
             Command::Name(command) => command.peer().json,
             Command::Resolve(args) => args.peer.json,
             Command::Verify(args) => args.json,
+            Command::Witness(command) => command.wants_json(),
             Command::Perf(args) => args.peer.json,
         }
     }
@@ -124,6 +129,7 @@ impl Command {
             Command::Name(command) => name::run(command).await,
             Command::Resolve(args) => name::resolve(args).await,
             Command::Verify(args) => name::verify(args).await,
+            Command::Witness(command) => witness::run(command).await,
             Command::Perf(args) => perf::run(args).await,
         }
     }

@@ -9,6 +9,7 @@ mod frames;
 mod ledger;
 mod owner;
 mod rates;
+mod registry;
 mod service;
 mod solver;
 
@@ -16,5 +17,6 @@ pub use agent::{Agent, Progressed, Solver, Surroundings};
 pub use ledger::{Kept, MemoryLedger, NameLedger, Work};
 pub use owner::{Held, Names};
 pub use rates::Rates;
+pub use registry::Registry;
 pub use service::NameService;
 pub use solver::cooperative;
