@@ -208,6 +208,8 @@ pub const NAME_ATTEMPTS: u32 = 6;
 pub const NAME_RETRY: Millis = 2 * SECOND;
 /// Names whose resolution a peer remembers.
 pub const MAX_RESOLVED: usize = 4_096;
+/// Of these, how many a peer that ends may find again: one file, read and checked at the start.
+pub const MAX_KEPT_NAMES: usize = 256;
 /// Names below whose generation and zone a reader never goes again; the oldest are forgotten beyond.
 pub const MAX_NAME_FLOORS: usize = 16_384;
 /// How long a reader remembers that a name does not exist.

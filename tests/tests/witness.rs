@@ -254,8 +254,7 @@ impl Owner {
     }
 
     async fn abandon(&mut self, claim: &Claim) -> Option<Option<()>> {
-        let abandon =
-            warren_shared::proto::names::claim::Abandon::sign(claim, &self.key, platform::now());
+        let abandon = Abandon::sign(claim, &self.key, platform::now());
         let abandon = abandon.expect("signed").bytes().to_vec();
         self.race.ask(Request::Abandon { abandon }).await?;
         self.acknowledged.send_modify(|count| *count += 1);

@@ -1,5 +1,6 @@
 //! The command line: which commands there are, and how they fail.
 
+mod cache;
 mod dht;
 mod greet;
 mod lines;
@@ -112,7 +113,7 @@ impl Command {
             Command::Listen(args) => args.peer.json,
             Command::Dial(args) => args.peer.json,
             Command::Dht(command) => command.peer().json,
-            Command::Name(command) => command.peer().json,
+            Command::Name(command) => command.wants_json(),
             Command::Resolve(args) => args.peer.json,
             Command::Verify(args) => args.json,
             Command::Witness(command) => command.wants_json(),
