@@ -9,10 +9,12 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const WASM = here('../wasm-peer/js/wasm/warren_wasm_bg.wasm');
+const PACKAGE = '../wasm-peer/js';
+const WASM = here(`${PACKAGE}/wasm/warren_wasm_bg.wasm`);
+const NAMES_WASM = here(`${PACKAGE}/wasm/warren_names_bg.wasm`);
 const ASSETS = here('dist/assets');
 
-for (const file of [WASM, here('../wasm-peer/js/wasm/warren_wasm.js')]) {
+for (const file of [WASM, NAMES_WASM, here(`${PACKAGE}/wasm/warren_wasm.js`), here(`${PACKAGE}/wasm/warren_names.js`)]) {
   if (existsSync(file)) continue;
   console.error(`cause: the engine ${file} does not exist\nremedy: run "cargo xtask build-web", which builds it first`);
   process.exit(1);
@@ -22,12 +24,18 @@ rmSync(here('dist'), { recursive: true, force: true });
 mkdirSync(ASSETS, { recursive: true });
 const wasm = writeAsset('warren.wasm', readFileSync(WASM));
 const icon = writeAsset('icon.svg', readFileSync(here('src/icon.svg')));
-const script = writeAsset('main.js', await bundle('src/main.ts', { WASM_URL: JSON.stringify(wasm) }));
+// Loaded when a name needs them, not to join.
+const later = {
+  NAMES_WASM_URL: writeAsset('names.wasm', readFileSync(NAMES_WASM)),
+  NAMES_WORKER_URL: writeAsset('names-worker.js', await bundle(`${PACKAGE}/src/names-worker.ts`)),
+};
+const places = Object.entries({ WASM_URL: wasm, ...later }).map(([name, url]) => [name, JSON.stringify(url)]);
+const script = writeAsset('main.js', await bundle('src/main.ts', Object.fromEntries(places)));
 const style = writeAsset('main.css', await bundle('src/styles/main.css'));
 
 writeFileSync(here('dist/index.html'), fillTemplate({ wasm, icon, script, style }));
 
-/** One file, no chunks: the page needs all of it before it can do anything. */
+/** One file, no chunks: whoever loads it needs all of it. */
 async function bundle(entry, define = {}) {
   const result = await build({
     entryPoints: [here(entry)],
@@ -36,7 +44,7 @@ async function bundle(entry, define = {}) {
     minify: true,
     format: 'esm',
     target: ['es2022', 'chrome111', 'firefox115', 'safari16.4'],
-    alias: { 'warren-p2p': here('../wasm-peer/js/src/index.ts') },
+    alias: { 'warren-p2p': here(`${PACKAGE}/src/index.ts`) },
     define,
     logLevel: 'warning',
   });

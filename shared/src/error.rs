@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 /// Result with Warren's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -119,6 +119,7 @@ pub struct Error {
     message: String,
     cause: Option<String>,
     remedy: Option<String>,
+    details: Vec<(&'static str, String)>,
 }
 
 impl Error {
@@ -129,6 +130,7 @@ impl Error {
             message: message.into(),
             cause: None,
             remedy: None,
+            details: Vec::new(),
         }
     }
 
@@ -144,6 +146,20 @@ impl Error {
         self
     }
 
+    /// Adds one of the facts in the message, for programs.
+    pub fn with_detail(mut self, name: &'static str, fact: impl fmt::Display) -> Self {
+        self.details.push((name, fact.to_string()));
+        self
+    }
+
+    /// Adds a fact that may not be known.
+    pub fn with_details(self, name: &'static str, fact: Option<impl fmt::Display>) -> Self {
+        match fact {
+            Some(fact) => self.with_detail(name, fact),
+            None => self,
+        }
+    }
+
     /// The stable code.
     pub fn code(&self) -> Code {
         self.code
@@ -157,6 +173,12 @@ impl Error {
     /// What lies underneath, if known.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
+    }
+
+    /// A fact of the message.
+    pub fn detail(&self, name: &str) -> Option<&str> {
+        let found = self.details.iter().find(|(known, _)| *known == name);
+        found.map(|(_, fact)| fact.as_str())
     }
 
     /// What the user can do.
@@ -175,12 +197,29 @@ impl std::error::Error for Error {}
 
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Error", 5)?;
+        let details = !self.details.is_empty();
+        let mut out = serializer.serialize_struct("Error", 5 + usize::from(details))?;
         out.serialize_field("code", self.code.as_str())?;
         out.serialize_field("message", &self.message)?;
         out.serialize_field("remedy", self.remedy())?;
         out.serialize_field("retryable", &self.code.retryable())?;
         out.serialize_field("cause", &self.cause)?;
+        if details {
+            out.serialize_field("details", &Details(&self.details))?;
+        }
+        out.end()
+    }
+}
+
+/// Names and facts, as an object of texts.
+struct Details<'a>(&'a [(&'static str, String)]);
+
+impl Serialize for Details<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, fact) in self.0 {
+            out.serialize_entry(name, fact)?;
+        }
         out.end()
     }
 }
@@ -221,6 +260,8 @@ mod tests {
                 "cause": "3 peers asked",
             })
         );
-        assert_eq!(error.with_remedy("Ask Bob.").remedy(), "Ask Bob.");
+        assert_eq!(error.clone().with_remedy("Ask Bob.").remedy(), "Ask Bob.");
+        let told = serde_json::to_value(error.with_detail("peers", 3)).unwrap();
+        assert_eq!(told["details"], serde_json::json!({"peers": "3"}));
     }
 }

@@ -312,8 +312,29 @@ pub const READ_PARALLEL: usize = 6;
 /// A chat message is at most 16 KiB; its envelope and encryption come on top.
 pub const MAX_GOSSIP: usize = 24 * 1024;
 
+/// Streams on one connection, those of both ends together, with which yamux closes it.
+const YAMUX_STREAMS: usize = 512;
+const _: () = {
+    // Of each protocol the remote opens as many, and we three quarters. Kademlia, identify, ping and
+    // circuits take a share of the rest.
+    let ours = RECORD_STREAMS + NAME_STREAMS + RPC_STREAMS + PERF_OPEN;
+    assert!(ours + ours * 3 / 4 + 128 <= YAMUX_STREAMS);
+};
+/// Streams of one protocol that wait until they may be opened on a connection, or until their peer is
+/// dialled: a page that asks for a thousand things at once gets them one after the other.
+pub const STREAMS_WAITING: usize = 4_096;
+/// How long a stream may wait for that, and how long its negotiation may take then.
+pub const OPEN_DEADLINE: Duration = Duration::from_secs(10);
+/// Connections that are tried for a stream when they close before it is open: a direct and a relayed
+/// one may close together.
+pub const OPEN_TRIES: usize = 3;
+/// Plain streams of one protocol, of all peers together, that nobody has begun to serve.
+pub const STREAMS_ACCEPTED: usize = 1_024;
 /// Measurements answered at once: each takes all the bandwidth it gets.
 pub const PERF_STREAMS: usize = 8;
+/// Measurements on one connection, those included that wait for their turn: enough to keep the eight
+/// busy, and too few to fill the queue of all from one connection.
+pub const PERF_OPEN: usize = 64;
 /// Bytes of one measurement, each way.
 pub const PERF_BYTES: u64 = 1024 * 1024 * 1024;
 /// How long one measurement may take.

@@ -3,17 +3,20 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const TARGET = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL('../../target', import.meta.url));
-const BINARY = process.env.WARREN_BIN ?? program('warren');
+/** The program `warren`. */
+export const BINARY = process.env.WARREN_BIN ?? program('warren');
 const READY_MS = 20_000;
 const ANY_PORT = '127.0.0.1:0';
 const KEPT_LOG_LINES = 60;
+/** Who a relay is, in its data directory. */
+const IDENTITY = 'identity.key';
 const SERVICES = ['http', 'tcp', 'udp', 'quic'];
 
 /** A program that the tests are built with. */
@@ -112,6 +115,31 @@ export class Relay {
 
   restart() {
     return this.start();
+  }
+
+  /** Ends it, lets it forget everything but who it is, and starts it with other arguments. */
+  async becomes(args) {
+    await this.kill();
+    this.#empty((file) => file !== IDENTITY);
+    this.#args = args;
+    return this.start();
+  }
+
+  /** Copies what it stores, while it does not run. */
+  backup(folder) {
+    cpSync(this.#folder.path, folder, { recursive: true });
+  }
+
+  /** Puts a copy back: what came later never happened. */
+  restore(folder) {
+    this.#empty(() => true);
+    cpSync(folder, this.#folder.path, { recursive: true });
+  }
+
+  #empty(which) {
+    for (const file of readdirSync(this.#folder.path).filter(which)) {
+      rmSync(join(this.#folder.path, file), { recursive: true, force: true });
+    }
   }
 
   /** Ends it and deletes what it stored. */

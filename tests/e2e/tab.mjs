@@ -83,8 +83,8 @@ export class Tab {
         try {
           return { value: await work(window.warren.peer, argument) };
         } catch (error) {
-          const { name, code, message, remedy, retryable } = error;
-          return { error: { name, code, message, remedy, retryable } };
+          const { name, code, message, remedy, retryable, details } = error;
+          return { error: { name, code, message, remedy, retryable, details } };
         }
       },
       { source: String(work), argument },

@@ -1,5 +1,6 @@
 //! Measuring a connection: over every native transport, and refused where nobody allowed it.
 
+use futures::future::join_all;
 use libp2p::Multiaddr;
 use warren_shared::error::Code;
 use warren_tests::peers::stranger;
@@ -42,6 +43,25 @@ async fn each_transport_moves_what_was_asked_for() {
             (UPLOAD, DOWNLOAD),
             "{part}"
         );
+        node.close().await;
+    }
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn measurements_that_come_all_at_once_wait_for_their_turn() {
+    let relay = relay(true).await;
+    for part in ["/tcp/", "/webrtc-direct"] {
+        let addresses = relay.snapshot().await.addresses;
+        let address = addresses.iter().find(|text| text.contains(part));
+        let address: Multiaddr = address.expect("such one").parse().expect("its own address");
+        let node = stranger(relay.node().network());
+        let dial = node.handle().dial(Some(relay.id()), vec![address]);
+        within("a dial", dial).await.expect("connected");
+        let all = (0..300).map(|_| node.measure(relay.id(), 64, 64));
+        for measured in within("all measurements", join_all(all)).await {
+            assert_eq!(measured.expect("measured").received, 64, "{part}");
+        }
         node.close().await;
     }
     relay.stop().await;

@@ -1,4 +1,4 @@
-// Builds the npm package: one ES module for bundlers, browsers and Node, and its type declarations.
+// Builds the npm package: one ES module for bundlers, browsers and Node, the worker beside it, and its type declarations.
 // `--pack` also insists that everything the tarball promises exists.
 // It does not build the engine: `cargo xtask build-web` puts that into wasm/.
 
@@ -8,13 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const ENGINE = ['wasm/warren_wasm.js', 'wasm/warren_wasm_bg.wasm'];
+const ENGINE = ['warren_wasm.js', 'warren_wasm_bg.wasm', 'warren_names.js', 'warren_names_bg.wasm'].map((file) => `wasm/${file}`);
 
 rmSync(here('dist'), { recursive: true, force: true });
 
 await build({
-  entryPoints: [here('src/index.ts')],
-  outfile: here('dist/index.js'),
+  entryPoints: [here('src/index.ts'), here('src/names-worker.ts')],
+  outdir: here('dist'),
   bundle: true,
   format: 'esm',
   target: 'es2022',
@@ -39,7 +39,7 @@ for (const name of readdirSync(here('dist/types'))) {
 if (process.argv.includes('--pack')) {
   const missing = ENGINE.filter((file) => !existsSync(here(file)));
   if (missing.length > 0) {
-    console.error(`cause: ${missing.join(' and ')} missing\nremedy: run "cargo xtask build-web" first`);
+    console.error(`cause: ${missing.join(', ')} missing\nremedy: run "cargo xtask build-web" first`);
     process.exit(1);
   }
   copyFileSync(here('../../LICENSE'), here('LICENSE'));

@@ -17,7 +17,7 @@ use warren_shared::platform;
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, MessagePort};
 
-use crate::host::{Host, PageFetch, describe};
+use crate::host::{Host, PageFetch, PageKeepsakes, describe, solver};
 use crate::{log, transport};
 
 type Running = Rc<RefCell<HashMap<u64, AbortHandle>>>;
@@ -37,7 +37,9 @@ struct Served {
 pub fn serve(port: MessagePort, host: Host) {
     log::install();
     let surroundings = Surroundings {
-        outside: Arc::new(PageFetch::new(host)),
+        outside: Arc::new(PageFetch::new(host.clone())),
+        keepsakes: Arc::new(PageKeepsakes::new(host.clone())),
+        solver: solver(host),
         connections: Box::new(transport::connections),
         dialable: transport::dialable,
     };
@@ -130,7 +132,7 @@ fn post(port: &MessagePort, message: &Outgoing) {
         }
         Outgoing::Item { id, item } => {
             set("id", (*id).into());
-            set("item", encode(item));
+            set("item", encode_reply(item).unwrap_or(JsValue::NULL));
         }
         Outgoing::Snapshot(snapshot) => {
             set("event", "snapshot".into());
@@ -150,11 +152,14 @@ fn post_event(port: &MessagePort, event: &Event) {
 /// beyond 2⁵³ are rounded, as everywhere in JavaScript.
 pub(crate) fn encode_reply(reply: &Reply) -> Result<JsValue> {
     match reply {
-        Reply::Json(value) => {
-            js_sys::JSON::parse(&value.to_string()).map_err(|cause| not_encoded(describe(&cause)))
-        }
+        Reply::Json(value) => parsed(&value.to_string()),
+        Reply::Text(text) => parsed(text),
         other => other.serialize(&plain()).map_err(not_encoded),
     }
+}
+
+fn parsed(text: &str) -> Result<JsValue> {
+    js_sys::JSON::parse(text).map_err(|cause| not_encoded(describe(&cause)))
 }
 
 fn not_encoded(cause: impl std::fmt::Display) -> Error {

@@ -42,7 +42,54 @@ async function answer(port: MessagePort, { id, method, params }: Call): Promise<
     return fail('NOT_FOUND', 'No peer that could be asked has this value.', 'Check the key; values are forgotten 48 h after they were last stored.');
   }
   if (method === 'dhtGet') return ok(entry());
+  if (method === 'name') return onNames(port, id, params, ok, fail);
   ok(null);
+}
+
+/** Names: `alice` is there, `lapsed` has expired, `bob` is taken, whatever else is free. Claims never end with `slow` in them. */
+function onNames(
+  port: MessagePort,
+  id: number,
+  params: Record<string, unknown>,
+  ok: (result: unknown) => void,
+  fail: (code: string, message: string, remedy: string) => void,
+): void {
+  const name = String(params['name']).replace(/(\.p2p)?$/, '.p2p');
+  switch (params['action']) {
+    case 'owner':
+      return ok(AUTHOR);
+    case 'mine':
+      return ok(SCENE === 'crowd' ? ['alice', 'a-rather-long-name-that-somebody-wanted-to-have-all-the-same', 'empty'].map(held) : []);
+    case 'resolve':
+      if (name === 'alice.p2p') return ok(resolution(name));
+      if (name === 'lapsed.p2p') return fail('NAME_EXPIRED', "the witnesses' signatures ended on 2026-10-02", 'Its owner must renew it; if it is yours, renew it now.');
+      return fail('NAME_NOT_FOUND', 'nobody holds this name', 'Check the spelling; the name may be free to claim.');
+    case 'claim':
+      port.postMessage({ id, item: { stage: 'working', puzzle: '00', bits: 20 } });
+      if (name.includes('slow')) return;
+      if (name === 'bob.p2p') return fail('NAME_TAKEN', `the name is held by ${AUTHOR} until 2027-05-01`, 'Choose another name, or ask its owner for a transfer.');
+      return ok(held(name.replace(/\.p2p$/, '')));
+    case 'transfer':
+      return ok('aHVtYW4gcmVhZGVycyB3aWxsIG5vdCBmaW5kIGFueXRoaW5nIGluIGhlcmUsIGJ1dCB0aGV5IGFyZSB3ZWxjb21lIHRvIGxvb2s');
+    default:
+      return ok(held('alice'));
+  }
+}
+
+function held(label: string) {
+  const zone = label === 'empty' ? null : { generation: 1, ttl: 300, entries: [{ sub: '', resources: resources() }, { sub: 'blog', resources: [{ type: 'text', text: 'hello' }] }] };
+  return { name: `${label}.p2p`, owner: 'ab', generation: 1, expires: Date.now() + 300 * 86_400_000, liveUntil: Date.now() + 6 * 86_400_000, zone, seq: 4 };
+}
+
+function resources() {
+  return [{ type: 'url', url: 'https://example.org/a/place/in/the/grass' }, { type: 'peer', peer: ME }, { type: 'address', ip: '192.0.2.7', port: 443 }];
+}
+
+function resolution(name: string) {
+  const times = { zoneExpires: Date.now() + 1e9, expires: Date.now() + 1e10, liveUntil: Date.now() + 5e8 };
+  const witnesses = ['a', 'b'].map((key) => ({ key, until: Date.now() + 5e8 }));
+  const proof = { name, owner: 'ab', ownerName: AUTHOR, generation: 1, seq: 4, ...times, epoch: 1, witnesses, of: 3, quorum: 2, cached: true, stale: false, age: 240_000 };
+  return { name, via: [], resources: resources(), hidden: 1, ttl: 300_000, proofs: [proof] };
 }
 
 function start(port: MessagePort, ok: (result: unknown) => void): void {

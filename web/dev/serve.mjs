@@ -14,7 +14,7 @@ const CSP =
 const fakeEngine = {
   name: 'fake-engine',
   setup(build) {
-    build.onResolve({ filter: /wasm\/warren_wasm\.js$/ }, () => ({ path: here('fake-engine.ts') }));
+    build.onResolve({ filter: /wasm\/warren_(wasm|names)\.js$/ }, () => ({ path: here('fake-engine.ts') }));
   },
 };
 
@@ -26,7 +26,7 @@ async function bundle(entry) {
     format: 'esm',
     target: 'es2022',
     alias: { 'warren-p2p': here('../../wasm-peer/js/src/index.ts') },
-    define: { WASM_URL: '"/warren.wasm"' },
+    define: { WASM_URL: '"/warren.wasm"', NAMES_WASM_URL: '"/names.wasm"', NAMES_WORKER_URL: '"/names-worker.js"' },
     plugins: [fakeEngine],
   });
   return result.outputFiles[0].text;

@@ -1,18 +1,21 @@
 // The page. Starts the peer first and builds itself around it while the engine loads.
-// For the console and for tests: `window.warren` = { peer, ready, createPeer, WarrenError }.
+// For the console and for tests: `window.warren` = { peer, ready, createPeer, verifyName, WarrenError }.
 // `?transports=websocket` (or webrtc-direct) limits how relays are dialled, `?identity=memory` forgets the identity.
 
-import { WarrenError, createPeer, type Peer, type PeerOptions, type RelayTransport, type Snapshot } from 'warren-p2p';
+import { WarrenError, createPeer, verifyName, type Peer, type PeerOptions, type RelayTransport, type Snapshot } from 'warren-p2p';
 import { wireCopyButtons } from './copy.ts';
 import { renderConnection } from './views/connection.ts';
 import { log, wireLog } from './views/log.ts';
+import { wireNames } from './views/names.ts';
 import { wirePeers } from './views/peers.ts';
 import { renderRouting } from './views/routing.ts';
 import { renderFailure, renderNotices, renderStatus } from './views/status.ts';
 import { wireValues } from './views/values.ts';
 
-/** Replaced by the build with the hashed address of the engine. */
+/** Replaced by the build with the hashed addresses of the engine and of what names need later. */
 declare const WASM_URL: string;
+declare const NAMES_WASM_URL: string;
+declare const NAMES_WORKER_URL: string;
 
 /** Countdowns and ages move once a second, everything else with the events. */
 const TICK_MS = 1000;
@@ -23,6 +26,7 @@ interface Console {
   /** Resolves with the peer, rejects when it cannot start. */
   ready: Promise<Peer>;
   createPeer: typeof createPeer;
+  verifyName: typeof verifyName;
   WarrenError: typeof WarrenError;
 }
 
@@ -33,7 +37,7 @@ declare global {
 }
 
 const ready = createPeer(optionsFromAddress());
-window.warren = { peer: undefined, ready, createPeer, WarrenError };
+window.warren = { peer: undefined, ready, createPeer, verifyName, WarrenError };
 
 // The script does not wait for the stylesheet, nor for the end of the page: the peer starts before both.
 if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', buildPage);
@@ -43,6 +47,7 @@ function buildPage(): void {
   renderNotices(undefined);
   wireCopyButtons();
   wireValues(joinedPeer);
+  wireNames(joinedPeer);
   wirePeers(joinedPeer);
   ready.then(attach, fail);
 }
@@ -52,6 +57,8 @@ function optionsFromAddress(): PeerOptions {
   const transports = query.get('transports')?.split(',') as RelayTransport[] | undefined;
   return {
     wasmUrl: new URL(WASM_URL, document.baseURI),
+    namesWasmUrl: new URL(NAMES_WASM_URL, document.baseURI),
+    namesWorkerUrl: new URL(NAMES_WORKER_URL, document.baseURI),
     ...(transports ? { transports } : {}),
     ...(query.get('identity') === 'memory' ? { identity: 'memory' as const } : {}),
   };

@@ -4,6 +4,7 @@
 import { isWarrenError } from 'warren-p2p';
 import { copyButton } from './copy.ts';
 import { h } from './dom.ts';
+import { capital } from './words.ts';
 
 /** A definition list; entries without a value are left out. */
 export function facts(entries: [name: string, value: string | Node | undefined][]): HTMLElement {
@@ -24,7 +25,7 @@ export function errorCard(error: unknown): HTMLElement {
   return h(
     'div',
     { class: 'error' },
-    h('p', {}, h('strong', {}, message)),
+    h('p', {}, h('strong', {}, capital(message))),
     known && error.remedy !== '' && h('p', {}, error.remedy),
     known && h('p', { class: 'code' }, error.code),
   );

@@ -1,4 +1,4 @@
-//! Compiles the browser peer and generates its JavaScript bindings.
+//! Compiles the browser peer and what it loads later, and generates their JavaScript bindings.
 //!
 //! It knows three builds: the one users get, a quick one for developers, and one that carries self-tests.
 
@@ -17,16 +17,34 @@ use crate::step::Step;
 use crate::toolchain::{TARGET, WasmToolchain};
 use crate::workspace::Workspace;
 
-const OUTPUT: &str = "warren_wasm";
+/// One WebAssembly module.
+struct Module {
+    package: &'static str,
+    output: &'static str,
+}
+
+/// What a page needs to join.
+const ENGINE: Module = Module {
+    package: "warren-wasm",
+    output: "warren_wasm",
+};
+
+/// What it loads when a name asks for it: a module of its own, with Unicode's tables.
+const NAMES: Module = Module {
+    package: "warren-names",
+    output: "warren_names",
+};
 
 /// Everything a compilation of the browser peer can depend on.
-const INPUTS: [&str; 6] = [
+const INPUTS: [&str; 8] = [
     "Cargo.toml",
     "Cargo.lock",
     ".cargo/config.toml",
     "shared",
     "wasm-peer/Cargo.toml",
     "wasm-peer/src",
+    "wasm-peer/names/Cargo.toml",
+    "wasm-peer/names/src",
 ];
 
 /// What is built, for whom.
@@ -74,16 +92,19 @@ impl WasmBuild {
         }
     }
 
-    fn cargo(self, workspace: &Workspace, toolchain: WasmToolchain) -> Command {
+    /// The modules it consists of.
+    fn modules(self) -> &'static [Module] {
+        match self {
+            Self::Release | Self::Dev => &[ENGINE, NAMES],
+            Self::SelfTest => &[ENGINE],
+        }
+    }
+
+    /// One command for each module: together they would have the features of both.
+    fn cargo(self, workspace: &Workspace, toolchain: WasmToolchain, module: &Module) -> Command {
         let mut cargo = toolchain.command(workspace, "cargo");
-        cargo.args([
-            "build",
-            "--locked",
-            "--package",
-            "warren-wasm",
-            "--target",
-            TARGET,
-        ]);
+        cargo.args(["build", "--locked", "--package", module.package]);
+        cargo.args(["--target", TARGET]);
         match self {
             Self::Release => {
                 cargo.args(["--profile", "wasm"]);
@@ -108,24 +129,24 @@ pub fn build(workspace: &Workspace, toolchain: WasmToolchain, what: WasmBuild) -
     let inputs = inputs(workspace, toolchain, what)?;
     let output = what.output(workspace);
     let stamp = Stamp::new(workspace, what.stamp_name(), &inputs, vec![output.clone()]);
-    let name = format!("wasm: compile the browser peer ({})", what.name());
     if stamp.is_current() {
-        Step::up_to_date(&name);
+        Step::up_to_date(&format!("wasm: compile the browser peer ({})", what.name()));
         return Ok(());
     }
-    run_logged(
-        workspace,
-        &name,
-        &mut what.cargo(workspace, toolchain),
-        "fix the compiler errors above, then run the command again",
-    )?;
-    let compiled = workspace
-        .target()
-        .join(TARGET)
-        .join(what.profile_folder())
-        .join(format!("{OUTPUT}.wasm"));
+    for module in what.modules() {
+        let name = format!("wasm: compile {} ({})", module.package, what.name());
+        run_logged(
+            workspace,
+            &name,
+            &mut what.cargo(workspace, toolchain, module),
+            "fix the compiler errors above, then run the command again",
+        )?;
+    }
+    let compiled = workspace.target().join(TARGET).join(what.profile_folder());
     Step::run("wasm: generate the JavaScript bindings", || {
-        bind(&compiled, &output, what)
+        empty(&output)?;
+        let mut modules = what.modules().iter();
+        modules.try_for_each(|module| bind(&compiled, &output, what, module.output))
     })?;
     stamp.save()
 }
@@ -142,16 +163,20 @@ fn inputs(workspace: &Workspace, toolchain: WasmToolchain, what: WasmBuild) -> R
     Ok(inputs)
 }
 
-fn bind(compiled: &Path, output: &Path, what: WasmBuild) -> Result {
-    const REMEDY: &str = "run `cargo update --precise` so that wasm-bindgen and wasm-bindgen-cli-support have one version, then build again";
+fn empty(output: &Path) -> Result {
     if output.exists() {
         fs::remove_dir_all(output)
             .or_fail(format!("cannot empty {}", output.display()), CHECK_DISK)?;
     }
+    Ok(())
+}
+
+fn bind(compiled: &Path, output: &Path, what: WasmBuild, name: &str) -> Result {
+    const REMEDY: &str = "run `cargo update --precise` so that wasm-bindgen and wasm-bindgen-cli-support have one version, then build again";
     let mut bindgen = Bindgen::new();
     bindgen
-        .input_path(compiled)
-        .out_name(OUTPUT)
+        .input_path(compiled.join(format!("{name}.wasm")))
+        .out_name(name)
         .typescript(false);
     if what == WasmBuild::SelfTest {
         // Names are kept: they make the stack of a failed case readable.
@@ -165,7 +190,7 @@ fn bind(compiled: &Path, output: &Path, what: WasmBuild) -> Result {
     }
     .and_then(|bindgen| bindgen.generate(output))
     .or_fail("wasm-bindgen failed", REMEDY)?;
-    let file = output.join(format!("{OUTPUT}_bg.wasm"));
+    let file = output.join(format!("{name}_bg.wasm"));
     let wasm = fs::read(&file).or_fail(format!("cannot read {}", file.display()), CHECK_DISK)?;
     imports::check(&wasm, &file.display().to_string())
 }

@@ -342,7 +342,7 @@ fn because(proof: &Proof) -> String {
 fn tell(step: Progress, json: bool) {
     let text = match step {
         Progress::Asking => "asking the witnesses who holds it",
-        Progress::Working => "working for it: this makes claiming many names expensive",
+        Progress::Working(_) => "working for it: this makes claiming many names expensive",
         Progress::Reserving => "reserving it",
         Progress::Signing => "having it signed",
         Progress::Confirming => "showing it to all witnesses",

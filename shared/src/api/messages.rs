@@ -62,6 +62,7 @@ pub enum Call {
         #[serde(default)]
         params: serde_json::Value,
     },
+    Name(NameCall),
     Snapshot {},
     Hint {
         kind: Hint,
@@ -69,14 +70,54 @@ pub enum Call {
     Close {},
 }
 
+/// A call about names. One shape for all of them: each shape costs every page some of its download.
+#[derive(Clone, Debug, Deserialize)]
+pub struct NameCall {
+    /// What to do.
+    pub action: NameAction,
+    /// With which name.
+    #[serde(default)]
+    pub name: String,
+    /// What else is to be said: the zone as JSON, a recovery key, the new owner, the handover.
+    #[serde(default)]
+    pub text: String,
+    /// Ask even if the answer is known.
+    #[serde(default)]
+    pub fresh: bool,
+    /// Addresses in private networks, too.
+    #[serde(default)]
+    pub private: bool,
+}
+
+/// What can be done with names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NameAction {
+    Owner,
+    Resolve,
+    Watch,
+    Claim,
+    Update,
+    Renew,
+    Transfer,
+    Accept,
+    Release,
+    Mine,
+    Cached,
+    Flush,
+    Proof,
+}
+
 impl Call {
     /// Whether doing it twice is the same as doing it once. Items of a search are given out as they
-    /// come, what a method of another peer does is not ours to know, and a measurement costs bandwidth.
+    /// come, what a method of another peer does is not ours to know, a measurement costs bandwidth, and a
+    /// name that was given up may be somebody else's by now.
     pub fn may_be_repeated(&self) -> bool {
-        !matches!(
-            self,
-            Call::Call { .. } | Call::Find { .. } | Call::Measure { .. }
-        )
+        match self {
+            Call::Call { .. } | Call::Find { .. } | Call::Measure { .. } => false,
+            Call::Name(call) => !matches!(call.action, NameAction::Release | NameAction::Watch),
+            _ => true,
+        }
     }
 }
 
@@ -165,7 +206,7 @@ pub enum Outgoing {
     },
     Item {
         id: f64,
-        item: Found,
+        item: Reply,
     },
     Event(Event),
     /// A snapshot with what only the session knows.
@@ -203,7 +244,10 @@ pub enum Reply {
         ms: u64,
     },
     Measured(Measured),
+    Found(Found),
     Json(serde_json::Value),
+    /// JSON that is written already.
+    Text(String),
     Snapshot(Box<FullSnapshot>),
     Nothing {},
 }

@@ -1,5 +1,6 @@
 //! Serves the calls of one application on its node.
 
+mod names;
 mod page;
 mod start;
 mod views;
@@ -18,8 +19,9 @@ use self::start::RETRY_FIRST;
 use self::views::{entry, find_peer, lifetime, texts, told};
 use super::messages::{Call, Found, FullSnapshot, Outgoing, Reply, StartParams};
 use crate::error::{Code, Error, Result};
+use crate::net::names::Solver;
 use crate::net::node::parse_peer;
-use crate::net::outside::SharedOutside;
+use crate::net::outside::{SharedKeepsakes, SharedOutside};
 use crate::net::snapshot::{RoutingView, Snapshot};
 use crate::net::swarm::Connections;
 use crate::net::turns::Turns;
@@ -34,6 +36,10 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(15);
 pub struct Surroundings {
     /// How HTTP texts are fetched.
     pub outside: SharedOutside,
+    /// Where a few things are kept over a restart.
+    pub keepsakes: SharedKeepsakes,
+    /// How puzzles are solved.
+    pub solver: Solver,
     /// Makes authenticated connections for a key and the transports that the application allows.
     #[allow(clippy::type_complexity)]
     pub connections: Box<dyn Fn(&SigningKey, &[String]) -> Result<Connections> + Send + Sync>,
@@ -191,6 +197,7 @@ impl Session {
                 let measured = node.measure(peer, upload as u64, download as u64).await?;
                 Ok(Reply::Measured(measured))
             }
+            Call::Name(call) => names::serve(self, id, node.names(), call).await,
             Call::Call { id, method, params } => {
                 let route = node.route_to(parse_peer(&id)?).await?;
                 Ok(Reply::Json(
@@ -340,6 +347,7 @@ impl Session {
                 id: peer.to_string(),
                 addresses: texts(entry.addresses),
             };
+            let item = Reply::Found(item);
             self.say(Outgoing::Item { id, item }).await;
         }
         left

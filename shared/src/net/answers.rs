@@ -1,4 +1,5 @@
-//! What this peer answers to others: record requests out of its store, and JSON-RPC methods.
+//! What this peer answers to others: record requests out of its store, questions about names as a
+//! witness, and JSON-RPC methods.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -7,16 +8,17 @@ use futures::future::BoxFuture;
 use libp2p::PeerId;
 use serde_json::{Value, json};
 
-#[cfg(feature = "server")]
 use super::budget::Asker;
+use super::codec::Message;
 #[cfg(feature = "server")]
 use super::names::NameService;
 use super::rpc::{RpcCall, RpcReply, RpcRequest};
+use super::streams::Service;
 use crate::limits;
 use crate::platform;
 #[cfg(feature = "server")]
 use crate::proto::names::wire as names;
-use crate::proto::record::provider::{Prefix, ProviderEntry};
+use crate::proto::record::provider::ProviderEntry;
 use crate::proto::record::wire::{Answer, Request, Response};
 use crate::proto::record::{Record, Refusal};
 use crate::proto::{Millis, NetworkId};
@@ -71,7 +73,44 @@ impl Answers {
             .clone()
     }
 
-    pub(super) async fn rpc(&self, peer: PeerId, request: RpcRequest) -> RpcReply {
+    /// The frame that answers a frame; nothing when that is not to be understood.
+    pub(super) async fn answer(
+        &self,
+        asker: Asker,
+        service: Service,
+        frame: &[u8],
+    ) -> Option<Vec<u8>> {
+        Some(match service {
+            Service::Record => self.record(asker, parse(service, frame)?).await.to_frame(),
+            #[cfg(feature = "server")]
+            Service::Names => self.name(asker, parse(service, frame)?).await.to_frame(),
+            // Only relays are witnesses: a browser need not download how requests to them are read.
+            #[cfg(not(feature = "server"))]
+            Service::Names => return None,
+            Service::Rpc => self
+                .rpc(asker.peer, parse(service, frame)?)
+                .await
+                .to_frame(),
+        })
+    }
+
+    /// The frame for those for whose requests this node has no time.
+    pub(super) fn too_busy(&self, service: Service) -> Vec<u8> {
+        match service {
+            Service::Record => self
+                .finished(platform::now(), refuse(Refusal::RateLimited))
+                .to_frame(),
+            #[cfg(feature = "server")]
+            Service::Names => self.too_busy_for_names().to_frame(),
+            #[cfg(not(feature = "server"))]
+            Service::Names => Vec::new(),
+            Service::Rpc => {
+                RpcReply::error(json!(1), -32000, "too many requests at once").to_frame()
+            }
+        }
+    }
+
+    async fn rpc(&self, peer: PeerId, request: RpcRequest) -> RpcReply {
         let RpcCall { id, method, params } = match request.parse() {
             Ok(call) => call,
             Err(reply) => return reply,
@@ -94,38 +133,27 @@ impl Answers {
         }
     }
 
-    pub(super) async fn record(
-        &self,
-        peer: PeerId,
-        seen_at: Option<Prefix>,
-        request: Request,
-    ) -> Answer {
+    async fn record(&self, asker: Asker, request: Request) -> Answer {
         let now = platform::now();
         let response = match &self.store {
             None => refuse(Refusal::Unsupported),
-            Some(store) => self.answer(store, peer, seen_at, request, now).await,
+            Some(store) => self.perform(store, asker, request, now).await,
         };
         self.finished(now, response)
     }
 
     #[cfg(feature = "server")]
-    pub(super) async fn name(&self, asker: Asker, request: names::Request) -> names::Answer {
+    async fn name(&self, asker: Asker, request: names::Request) -> names::Answer {
         match &self.names {
             Some(service) => service.answer(Some(asker), request).await,
             None => no_witness(),
         }
     }
 
-    /// The same, for requests about names.
     #[cfg(feature = "server")]
-    pub(super) fn too_busy_for_names(&self) -> names::Answer {
+    fn too_busy_for_names(&self) -> names::Answer {
         let service = self.names.as_ref();
         service.map_or_else(no_witness, |service| service.too_busy())
-    }
-
-    /// The answer when this node has no time for the request.
-    pub(super) fn too_busy(&self) -> Answer {
-        self.finished(platform::now(), refuse(Refusal::RateLimited))
     }
 
     fn finished(&self, now: Millis, response: Response) -> Answer {
@@ -136,19 +164,19 @@ impl Answers {
         Answer { now, response }
     }
 
-    async fn answer(
+    async fn perform(
         &self,
         store: &SharedStore,
-        peer: PeerId,
-        seen_at: Option<Prefix>,
+        asker: Asker,
         request: Request,
         now: Millis,
     ) -> Response {
+        let Asker { peer, prefix } = asker;
         match request {
             Request::Put { key, record } => {
                 match Record::validate(key, &record, &self.network, now) {
                     Ok(record) => {
-                        let source = Source::of(seen_at, &peer.to_bytes());
+                        let source = Source::of(prefix, &peer.to_bytes());
                         stored(store.put_from(source, record, now).await)
                     }
                     Err(why) => refuse(why),
@@ -172,7 +200,7 @@ impl Answers {
                     addresses,
                     expires,
                 };
-                match store.announce(key, entry, seen_at, now).await {
+                match store.announce(key, entry, prefix, now).await {
                     Ok(()) => Response::Announced { expires },
                     Err(AnnounceError::Refused(why)) => refuse(why),
                     Err(AnnounceError::Store(error)) => failed(error),
@@ -188,6 +216,13 @@ impl Answers {
             },
         }
     }
+}
+
+fn parse<M: Message>(service: Service, frame: &[u8]) -> Option<M> {
+    let parsed = M::from_frame(frame);
+    parsed
+        .inspect_err(|reason| tracing::debug!(?service, reason, "a request is not understood"))
+        .ok()
 }
 
 #[cfg(feature = "server")]

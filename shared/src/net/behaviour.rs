@@ -5,19 +5,14 @@ use std::time::Duration;
 
 use libp2p::identity::Keypair;
 use libp2p::kad::{self, Mode};
-use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{connection_limits, identify, ping, relay};
 
-use super::codec::Framed;
 use super::guard;
 use super::protocols;
-use super::rpc::{RpcReply, RpcRequest};
+use super::streams::{self, Service};
 use crate::limits;
 use crate::proto::NetworkId;
-#[cfg(feature = "server")]
-use crate::proto::names::wire as names;
-use crate::proto::record::wire::{Answer, Request};
 
 /// What a peer is to the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,15 +36,8 @@ pub struct Behaviour {
     pub ping: ping::Behaviour,
     /// Finds the nodes closest to a key; stores nothing.
     pub kad: kad::Behaviour<kad::store::MemoryStore>,
-    /// Stores and reads records and provider entries.
-    pub record: request_response::Behaviour<Framed<Request, Answer>>,
-    /// Asks witnesses who holds a name; witnesses answer. Tabs do not download it yet.
-    #[cfg(feature = "server")]
-    pub names: request_response::Behaviour<Framed<names::Request, names::Answer>>,
-    /// JSON-RPC commands.
-    pub rpc: request_response::Behaviour<Framed<RpcRequest, RpcReply>>,
-    /// Carries protocols that are plain streams.
-    pub streams: libp2p_stream::Behaviour,
+    /// Records, names, commands, and protocols that are plain streams.
+    pub streams: streams::Behaviour,
     /// Routes topics. No feature of this version uses it, so tabs do not download it.
     #[cfg(feature = "server")]
     pub gossip: libp2p::gossipsub::Behaviour,
@@ -86,20 +74,11 @@ impl Behaviour {
                     .with_timeout(ping_timeout(ping_every)),
             ),
             kad: kademlia(id, network, role),
-            record: request_response::Behaviour::new(
-                [(protocols::record(network), support(role))],
-                request_config(limits::RECORD_DEADLINE, limits::RECORD_STREAMS),
+            streams: streams::Behaviour::new(
+                answered(role)
+                    .iter()
+                    .map(|service| (*service, service.protocol(network))),
             ),
-            #[cfg(feature = "server")]
-            names: request_response::Behaviour::new(
-                [(protocols::names(network), support(role))],
-                request_config(limits::NAME_DEADLINE, limits::NAME_STREAMS),
-            ),
-            rpc: request_response::Behaviour::new(
-                [(protocols::rpc(network), ProtocolSupport::Full)],
-                request_config(limits::RPC_DEADLINE, limits::RPC_STREAMS),
-            ),
-            streams: libp2p_stream::Behaviour::new(),
             #[cfg(feature = "server")]
             gossip: gossip(),
             relay_client,
@@ -118,17 +97,12 @@ fn ping_timeout(every: Duration) -> Duration {
     every.clamp(Duration::from_secs(2), Duration::from_secs(10))
 }
 
-fn support(role: Role) -> ProtocolSupport {
+/// What a peer answers: it is asked for records and names only when it routes for others.
+fn answered(role: Role) -> &'static [Service] {
     match role {
-        Role::Peer => ProtocolSupport::Outbound,
-        Role::Relay => ProtocolSupport::Full,
+        Role::Peer => &[Service::Rpc],
+        Role::Relay => &[Service::Record, Service::Names, Service::Rpc],
     }
-}
-
-fn request_config(deadline: Duration, streams: usize) -> request_response::Config {
-    request_response::Config::default()
-        .with_request_timeout(deadline)
-        .with_max_concurrent_streams(streams)
 }
 
 fn connection_limits(role: Role) -> connection_limits::ConnectionLimits {

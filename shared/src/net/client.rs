@@ -84,18 +84,26 @@ impl RecordClient {
         Ok(answer)
     }
 
-    /// The answers of all routes, as they come.
-    fn ask_all(
+    /// Sends one request to all routes at once. `heard` says of each response what was wrong with it;
+    /// the last error comes back.
+    async fn tell_all(
         &self,
         routes: Vec<Route>,
         request: Request,
-    ) -> FuturesUnordered<impl Future<Output = Result<Response>> + '_> {
-        let ask = move |route| {
-            let request = request.clone();
-            async move { Ok(self.ask(route, request).await?.response) }
-        };
+        heard: &mut (dyn FnMut(Response) -> Result<()> + Send),
+    ) -> Option<Error> {
         let routes = routes.into_iter().take(limits::REPLICATION);
-        routes.map(ask).collect()
+        let mut answers: FuturesUnordered<_> = routes
+            .map(|route| self.ask(route, request.clone()))
+            .collect();
+        let mut last = None;
+        while let Some(answer) = answers.next().await {
+            last = answer
+                .and_then(|answer| heard(answer.response))
+                .err()
+                .or(last);
+        }
+        last
     }
 
     /// Stores at all routes at once.
@@ -118,19 +126,19 @@ impl RecordClient {
             }
         }
         let put = Request::Put { key, record: bytes };
-        let mut answers = self.ask_all(routes, put);
-        while let Some(answer) = answers.next().await {
-            match answer {
-                Ok(Response::Stored) => report.stored += 1,
-                Ok(Response::Refused { why, newer: found }) => {
-                    *report.refused.entry(why.as_str()).or_default() += 1;
-                    newer |= found.is_some_and(|found| self.is_newer(&found, &record));
-                    last = Some(why.into());
-                }
-                Ok(_) => last = Some(beside_the_point("a store")),
-                Err(error) => last = Some(error),
+        let mut heard = |response| match response {
+            Response::Stored => {
+                report.stored += 1;
+                Ok(())
             }
-        }
+            Response::Refused { why, newer: found } => {
+                *report.refused.entry(why.as_str()).or_default() += 1;
+                newer |= found.is_some_and(|found| self.is_newer(&found, &record));
+                Err(why.into())
+            }
+            _ => Err(beside_the_point("a store")),
+        };
+        let last = self.tell_all(routes, put, &mut heard).await.or(last);
         if newer {
             return Err(Error::new(
                 Code::Older,
@@ -290,7 +298,6 @@ impl RecordClient {
     ) -> Result<Millis> {
         let ttl_ms = limits::PROVIDER_LIFETIME;
         let mut announced = None;
-        let mut last = None;
         if let Some(own) = &self.own {
             let expires = self.now() + ttl_ms;
             let entry = ProviderEntry {
@@ -307,15 +314,15 @@ impl RecordClient {
             addresses,
             ttl_ms,
         };
-        let mut answers = self.ask_all(routes, announce);
-        while let Some(answer) = answers.next().await {
-            match answer {
-                Ok(Response::Announced { expires }) => announced = announced.max(Some(expires)),
-                Ok(Response::Refused { why, .. }) => last = Some(why.into()),
-                Ok(_) => last = Some(beside_the_point("an announcement")),
-                Err(error) => last = Some(error),
+        let mut heard = |response| match response {
+            Response::Announced { expires } => {
+                announced = announced.max(Some(expires));
+                Ok(())
             }
-        }
+            Response::Refused { why, .. } => Err(why.into()),
+            _ => Err(beside_the_point("an announcement")),
+        };
+        let last = self.tell_all(routes, announce, &mut heard).await;
         announced.ok_or_else(|| last.unwrap_or_else(no_node))
     }
 
@@ -324,8 +331,8 @@ impl RecordClient {
         if let Some(own) = &self.own {
             let _ = own.withdraw(key, &self.handle.id().to_bytes()).await;
         }
-        let mut answers = self.ask_all(routes, Request::Withdraw { key });
-        while answers.next().await.is_some() {}
+        let withdraw = Request::Withdraw { key };
+        self.tell_all(routes, withdraw, &mut |_| Ok(())).await;
         Ok(())
     }
 }

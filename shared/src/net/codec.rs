@@ -1,13 +1,10 @@
 //! Length-prefixed messages on a libp2p stream: reads a whole frame or fails, never more than the limit.
 //!
-//! Knows framing only; what a frame means is decided by the `Message` types of `proto`.
+//! Knows framing only; what a frame means is decided by the [`Message`] types of `proto`.
 
 use std::io;
-use std::marker::PhantomData;
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use libp2p::StreamProtocol;
-use libp2p::request_response::Codec;
 
 use crate::limits::MAX_FRAME_PREFIX;
 use crate::proto::record::Refusal;
@@ -21,61 +18,8 @@ pub trait Message: Sized + Send + Sync + 'static {
     fn from_frame(bytes: &[u8]) -> Result<Self, String>;
 }
 
-/// The codec of a protocol with one request and one response.
-pub struct Framed<Req, Res>(PhantomData<fn() -> (Req, Res)>);
-
-impl<Req, Res> Default for Framed<Req, Res> {
-    fn default() -> Self {
-        Framed(PhantomData)
-    }
-}
-
-impl<Req, Res> Clone for Framed<Req, Res> {
-    fn clone(&self) -> Self {
-        Framed(PhantomData)
-    }
-}
-
-impl<Req: Message, Res: Message> Codec for Framed<Req, Res> {
-    type Protocol = StreamProtocol;
-    type Request = Req;
-    type Response = Res;
-
-    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Req>
-    where
-        T: AsyncRead + Unpin + Send,
-    {
-        read(io).await
-    }
-
-    async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Res>
-    where
-        T: AsyncRead + Unpin + Send,
-    {
-        read(io).await
-    }
-
-    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, req: Req) -> io::Result<()>
-    where
-        T: AsyncWrite + Unpin + Send,
-    {
-        write(io, &req).await
-    }
-
-    async fn write_response<T>(
-        &mut self,
-        _: &StreamProtocol,
-        io: &mut T,
-        res: Res,
-    ) -> io::Result<()>
-    where
-        T: AsyncWrite + Unpin + Send,
-    {
-        write(io, &res).await
-    }
-}
-
-async fn read<T: AsyncRead + Unpin + Send, M: Message>(io: &mut T) -> io::Result<M> {
+/// Reads one frame: the bytes inside.
+pub(super) async fn read_frame<T: AsyncRead + Unpin>(io: &mut T) -> io::Result<Vec<u8>> {
     let length = read_length(io).await?;
     // Whoever announces a long frame has to send it before there is memory for it.
     let mut frame = Vec::new();
@@ -83,10 +27,20 @@ async fn read<T: AsyncRead + Unpin + Send, M: Message>(io: &mut T) -> io::Result
     if frame.len() < length {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    M::from_frame(&frame).map_err(invalid)
+    Ok(frame)
 }
 
-async fn read_length<T: AsyncRead + Unpin + Send>(io: &mut T) -> io::Result<usize> {
+/// Writes one frame, after which nothing more is written.
+pub(super) async fn write_frame<T: AsyncWrite + Unpin>(
+    io: &mut T,
+    message: &[u8],
+) -> io::Result<()> {
+    let frame = encode_frame(message).map_err(|refusal| invalid(refusal.as_str()))?;
+    io.write_all(&frame).await?;
+    io.close().await
+}
+
+async fn read_length<T: AsyncRead + Unpin>(io: &mut T) -> io::Result<usize> {
     let mut head = [0u8; MAX_FRAME_PREFIX];
     for position in 0..head.len() {
         io.read_exact(&mut head[position..=position]).await?;
@@ -99,16 +53,8 @@ async fn read_length<T: AsyncRead + Unpin + Send>(io: &mut T) -> io::Result<usiz
     Err(invalid(Refusal::Oversized.as_str()))
 }
 
-async fn write<T: AsyncWrite + Unpin + Send, M: Message>(
-    io: &mut T,
-    message: &M,
-) -> io::Result<()> {
-    let frame = encode_frame(&message.to_frame()).map_err(|refusal| invalid(refusal.as_str()))?;
-    io.write_all(&frame).await?;
-    io.close().await
-}
-
-fn invalid(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+/// What came is not what was agreed on.
+pub(super) fn invalid(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason)
 }
 
@@ -121,29 +67,17 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
-    #[derive(Debug, PartialEq)]
-    struct Bytes(Vec<u8>);
-
-    impl Message for Bytes {
-        fn to_frame(&self) -> Vec<u8> {
-            self.0.clone()
-        }
-        fn from_frame(bytes: &[u8]) -> Result<Self, String> {
-            Ok(Bytes(bytes.to_vec()))
-        }
-    }
-
-    fn round_trip(length: usize) -> io::Result<Bytes> {
+    fn round_trip(length: usize) -> io::Result<Vec<u8>> {
         let mut wire = Cursor::new(Vec::new());
-        block_on(write(&mut wire, &Bytes(vec![7; length])))?;
+        block_on(write_frame(&mut wire, &vec![7; length]))?;
         wire.set_position(0);
-        block_on(read(&mut wire))
+        block_on(read_frame(&mut wire))
     }
 
     #[test]
     fn frames_up_to_the_limit_travel() {
         for length in [1, 127, 128, 16_384, MAX_FRAME] {
-            assert_eq!(round_trip(length).unwrap(), Bytes(vec![7; length]));
+            assert_eq!(round_trip(length).unwrap(), vec![7; length]);
         }
         assert!(round_trip(MAX_FRAME + 1).is_err());
     }
@@ -157,7 +91,7 @@ mod tests {
             &[0x81, 0x80, 0x00, 7],
         ] {
             let mut wire = Cursor::new(wire.to_vec());
-            let read = block_on(read::<_, Bytes>(&mut wire));
+            let read = block_on(read_frame(&mut wire));
             assert_eq!(read.unwrap_err().kind(), io::ErrorKind::InvalidData);
         }
     }
@@ -165,7 +99,7 @@ mod tests {
     #[test]
     fn a_frame_that_ends_early_is_refused() {
         let mut wire = Cursor::new(vec![3, 7, 7]);
-        let read = block_on(read::<_, Bytes>(&mut wire));
+        let read = block_on(read_frame(&mut wire));
         assert_eq!(read.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 
@@ -195,7 +129,7 @@ mod tests {
             wire: Cursor::new(wire),
             most: 0,
         };
-        assert!(block_on(read::<_, Bytes>(&mut stream)).is_err());
+        assert!(block_on(read_frame(&mut stream)).is_err());
         assert!(stream.most <= 1_024, "room for {} bytes", stream.most);
     }
 }

@@ -19,9 +19,7 @@ use crate::error::{Code, Error, Result};
 use crate::platform;
 use crate::proto::NetworkId;
 use crate::proto::join::{JoinDocument, RelayHint};
-#[cfg(feature = "server")]
-use crate::proto::names::KnownSets;
-use crate::proto::names::WitnessSet;
+use crate::proto::names::{KnownSets, WitnessSet};
 
 /// Where a relay's join document lives.
 pub const WELL_KNOWN: &str = "/.well-known/warren.json";
@@ -181,17 +179,12 @@ impl Sources {
 }
 
 /// Offers a node the witnesses of its network; those that it pinned before stay.
-#[cfg(feature = "server")]
 async fn pin(node: &Node, witnesses: Option<WitnessSet>) {
     if let Some(set) = witnesses {
         let sets = KnownSets::pinned(node.network().clone(), set);
         let _ = node.names().agent().pin(sets).await;
     }
 }
-
-/// Tabs do without names yet.
-#[cfg(not(feature = "server"))]
-async fn pin(_: &Node, _: Option<WitnessSet>) {}
 
 fn accept(network: &mut Option<NetworkId>, document: JoinDocument) -> Result<Introduction> {
     let expected = network.get_or_insert_with(|| document.network.clone());

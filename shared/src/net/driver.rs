@@ -16,7 +16,6 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, select_biased};
 use libp2p::kad::QueryId;
-use libp2p::request_response::{OutboundRequestId, ResponseChannel};
 use libp2p::swarm::{ConnectionId, Swarm};
 use libp2p::{Multiaddr, PeerId};
 
@@ -26,28 +25,23 @@ use super::budget::{Asker, Budget};
 use super::handle::{Command, HostHint, Reply, Route};
 use super::heartbeat::Heartbeats;
 use super::keeper::Keeper;
-use super::rpc::RpcReply;
 use super::subscribers::Subscribers;
 use super::table::Table;
 use crate::error::Result;
 use crate::proto::NetworkId;
-#[cfg(feature = "server")]
-use crate::proto::names::wire as names;
-use crate::proto::record::wire::Answer;
 use crate::{limits, platform};
 
 pub(super) use self::failures::listen_error;
 
 /// Something the driver waits for beside the swarm.
 pub(super) enum Done {
-    Record(ResponseChannel<Answer>, Answer),
-    #[cfg(feature = "server")]
-    Name(ResponseChannel<names::Answer>, names::Answer),
-    Rpc(ResponseChannel<RpcReply>, RpcReply),
+    /// A request was answered, or its job has panicked.
+    Job(Asker),
+    /// A home gave a sign of life over a connection, or it did not.
+    Beat(PeerId, Option<ConnectionId>),
 }
 
-/// A job that has ended, for whom, and what came of it unless it panicked.
-type Job = BoxFuture<'static, (Asker, Option<Done>)>;
+type Job = BoxFuture<'static, Done>;
 
 pub(super) struct Driver {
     swarm: Swarm<Behaviour>,
@@ -77,12 +71,7 @@ pub(super) struct Driver {
 #[derive(Default)]
 pub(super) struct Waiting {
     closest: HashMap<QueryId, Reply<Vec<Route>>>,
-    asks: HashMap<OutboundRequestId, Reply<Result<Answer>>>,
-    #[cfg(feature = "server")]
-    names: HashMap<OutboundRequestId, Reply<Result<names::Answer>>>,
-    calls: HashMap<OutboundRequestId, Reply<Result<RpcReply>>>,
     dials: HashMap<ConnectionId, Reply<Result<PeerId>>>,
-    beats: HashMap<OutboundRequestId, PeerId>,
     /// Those that wanted to dial a peer while a dial to it was under way.
     followers: HashMap<PeerId, Vec<Follower>>,
 }
@@ -135,7 +124,7 @@ impl Driver {
                     None => return self.close(None).await,
                 },
                 event = self.swarm.select_next_some() => self.on_swarm(event),
-                (asker, done) = self.jobs.select_next_some() => self.on_done(asker, done),
+                done = self.jobs.select_next_some() => self.on_done(done),
                 () = timer => self.keeper.tick(platform::now()),
                 () = snapshot_due => {
                     self.publish_snapshot();
@@ -146,6 +135,8 @@ impl Driver {
     }
 
     async fn close(mut self, reply: Option<Reply<()>>) {
+        // Whose streams end from here on is told that this peer was closed.
+        self.commands.close();
         let peers: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
         for peer in peers {
             let _ = self.swarm.disconnect_peer_id(peer);
@@ -170,29 +161,15 @@ impl Driver {
                 let query = self.swarm.behaviour_mut().kad.get_closest_peers(key);
                 self.waiting.closest.insert(query, reply);
             }
-            Command::Ask {
+            Command::Open {
                 peer,
                 addresses,
-                request,
-                reply,
-            } => self.ask(peer, addresses, request, reply),
-            #[cfg(feature = "server")]
-            Command::AskName {
-                peer,
-                addresses,
-                request,
+                protocol,
                 reply,
             } => {
-                let names = &mut self.swarm.behaviour_mut().names;
-                let id = names.send_request_with_addresses(&peer, request, addresses);
-                self.waiting.names.insert(id, reply);
+                let streams = &mut self.swarm.behaviour_mut().streams;
+                streams.open(peer, addresses, protocol, reply);
             }
-            Command::Call {
-                peer,
-                addresses,
-                request,
-                reply,
-            } => self.call(peer, addresses, request, reply),
             Command::Dial {
                 peer,
                 addresses,

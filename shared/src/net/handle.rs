@@ -9,12 +9,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::address::Via;
+use super::codec::{Message, invalid};
 use super::rpc::{RpcReply, RpcRequest};
 use super::snapshot::Snapshot;
+use super::streams::{self, Failure, Opened, Protocol, Service};
 use crate::error::{Code, Error, Result};
 use crate::platform;
+use crate::proto::NetworkId;
 use crate::proto::join::RelayHint;
-#[cfg(feature = "server")]
 use crate::proto::names::wire as names;
 use crate::proto::record::wire::{Answer, Request};
 
@@ -85,24 +87,11 @@ pub(super) enum Command {
         key: Vec<u8>,
         reply: Reply<Vec<Route>>,
     },
-    Ask {
+    Open {
         peer: PeerId,
         addresses: Vec<Multiaddr>,
-        request: Request,
-        reply: Reply<Result<Answer>>,
-    },
-    #[cfg(feature = "server")]
-    AskName {
-        peer: PeerId,
-        addresses: Vec<Multiaddr>,
-        request: names::Request,
-        reply: Reply<Result<names::Answer>>,
-    },
-    Call {
-        peer: PeerId,
-        addresses: Vec<Multiaddr>,
-        request: RpcRequest,
-        reply: Reply<Result<RpcReply>>,
+        protocol: Protocol,
+        reply: Reply<std::result::Result<Opened, Failure>>,
     },
     Dial {
         peer: Option<PeerId>,
@@ -146,11 +135,16 @@ pub(super) enum Command {
 pub struct Handle {
     commands: mpsc::Sender<Command>,
     id: PeerId,
+    network: NetworkId,
 }
 
 impl Handle {
-    pub(super) fn new(commands: mpsc::Sender<Command>, id: PeerId) -> Self {
-        Handle { commands, id }
+    pub(super) fn new(commands: mpsc::Sender<Command>, id: PeerId, network: NetworkId) -> Self {
+        Handle {
+            commands,
+            id,
+            network,
+        }
     }
 
     /// Who this peer is.
@@ -163,44 +157,78 @@ impl Handle {
         self.request(|reply| Command::Closest { key, reply }).await
     }
 
-    /// Sends one record request to one node, dialling it when needed.
+    /// Sends one record request to one node, dialling it when needed. Dropped before the answer, it
+    /// withdraws the request; the node may have done what it was asked for.
     pub async fn ask(&self, route: Route, request: Request) -> Result<Answer> {
-        let Route { peer, addresses } = route;
-        self.request(|reply| Command::Ask {
-            peer,
-            addresses,
-            request,
-            reply,
-        })
-        .await?
+        self.exchange(Service::Record, route, &request).await
     }
 
-    /// Sends one request about a name to a witness, dialling it when needed.
-    #[cfg(feature = "server")]
+    /// Sends one request about a name to a witness, as [`Self::ask`] does.
     pub async fn ask_name(&self, route: Route, request: names::Request) -> Result<names::Answer> {
-        let Route { peer, addresses } = route;
-        self.request(|reply| Command::AskName {
-            peer,
-            addresses,
-            request,
-            reply,
-        })
-        .await?
+        self.exchange(Service::Names, route, &request).await
     }
 
-    /// Calls a method of another peer.
+    /// Calls a method of another peer, as [`Self::ask`] asks.
     pub async fn call(&self, route: Route, method: &str, params: Value) -> Result<Value> {
-        let Route { peer, addresses } = route;
         let request = RpcRequest::new(method, params);
-        let reply = self
-            .request(|reply| Command::Call {
-                peer,
-                addresses,
-                request,
-                reply,
-            })
-            .await??;
+        let reply: RpcReply = self.exchange(Service::Rpc, route, &request).await?;
         reply.into_result()
+    }
+
+    async fn exchange<Q: Message, A: Message>(
+        &self,
+        service: Service,
+        route: Route,
+        question: &Q,
+    ) -> Result<A> {
+        let peer = route.peer;
+        let answer = self.exchange_frames(service, route, question.to_frame());
+        let answer = answer
+            .await
+            .and_then(|frame| A::from_frame(&frame).map_err(|reason| Failure::Io(invalid(reason))));
+        answer.map_err(|failure| failure.at(&peer))
+    }
+
+    /// Not generic, because a browser downloads it once for each type otherwise.
+    async fn exchange_frames(
+        &self,
+        service: Service,
+        route: Route,
+        question: Vec<u8>,
+    ) -> std::result::Result<Vec<u8>, Failure> {
+        let protocol = service.protocol(&self.network);
+        let opened = self.open(route, protocol).await?;
+        let answer = streams::ask(opened.stream, &question, service.deadline()).await;
+        answer.map_err(|failure| self.unless_stopped(failure))
+    }
+
+    /// Opens a stream to a peer, dialling it when needed. It keeps its connection open until it is
+    /// dropped.
+    pub async fn open(
+        &self,
+        route: Route,
+        protocol: Protocol,
+    ) -> std::result::Result<Opened, Failure> {
+        let Route { peer, addresses } = route;
+        let (reply, opened) = oneshot::channel();
+        let command = Command::Open {
+            peer,
+            addresses,
+            protocol,
+            reply,
+        };
+        let sent = self.send(command).await;
+        sent.map_err(|_| Failure::Stopped)?;
+        let opened = opened.await.unwrap_or(Err(Failure::ConnectionClosed));
+        opened.map_err(|failure| self.unless_stopped(failure))
+    }
+
+    /// What ends all connections of a peer says more than that one of them ended.
+    fn unless_stopped(&self, failure: Failure) -> Failure {
+        match self.commands.is_closed() {
+            true => Failure::Stopped,
+            false => failure,
+        }
     }
 
     /// Connects to a peer, or says why that failed at each address.

@@ -21,12 +21,12 @@ use super::driver::{Driver, command_channel, listen_error};
 use super::handle::{Event, Handle};
 use super::keeper::{Dialable, Keeper};
 #[cfg(feature = "server")]
-use super::names::{NameService, Names, Solver, Surroundings};
-#[cfg(feature = "server")]
-use super::outside::SharedKeepsakes;
-use super::outside::SharedOutside;
+use super::names::NameService;
+use super::names::{Names, Solver, Surroundings};
+use super::outside::{SharedKeepsakes, SharedOutside};
 use super::overlay::Kademlia;
 use super::perf::{self, Measured};
+use super::streams::Registry;
 use super::swarm::{self, Connections};
 use super::turns::Turns;
 use crate::error::{Code, Error, Result};
@@ -35,7 +35,6 @@ use crate::proto::NetworkId;
 use crate::proto::homes::HomesConfig;
 use crate::proto::join::RelayHint;
 use crate::proto::key::{PublicKey, SigningKey};
-#[cfg(feature = "server")]
 use crate::proto::names::work::Hardness;
 
 /// What a peer is made of.
@@ -60,10 +59,8 @@ pub struct NodeConfig {
     #[cfg(feature = "server")]
     pub names: Option<Arc<NameService>>,
     /// Where a few things are kept over a restart.
-    #[cfg(feature = "server")]
     pub keepsakes: SharedKeepsakes,
     /// How puzzles are solved.
-    #[cfg(feature = "server")]
     pub solver: Solver,
     /// How many relays to stay connected to, and how to come back to them.
     pub homes: HomesConfig,
@@ -83,11 +80,10 @@ pub struct Node {
     handle: Handle,
     overlay: Arc<Kademlia>,
     answers: Arc<Answers>,
-    #[cfg(feature = "server")]
     names: Names,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
-    streams: libp2p_stream::Control,
+    streams: Registry,
     turns: Turns,
     /// The version of the peer record that was written last.
     peer_seq: Arc<AtomicU64>,
@@ -132,9 +128,9 @@ impl Node {
         for address in config.external {
             swarm.add_external_address(address);
         }
-        let streams = swarm.behaviour().streams.new_control();
+        let streams = swarm.behaviour().streams.registry();
         let (sender, commands) = command_channel();
-        let handle = Handle::new(sender, key.public().to_peer_id());
+        let handle = Handle::new(sender, key.public().to_peer_id(), config.network.clone());
         let answers = Arc::new(Answers::new(
             config.network.clone(),
             config.store.clone(),
@@ -158,10 +154,11 @@ impl Node {
         let client = RecordClient::new(handle.clone(), config.network.clone(), config.store);
         let (wake, woken) = futures::channel::mpsc::channel(1);
         let overlay = Arc::new(Kademlia(client));
-        #[cfg(feature = "server")]
         let surroundings = Surroundings {
             overlay: overlay.clone(),
+            #[cfg(feature = "server")]
             service: config.names,
+            #[cfg(feature = "server")]
             own: config.transport_key.public(),
             network: config.network.clone(),
             keepsakes: config.keepsakes,
@@ -171,7 +168,6 @@ impl Node {
         let node = Node {
             handle,
             overlay,
-            #[cfg(feature = "server")]
             names: Names::start(surroundings, config.author_key.clone()),
             answers,
             keys: Arc::new(Keys {
@@ -216,7 +212,6 @@ impl Node {
     }
 
     /// Names: resolving them, and those of this peer's owner.
-    #[cfg(feature = "server")]
     pub fn names(&self) -> &Names {
         &self.names
     }
@@ -228,12 +223,12 @@ impl Node {
 
     /// Answers measurements of other peers from now on.
     pub fn answer_measurements(&self) -> Result<()> {
-        perf::serve(self.streams.clone())
+        perf::serve(&self.streams)
     }
 
     /// Measures the connection to a peer: sends so many bytes, then receives so many.
     pub async fn measure(&self, peer: PeerId, upload: u64, download: u64) -> Result<Measured> {
-        perf::measure(self.streams.clone(), peer, upload, download).await
+        perf::measure(&self.handle, peer, upload, download).await
     }
 
     /// Tells this peer about a relay.

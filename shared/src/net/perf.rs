@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
-use libp2p::swarm::Stream;
 use libp2p::{PeerId, StreamProtocol};
-use libp2p_stream::{Control, OpenStreamError};
 use serde::Serialize;
 
+use super::handle::{Handle, Route};
+use super::streams::{Failure, Incoming, Protocol, Registry, Stream};
 use crate::error::{Code, Error, Result};
 use crate::{limits, platform};
 
-/// The protocol's name.
-pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/perf/1.0.0");
+const PROTOCOL: Protocol = Protocol {
+    name: StreamProtocol::new("/perf/1.0.0"),
+    streams: limits::PERF_OPEN,
+};
 const PIECE: usize = 64 * 1024;
 
 /// What a measurement found.
@@ -33,23 +35,26 @@ pub struct Measured {
     pub receiving_ms: u64,
 }
 
-/// Answers measurements in the background, a few at a time.
-pub(super) fn serve(mut control: Control) -> Result<()> {
-    let incoming = control.accept(PROTOCOL).map_err(|error| {
-        Error::new(Code::Internal, "measurements are answered already").caused_by(error)
-    })?;
+/// Answers measurements in the background, a few at a time; the others wait for their turn.
+pub(super) fn serve(registry: &Registry) -> Result<()> {
+    let incoming = registry
+        .accept(PROTOCOL)
+        .map_err(|_| Error::new(Code::Internal, "measurements are answered already"))?;
     platform::spawn(async move {
         incoming
-            .for_each_concurrent(limits::PERF_STREAMS, |(peer, stream)| async move {
-                let answered = Box::pin(answer(stream));
-                match select(answered, platform::sleep(limits::PERF_DEADLINE)).await {
-                    Either::Left((Ok(()), _)) => {}
-                    Either::Left((Err(error), _)) => {
-                        tracing::debug!(%peer, %error, "a measurement ended early");
+            .for_each_concurrent(
+                limits::PERF_STREAMS,
+                |Incoming { peer, stream, .. }| async move {
+                    let answered = Box::pin(answer(stream));
+                    match select(answered, platform::sleep(limits::PERF_DEADLINE)).await {
+                        Either::Left((Ok(()), _)) => {}
+                        Either::Left((Err(error), _)) => {
+                            tracing::debug!(%peer, %error, "a measurement ended early");
+                        }
+                        Either::Right(_) => tracing::debug!(%peer, "a measurement took too long"),
                     }
-                    Either::Right(_) => tracing::debug!(%peer, "a measurement took too long"),
-                }
-            })
+                },
+            )
             .await;
     });
     Ok(())
@@ -72,7 +77,7 @@ async fn answer(mut stream: Stream) -> std::io::Result<()> {
 
 /// Sends `upload` bytes to a connected peer, then receives `download` bytes.
 pub(super) async fn measure(
-    mut control: Control,
+    handle: &Handle,
     peer: PeerId,
     upload: u64,
     download: u64,
@@ -83,11 +88,12 @@ pub(super) async fn measure(
             "a measurement moves at most 1 GiB each way",
         ));
     }
-    let stream = control
-        .open_stream(peer, PROTOCOL)
-        .await
-        .map_err(cannot_open)?;
-    let exchanged = Box::pin(exchange(stream, upload, download));
+    let route = Route {
+        peer,
+        addresses: Vec::new(),
+    };
+    let opened = handle.open(route, PROTOCOL).await.map_err(cannot_open)?;
+    let exchanged = Box::pin(exchange(opened.stream, upload, download));
     match select(exchanged, platform::sleep(limits::PERF_DEADLINE)).await {
         Either::Left((measured, _)) => measured.map_err(|error| {
             Error::new(Code::NotConnected, "the measurement was cut off").caused_by(error)
@@ -131,9 +137,9 @@ async fn exchange(mut stream: Stream, upload: u64, download: u64) -> std::io::Re
     })
 }
 
-fn cannot_open(error: OpenStreamError) -> Error {
-    match error {
-        OpenStreamError::UnsupportedProtocol(_) => Error::new(
+fn cannot_open(failure: Failure) -> Error {
+    match failure {
+        Failure::Unsupported => Error::new(
             Code::Unsupported,
             "the other end does not answer measurements",
         )

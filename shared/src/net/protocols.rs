@@ -1,7 +1,11 @@
-//! The protocol names of one network, and how to read a network's id out of them.
+//! The protocols of one network: their names, their limits, and how to read a network's id out of them.
+
+use std::time::Duration;
 
 use libp2p::StreamProtocol;
 
+use super::streams::Protocol;
+use crate::limits;
 use crate::proto::NetworkId;
 
 /// What identify announces as the protocol family.
@@ -12,19 +16,37 @@ pub fn kad(network: &NetworkId) -> StreamProtocol {
     named(network, "kad")
 }
 
-/// Records and provider entries.
-pub fn record(network: &NetworkId) -> StreamProtocol {
-    named(network, "record")
+/// What peers ask each other: one request and one answer on a stream of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Records and provider entries.
+    Record,
+    /// Names, at their witnesses.
+    Names,
+    /// JSON-RPC commands.
+    Rpc,
 }
 
-/// Names, at their witnesses.
-pub fn names(network: &NetworkId) -> StreamProtocol {
-    named(network, "names")
-}
+impl Service {
+    /// Its protocol in a network.
+    pub fn protocol(self, network: &NetworkId) -> Protocol {
+        let (what, streams) = match self {
+            Service::Record => ("record", limits::RECORD_STREAMS),
+            Service::Names => ("names", limits::NAME_STREAMS),
+            Service::Rpc => ("rpc", limits::RPC_STREAMS),
+        };
+        let name = named(network, what);
+        Protocol { name, streams }
+    }
 
-/// JSON-RPC commands between peers.
-pub fn rpc(network: &NetworkId) -> StreamProtocol {
-    named(network, "rpc")
+    /// How long the request and the answer may take together.
+    pub fn deadline(self) -> Duration {
+        match self {
+            Service::Record => limits::RECORD_DEADLINE,
+            Service::Names => limits::NAME_DEADLINE,
+            Service::Rpc => limits::RPC_DEADLINE,
+        }
+    }
 }
 
 fn named(network: &NetworkId, what: &str) -> StreamProtocol {
@@ -46,6 +68,18 @@ pub fn network_of(protocols: &[StreamProtocol]) -> Option<NetworkId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_names_are_those_of_the_specification() {
+        let network: NetworkId = "quiet-meadow".parse().unwrap();
+        for (service, name) in [
+            (Service::Record, "/warren/quiet-meadow/record/1"),
+            (Service::Names, "/warren/quiet-meadow/names/1"),
+            (Service::Rpc, "/warren/quiet-meadow/rpc/1"),
+        ] {
+            assert_eq!(service.protocol(&network).name.as_ref(), name);
+        }
+    }
 
     #[test]
     fn the_network_is_read_back_from_the_kademlia_protocol() {

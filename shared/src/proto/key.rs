@@ -5,6 +5,8 @@
 
 mod ed25519;
 mod location;
+#[cfg(test)]
+mod memo;
 mod network;
 
 pub use ed25519::{PublicKey, SigningKey};

@@ -5,6 +5,7 @@
 
 pub mod cbor;
 pub mod clock;
+pub mod date;
 pub mod envelope;
 pub mod gather;
 pub mod homes;

@@ -1,12 +1,13 @@
 //! Remotes that move or vanish without a word.
 
-use std::time::Duration;
+use std::future::pending;
+use std::process::Stdio;
 
 use futures::future::join_all;
 use futures::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::Command;
-use tokio::runtime::{Builder, Runtime};
-use tokio::task::spawn_blocking;
+use libp2p::Multiaddr;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
 use warren_tests::count;
 
 use super::proxy::Proxy;
@@ -14,29 +15,44 @@ use super::support::{Server, at, connect, echo, patient};
 
 /// Set for the process that runs nothing but one test.
 const ALONE: &str = "WARREN_TEST_ALONE";
+/// Set for a process that only calls: how many, and where.
+const CALLERS: &str = "WARREN_TEST_CALLERS";
+const CONNECTED: &str = "all are connected";
 const LOOPBACK: &str = "/ip4/127.0.0.1/udp/0/webrtc-direct";
 
-/// A client that no longer runs: its tasks are gone, and nobody was told.
-struct Client(Option<Runtime>);
+/// A process that connects and is killed: nobody is told, and none of its memory is counted here.
+struct Callers(Child);
 
-impl Client {
-    fn new() -> Client {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build();
-        Client(Some(runtime.unwrap()))
+impl Callers {
+    /// Comes back when all of them are connected.
+    async fn start(test: &str, address: &Multiaddr, clients: usize) -> Callers {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture"])
+            .env(CALLERS, format!("{clients} {address}"))
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut told = BufReader::new(child.stdout.take().unwrap()).lines();
+        while patient(told.next_line()).await.unwrap().as_deref() != Some(CONNECTED) {}
+        Callers(child)
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
-        self.0.as_ref().unwrap().spawn(work).await.unwrap()
+    /// What such a process does, if this is one.
+    async fn run() {
+        let Ok(order) = std::env::var(CALLERS) else {
+            return;
+        };
+        let (clients, address) = order.split_once(' ').unwrap();
+        let address = address.parse().unwrap();
+        let all = (0..clients.parse().unwrap()).map(|_: usize| connect(&address));
+        let _connected = join_all(all).await;
+        println!("\n{CONNECTED}");
+        pending::<()>().await;
     }
 
     async fn vanish(mut self) {
-        let runtime = self.0.take().unwrap();
-        spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(10)))
-            .await
-            .unwrap();
+        self.0.kill().await.unwrap();
     }
 }
 
@@ -80,6 +96,7 @@ async fn a_connection_survives_a_new_address() {
 #[tokio::test(flavor = "multi_thread")]
 async fn vanished_clients_leave_nothing_behind() {
     const NAME: &str = "vanishing::vanished_clients_leave_nothing_behind";
+    Callers::run().await;
     // The files and the memory of a process say something only when no other test runs in it.
     if std::env::var_os(ALONE).is_none() {
         let mut alone = Command::new(std::env::current_exe().unwrap());
@@ -89,13 +106,20 @@ async fn vanished_clients_leave_nothing_behind() {
     }
     // Below the quota of handshakes that one network has.
     const AT_ONCE: usize = 100;
+    /// Those are missed together, so that the test does not wait for each silence by itself.
+    const CALLS: usize = 5;
     let mut server = Server::start(LOOPBACK).await;
     let cycles = count(50, 10_000);
     let at_once = cycles.min(AT_ONCE);
-    cycle(&mut server, at_once).await;
+    let calls = (cycles / at_once).min(CALLS);
+    cycle(&mut server, NAME, (calls, at_once)).await;
     let (files, memory) = (open_files(), resident());
-    for _ in 0..cycles / at_once {
-        cycle(&mut server, at_once).await;
+    for _ in 0..cycles / at_once / calls {
+        cycle(&mut server, NAME, (calls, at_once)).await;
+        println!(
+            "resident: {} KiB more",
+            (resident().saturating_sub(memory)) / 1_024
+        );
     }
     assert_eq!(open_files(), files);
     // A handful of cycles says nothing about memory: the allocator's own steps are bigger.
@@ -105,18 +129,12 @@ async fn vanished_clients_leave_nothing_behind() {
     }
 }
 
-async fn cycle(server: &mut Server, clients: usize) {
-    let client = Client::new();
-    let address = server.address.clone();
-    let connected = client
-        .run(async move {
-            let all = (0..clients).map(|_| connect(&address));
-            join_all(all).await
-        })
-        .await;
-    client.vanish().await;
-    drop(connected);
-    for _ in 0..clients {
+async fn cycle(server: &mut Server, test: &str, (calls, clients): (usize, usize)) {
+    for _ in 0..calls {
+        let callers = Callers::start(test, &server.address, clients).await;
+        callers.vanish().await;
+    }
+    for _ in 0..calls * clients {
         let accepted = server.accept().await;
         let why = patient(accepted.ended()).await;
         assert!(why.contains("nothing arrived"), "{why}");

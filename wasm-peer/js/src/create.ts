@@ -6,8 +6,12 @@ import { loadEngine, serveEngine } from './engine.ts';
 import { invalidArgument } from './errors.ts';
 import { createHost, features, prefetchJoin } from './host.ts';
 import { openIdentity, type Identity } from './identity.ts';
+import { openKeepsakes } from './keepsakes.ts';
 import { watchPage } from './lifecycle.ts';
+import { NamesModule } from './names-module.ts';
 import { Peer } from './peer.ts';
+import { Solver } from './solver.ts';
+import type { NamesHelp } from './names.ts';
 import type { RelayTransport } from './types.ts';
 
 const ALL_TRANSPORTS: readonly RelayTransport[] = ['webrtc-direct', 'websocket'];
@@ -28,6 +32,10 @@ export interface PeerOptions extends AbortOptions {
   identity?: 'persistent' | 'memory';
   /** Where the build put `warren_wasm_bg.wasm`. Default: beside the package's own script. */
   wasmUrl?: string | URL;
+  /** Where the build put `warren_names_bg.wasm`, loaded when a name needs it. Default: beside the package's own script. */
+  namesWasmUrl?: string | URL;
+  /** Where the build put `names-worker.js`, which works for names that are claimed. Default: beside the package's own script. */
+  namesWorkerUrl?: string | URL;
 }
 
 /**
@@ -45,8 +53,10 @@ export async function createPeer(options: PeerOptions = {}): Promise<Peer> {
   const opening = openIdentity(options.identity ?? 'persistent');
   try {
     const [module, identity] = await abortable(Promise.all([engine, opening]), options.signal);
-    const { port, unwatch } = serveEngine(module, createHost(prefetched));
-    const peer = openPeer(port, identity, unwatch);
+    const names = new NamesModule(options.namesWasmUrl);
+    const solver = new Solver(names, options.namesWorkerUrl);
+    const { port, unwatch } = serveEngine(module, createHost(prefetched, openKeepsakes(identity.info.ephemeral), solver));
+    const peer = openPeer(port, identity, () => (unwatch(), solver.close()), { module: names, solver });
     return await startPeer(peer, startParams(identity, join, transports, options), options.signal);
   } catch (error) {
     void opening.then((identity) => identity.release());
@@ -54,9 +64,9 @@ export async function createPeer(options: PeerOptions = {}): Promise<Peer> {
   }
 }
 
-function openPeer(port: MessagePort, identity: Identity, unwatch: () => void): Peer {
+function openPeer(port: MessagePort, identity: Identity, unwatch: () => void, help: NamesHelp): Peer {
   const cleanUps = [unwatch, identity.release];
-  const peer = new Peer(port, identity.info, () => cleanUps.forEach((run) => run()));
+  const peer = new Peer(port, identity.info, () => cleanUps.forEach((run) => run()), help);
   cleanUps.push(watchPage((kind) => peer.hint(kind)));
   return peer;
 }

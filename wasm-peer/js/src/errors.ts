@@ -11,6 +11,11 @@ export type ErrorCode =
   | 'INVALID_KEY'
   | 'INVALID_ADDRESS'
   | 'TOO_LARGE'
+  | 'NAME_EXPIRED'
+  | 'NAME_INVALID'
+  | 'NAME_NOT_FOUND'
+  | 'NAME_TAKEN'
+  | 'NO_QUORUM'
   | 'NOT_FOUND'
   | 'REFUSED'
   | 'EXPIRED'
@@ -32,6 +37,11 @@ export type ErrorCode =
   | 'JOIN_FAILED'
   | 'PROTOCOL_VIOLATION'
   | 'INTERNAL'
+  | 'NAME_NOT_FOUND'
+  | 'NAME_TAKEN'
+  | 'NAME_INVALID'
+  | 'NAME_EXPIRED'
+  | 'NO_QUORUM'
   | 'ENGINE_LOAD_FAILED';
 
 /** What the engine sends instead of a result. */
@@ -41,6 +51,25 @@ export interface WireError {
   remedy?: string | null | undefined;
   retryable?: boolean | null | undefined;
   cause?: string | null | undefined;
+  details?: Record<string, string> | undefined;
+}
+
+/** The facts of an error, where a program can use them. Each is there only when it is known. */
+export interface ErrorDetails {
+  /** `NAME_TAKEN`, `NAME_EXPIRED`, `NAME_NOT_FOUND`: the owner's key, `k51…`. */
+  holder?: string;
+  /** `NAME_TAKEN`: the end of the owner's term. `NAME_EXPIRED`: until when the proof counted. `OVERLOADED`: when to try again. */
+  until?: Date;
+  /** `NO_QUORUM`: the peer ids of the witnesses that answered. */
+  answered?: string[];
+  /** `NO_QUORUM`: how many are needed. */
+  wanted?: number;
+  /** `NAME_INVALID`: the character that is wrong, unless it is the name as a whole. */
+  character?: string;
+  /** `NAME_INVALID`: where it is, counted in characters from 1. */
+  position?: number;
+  /** `NAME_INVALID`: why it cannot stand there. */
+  why?: string;
 }
 
 /** What a {@link WarrenError} can carry besides its code and message. */
@@ -48,6 +77,7 @@ export interface WarrenErrorOptions {
   remedy?: string;
   retryable?: boolean;
   cause?: unknown;
+  details?: ErrorDetails;
 }
 
 /**
@@ -62,15 +92,18 @@ export class WarrenError extends Error {
   readonly remedy: string;
   /** True when the same call can succeed later without being changed. */
   readonly retryable: boolean;
+  /** Facts of the message; empty for most codes. */
+  readonly details: ErrorDetails;
 
   constructor(code: ErrorCode, message: string, options: WarrenErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.remedy = options.remedy ?? '';
     this.retryable = options.retryable ?? false;
+    this.details = options.details ?? {};
   }
 
-  /** The same five fields that the engine sends, fit for logs and `postMessage`. */
+  /** The same fields that the engine sends, fit for logs and `postMessage`. */
   toJSON(): WireError {
     return {
       code: this.code,
@@ -78,6 +111,7 @@ export class WarrenError extends Error {
       remedy: this.remedy,
       retryable: this.retryable,
       cause: describeCause(this.cause),
+      ...(Object.keys(this.details).length === 0 ? {} : { details: writtenDetails(this.details) }),
     };
   }
 
@@ -87,8 +121,27 @@ export class WarrenError extends Error {
       remedy: wire.remedy ?? '',
       retryable: wire.retryable ?? false,
       cause: wire.cause ?? undefined,
+      details: toDetails(wire.details ?? {}),
     });
   }
+}
+
+function toDetails({ holder, until, answered, wanted, character, position, why }: Record<string, string>): ErrorDetails {
+  const details: ErrorDetails = {};
+  if (holder !== undefined) details.holder = holder;
+  if (until !== undefined) details.until = new Date(Number(until));
+  if (answered !== undefined) details.answered = answered.split(', ').filter(Boolean);
+  if (wanted !== undefined) details.wanted = Number(wanted);
+  if (character !== undefined) details.character = character;
+  if (position !== undefined) details.position = Number(position);
+  if (why !== undefined) details.why = why;
+  return details;
+}
+
+function writtenDetails(details: ErrorDetails): Record<string, string> {
+  const write = (fact: unknown) =>
+    fact instanceof Date ? String(fact.getTime()) : Array.isArray(fact) ? fact.join(', ') : String(fact);
+  return Object.fromEntries(Object.entries(details).map(([name, fact]) => [name, write(fact)]));
 }
 
 /** Recognises a WarrenError even when two copies of this package are loaded. */

@@ -1,7 +1,9 @@
-// What the engine may ask of its environment: one HTTP text. And what exists here.
+// What the engine may ask of its environment: one HTTP text, a few bytes kept, a puzzle solved. And what exists here.
 // The engine has no other way out, besides the transports it opens itself.
 
 import { WarrenError } from './errors.ts';
+import type { Keepsakes } from './keepsakes.ts';
+import type { Solver } from './solver.ts';
 
 /** Far above any join document; a server that sends more is not a relay. */
 const MAX_TEXT_CHARS = 256 * 1024;
@@ -15,13 +17,23 @@ export interface Features {
 /** Called by the engine; the shape is part of the engine boundary. */
 export interface Host {
   fetchText(url: string, timeoutMs: number): Promise<string>;
+  /** What was kept under a name over a reload. */
+  loadBytes(what: string): Promise<Uint8Array | undefined>;
+  saveBytes(what: string, bytes: Uint8Array): Promise<void>;
+  /** Rejects where there is no way to solve it; the engine then does so by itself. */
+  solve(seed: Uint8Array, bits: number): Promise<number>;
+  stopSolving(seed: Uint8Array): void;
 }
 
 /** Fetches that were started before the engine could ask for them. Each is used once. */
 export type Prefetched = Map<string, Promise<string>>;
 
-export function createHost(prefetched: Prefetched): Host {
+export function createHost(prefetched: Prefetched, keepsakes: Keepsakes, solver: Solver): Host {
   return {
+    loadBytes: (what) => keepsakes.load(what),
+    saveBytes: (what, bytes) => keepsakes.save(what, bytes),
+    solve: (seed, bits) => solver.solve(seed, bits),
+    stopSolving: (seed) => solver.stop(seed),
     fetchText: (url, timeoutMs) => takePrefetched(prefetched, url) ?? fetchText(url, timeoutMs, 'no-store'),
   };
 }

@@ -1,10 +1,21 @@
 // The public face of warren-p2p. A name exported here is permanent.
 
 export { createPeer, environment, type PeerOptions } from './create.ts';
-export { WarrenError, isWarrenError, type ErrorCode, type WarrenErrorOptions, type WireError } from './errors.ts';
+export { WarrenError, isWarrenError, type ErrorCode, type ErrorDetails, type WarrenErrorOptions, type WireError } from './errors.ts';
 export type { AbortOptions } from './abort.ts';
 export type { Dht, DhtEntry, DhtValue, JsonValue } from './dht.ts';
 export type { JoinedOptions } from './joined.ts';
+export type {
+  CachedName,
+  HeldName,
+  NameProgress,
+  NameProof,
+  Resolution,
+  Resource,
+  Zone,
+  ZoneEntry,
+} from './name-types.ts';
+export type { NameCache, Names, ResolveOptions, WorkOptions } from './names.ts';
 export type { Provision } from './namespaces.ts';
 export type { Peer } from './peer.ts';
 export type {
@@ -24,3 +35,4 @@ export type {
   Snapshot,
   Transport,
 } from './types.ts';
+export { verifyName, type TrustedWitnesses, type VerifiedName, type VerifyOptions } from './verify-name.ts';

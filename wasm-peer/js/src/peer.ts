@@ -6,6 +6,7 @@ import { Dht } from './dht.ts';
 import { WarrenError, closedError, type WireError } from './errors.ts';
 import { TypedEvents } from './events.ts';
 import { waitForJoin, type JoinedOptions } from './joined.ts';
+import { Names, type NamesHelp } from './names.ts';
 import { Namespaces, type Provision } from './namespaces.ts';
 import { RpcPort } from './rpc-port.ts';
 import { changedAttempts, emptySnapshot, toSnapshot, withoutNulls } from './snapshots.ts';
@@ -41,6 +42,8 @@ export interface Started {
 export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   /** Values in the DHT. */
   readonly dht: Dht;
+  /** Names: what lies under them, and those of this profile. */
+  readonly names: Names;
   /** Whether this peer is the same one next time, and why not. */
   readonly identity: IdentityInfo;
   readonly #rpc: RpcPort;
@@ -52,10 +55,11 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   #finished = false;
 
   /** @internal Applications call `createPeer`. */
-  constructor(port: MessagePort, identity: IdentityInfo, cleanUp: () => void) {
+  constructor(port: MessagePort, identity: IdentityInfo, cleanUp: () => void, help?: NamesHelp) {
     super();
     this.#rpc = new RpcPort(port, (name, detail) => this.#receive(name, detail));
     this.dht = new Dht(this.#rpc);
+    this.names = new Names(this.#rpc, help);
     this.#namespaces = new Namespaces(this.#rpc);
     this.identity = identity;
     this.#cleanUp = cleanUp;

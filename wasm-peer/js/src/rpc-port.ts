@@ -40,13 +40,13 @@ export class RpcPort {
     port.onmessageerror = () => this.close(unreadable());
   }
 
-  /** Resolves with the engine's `ok`; rejects with a WarrenError, or with the signal's reason. */
-  request<T>(method: string, params: object = {}, signal?: AbortSignal): Promise<T> {
+  /** Resolves with the engine's `ok`; rejects with a WarrenError, or with the signal's reason. `item` hears of the way there. */
+  request<T>(method: string, params: object = {}, signal?: AbortSignal, item: (value: unknown) => void = () => {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#send(method, params, signal, {
         resolve: resolve as (result: unknown) => void,
         reject,
-        item: () => {},
+        item,
       });
     });
   }

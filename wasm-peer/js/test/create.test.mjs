@@ -5,6 +5,7 @@ import { load } from './support.mjs';
 const { createPeer } = await load('create.ts');
 const { claim } = await load('claim.ts');
 const { openIdentity } = await load('identity.ts');
+const { openKeepsakes } = await load('keepsakes.ts');
 const { createHost, prefetchJoin } = await load('host.ts');
 
 test('mistakes in the options are told before anything is loaded', async () => {
@@ -50,7 +51,7 @@ test('without storage the identity is in memory, and a new one every time', asyn
 test('a join document is fetched before the engine asks, and used once', async (t) => {
   let answers = 0;
   t.mock.method(globalThis, 'fetch', async () => new Response(`answer ${++answers}`));
-  const host = createHost(prefetchJoin(['http://relay'], 1000));
+  const host = createHost(prefetchJoin(['http://relay'], 1000), openKeepsakes(true));
   const url = 'http://relay/.well-known/warren.json';
   assert.equal(answers, 1);
   assert.equal(await host.fetchText(url, 1000), 'answer 1');
@@ -58,7 +59,7 @@ test('a join document is fetched before the engine asks, and used once', async (
 });
 
 test('a relay that answers nonsense is named in the error', async (t) => {
-  const host = createHost(new Map());
+  const host = createHost(new Map(), openKeepsakes(true));
   t.mock.method(globalThis, 'fetch', async () => new Response('', { status: 503 }));
   await assert.rejects(host.fetchText('http://relay/x', 1000), { code: 'JOIN_FAILED', message: /http:\/\/relay\/x.*503/ });
   t.mock.method(globalThis, 'fetch', async () => new Response('x'.repeat(300_000)));

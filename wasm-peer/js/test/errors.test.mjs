@@ -21,6 +21,16 @@ test('an error survives JSON with what a reader needs', () => {
   });
 });
 
+test('facts of an error are typed here, and texts on the way', () => {
+  const details = { holder: 'k51', until: '1000', answered: 'a, b', wanted: '3', position: '2', character: 'x', why: 'w' };
+  const error = WarrenError.fromWire({ code: 'NAME_TAKEN', message: 'm', details });
+  assert.deepEqual(error.details, {
+    holder: 'k51', until: new Date(1000), answered: ['a', 'b'], wanted: 3, position: 2, character: 'x', why: 'w',
+  });
+  assert.deepEqual(error.toJSON().details, details);
+  assert.deepEqual(WarrenError.fromWire({ code: 'NO_QUORUM', message: 'm', details: { answered: '' } }).details.answered, []);
+});
+
 test('errors of another copy of the package are recognised', () => {
   const foreign = Object.assign(new Error('m'), { name: 'WarrenError', code: 'CLOSED', remedy: '' });
   assert.ok(isWarrenError(foreign));

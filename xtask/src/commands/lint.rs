@@ -11,7 +11,13 @@ use crate::toolchain::{TARGET, WasmToolchain};
 use crate::workspace::Workspace;
 
 /// The part of the workspace that compiles natively.
-const NATIVE: [&str; 3] = ["--workspace", "--exclude", "warren-wasm"];
+const NATIVE: [&str; 5] = [
+    "--workspace",
+    "--exclude",
+    "warren-wasm",
+    "--exclude",
+    "warren-names",
+];
 
 struct Check {
     name: &'static str,
@@ -81,6 +87,9 @@ fn rust(workspace: &Workspace, toolchain: WasmToolchain) -> Vec<Check> {
         TARGET,
     ]);
     wasm.args(["--features", "warren-wasm/selftest", "--", "-D", "warnings"]);
+    let mut names = toolchain.command(workspace, "cargo");
+    names.args(["clippy", "--locked", "--package", "warren-names"]);
+    names.args(["--target", TARGET, "--", "-D", "warnings"]);
     let mut documentation = workspace.command("cargo");
     documentation
         .args(["doc", "--locked", "--no-deps"])
@@ -105,6 +114,11 @@ fn rust(workspace: &Workspace, toolchain: WasmToolchain) -> Vec<Check> {
         Check {
             name: "lint: clippy, wasm",
             command: wasm,
+            remedy: WARNINGS,
+        },
+        Check {
+            name: "lint: clippy, wasm of names",
+            command: names,
             remedy: WARNINGS,
         },
         Check {

@@ -24,14 +24,29 @@ use crate::workspace::Workspace;
 
 const SUITES: [&str; 4] = ["native", "wasm", "package", "browser"];
 
-/// What is left out of the native suite: one does not compile natively; xtask is tested with the very
+/// What is left out of the native suite: two do not compile natively; xtask is tested with the very
 /// dependencies it was compiled with, so that nothing is compiled twice.
-const NATIVE: [&str; 5] = [
+const NATIVE: [&str; 7] = [
     "--workspace",
     "--exclude",
     "warren-wasm",
     "--exclude",
+    "warren-names",
+    "--exclude",
     "xtask",
+];
+
+/// What a long run repeats so often that it needs an optimised build.
+const OPTIMISED: [&str; 9] = [
+    "--release",
+    "--package",
+    "warren-shared",
+    "--package",
+    "warren-relay",
+    "--lib",
+    "--",
+    "proto::names::sim",
+    "selftest",
 ];
 
 pub fn run(workspace: &Workspace, arguments: Arguments) -> Result<ExitCode> {
@@ -92,6 +107,9 @@ impl Session<'_> {
             .flatten();
         let mut counts = Counts::default();
         if self.options.wants("native") {
+            if self.options.long && self.options.filter.is_none() {
+                counts += self.cargo_test("tests: simulations and mutations", &OPTIMISED, None)?;
+            }
             let dig = dig::ensure(self.workspace);
             counts += self.cargo_test("tests: native", &NATIVE, dig)?;
             counts +=

@@ -32,8 +32,9 @@ pub(super) const ANSWERS_PER_PREFIX: u32 = 50;
 /// Checks of strangers answered per second: a fifth of a core. Beyond that they cost no more than
 /// being looked at, so that connections go on in a flood; honest callers repeat theirs.
 pub(super) const CHECKS: u32 = 20_000;
-/// Such checks of one network: every seat of a school within a second, and a tenth of the whole.
-pub(super) const CHECKS_PER_PREFIX: u32 = 2_000;
+/// Such checks of one network: half of the whole. Honest callers whose neighbour floods us have the
+/// better chance the more are answered.
+pub(super) const CHECKS_PER_PREFIX: u32 = 10_000;
 /// Addresses of one remote: two interfaces, and where it moved to twice.
 pub(super) const SOURCES_PER_SESSION: usize = 4;
 /// Proven callers that the swarm has not taken: it takes one per poll.

@@ -185,10 +185,8 @@ impl Session {
             store: None,
             #[cfg(feature = "server")]
             names: None,
-            #[cfg(feature = "server")]
-            keepsakes: Arc::new(crate::net::outside::Forgetful::default()),
-            #[cfg(feature = "server")]
-            solver: crate::net::names::cooperative(),
+            keepsakes: surroundings.keepsakes.clone(),
+            solver: surroundings.solver.clone(),
             homes: HomesConfig::browser(),
             outside: surroundings.outside.clone(),
             dialable: (surroundings.dialable)(params),

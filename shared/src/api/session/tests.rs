@@ -6,7 +6,8 @@ use libp2p::core::transport::MemoryTransport;
 
 use super::*;
 use crate::api::messages::Hint;
-use crate::net::outside::Outside;
+use crate::net::names::cooperative;
+use crate::net::outside::{Forgetful, Outside};
 use crate::net::swarm::authenticated;
 use crate::proto::join::JoinDocument;
 
@@ -41,6 +42,8 @@ fn bench() -> Bench {
     let count = built.clone();
     let (session, said) = Session::new(Surroundings {
         outside: Arc::new(Web(web)),
+        keepsakes: Arc::new(Forgetful::default()),
+        solver: cooperative(),
         connections: Box::new(move |key, _| {
             count.fetch_add(1, Ordering::SeqCst);
             authenticated(MemoryTransport::default(), &crate::net::node::keypair(key)?)

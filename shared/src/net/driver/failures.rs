@@ -1,21 +1,9 @@
 //! What went wrong in the swarm, in the words of our own error table.
 
-use libp2p::request_response::{self};
-use libp2p::{Multiaddr, PeerId};
+use libp2p::Multiaddr;
 
 use super::super::address::Via;
 use crate::error::{Code, Error};
-
-pub(super) fn request_error(peer: &PeerId, error: &request_response::OutboundFailure) -> Error {
-    use request_response::OutboundFailure::{DialFailure, Timeout, UnsupportedProtocols};
-    let code = match error {
-        DialFailure => Code::DialFailed,
-        Timeout => Code::TimedOut,
-        UnsupportedProtocols => Code::Unsupported,
-        _ => Code::NotConnected,
-    };
-    Error::new(code, format!("{peer} did not answer")).caused_by(error)
-}
 
 pub(super) fn dial_error(error: &libp2p::swarm::DialError) -> Error {
     use libp2p::swarm::DialError;

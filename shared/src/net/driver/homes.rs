@@ -2,20 +2,24 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::channel::oneshot;
 use libp2p::swarm::ConnectionId;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 use super::super::address::{self, Via};
 use super::super::behaviour::Role;
+use super::super::codec::Message;
 use super::super::discover::wrong_network;
 use super::super::handle::Event;
 use super::super::heartbeat::Due;
 use super::super::keeper::Step;
 use super::super::protocols::network_of;
 use super::super::rpc::RpcRequest;
-use super::Driver;
+use super::super::streams::{Service, ask};
 use super::failures::dial_error;
+use super::{Done, Driver};
 use crate::limits::{MAX_HINT_ADDRESSES, MAX_PROOFS};
 use crate::platform;
 use crate::proto::Millis;
@@ -199,16 +203,27 @@ impl Driver {
     pub(super) fn keep_beating(&mut self) {
         while let Some(due) = self.beats.due(platform::now()) {
             match due {
-                Due::Ask(peer) => {
-                    let ping = RpcRequest::new("warren.ping", serde_json::Value::Null);
-                    let id = self.swarm.behaviour_mut().rpc.send_request(&peer, ping);
-                    self.waiting.beats.insert(id, peer);
-                }
+                Due::Ask(peer) => self.beat(peer),
                 Due::Silent(peer) => {
                     tracing::warn!(%peer, "a home relay is silent: disconnecting");
                     let _ = self.swarm.disconnect_peer_id(peer);
                 }
             }
         }
+    }
+
+    fn beat(&mut self, peer: PeerId) {
+        let (reply, opened) = oneshot::channel();
+        let protocol = Service::Rpc.protocol(&self.network);
+        let streams = &mut self.swarm.behaviour_mut().streams;
+        streams.open(peer, Vec::new(), protocol, reply);
+        let answered = async move {
+            let opened = opened.await.ok()?.ok()?;
+            let ping = RpcRequest::new("warren.ping", serde_json::Value::Null).to_frame();
+            let answer = ask(opened.stream, &ping, Service::Rpc.deadline()).await;
+            answer.ok().map(|_| opened.connection)
+        };
+        let beat = answered.map(move |connection| Done::Beat(peer, connection));
+        self.jobs.push(beat.boxed());
     }
 }

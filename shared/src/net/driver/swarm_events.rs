@@ -191,10 +191,7 @@ impl Driver {
             }
             BehaviourEvent::Ping(event) => self.pinged(event),
             BehaviourEvent::Kad(event) => self.routed(event),
-            BehaviourEvent::Record(event) => self.record_event(event),
-            #[cfg(feature = "server")]
-            BehaviourEvent::Names(event) => self.name_event(event),
-            BehaviourEvent::Rpc(event) => self.rpc_event(event),
+            BehaviourEvent::Streams(asked) => self.asked(asked),
             BehaviourEvent::RelayClient(relay::client::Event::ReservationReqAccepted {
                 relay_peer_id,
                 ..

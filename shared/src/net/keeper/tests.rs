@@ -20,7 +20,7 @@ impl Outside for Nowhere {
 
 fn keeper() -> Keeper {
     let (commands, _) = command_channel();
-    let handle = Handle::new(commands, PeerId::random());
+    let handle = Handle::new(commands, PeerId::random(), "test".parse().unwrap());
     Keeper::new(
         HomesConfig::native(),
         Arc::new(Nowhere),

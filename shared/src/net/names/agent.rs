@@ -12,11 +12,14 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, SinkExt, StreamExt, select_biased};
 
 use super::asking::Asking;
+#[cfg(feature = "server")]
 use super::service::NameService;
 use crate::error::{Code, Error, Result};
 use crate::net::outside::SharedKeepsakes;
 use crate::net::overlay::{Kademlia, Overlay};
-use crate::proto::key::{NetworkId, PublicKey, SigningKey};
+#[cfg(feature = "server")]
+use crate::proto::key::PublicKey;
+use crate::proto::key::{NetworkId, SigningKey};
 use crate::proto::names::certificate::{Binding, Certificate};
 use crate::proto::names::name::{Name, Root};
 use crate::proto::names::publisher::{self, Goal, Operation, Progress};
@@ -40,8 +43,10 @@ pub struct Surroundings {
     /// Where zones are found, and the way to witnesses.
     pub overlay: Arc<Kademlia>,
     /// The own witness role, if there is one.
+    #[cfg(feature = "server")]
     pub service: Option<Arc<NameService>>,
-    /// The own transport key.
+    /// The own transport key: the witness role is asked without the network.
+    #[cfg(feature = "server")]
     pub own: PublicKey,
     /// The network.
     pub network: NetworkId,
@@ -51,6 +56,18 @@ pub struct Surroundings {
     pub solver: Solver,
     /// How hard they are.
     pub hardness: Hardness,
+}
+
+impl Surroundings {
+    fn asking(&self) -> Asking {
+        Asking {
+            overlay: self.overlay.clone(),
+            #[cfg(feature = "server")]
+            service: self.service.clone(),
+            #[cfg(feature = "server")]
+            own: self.own,
+        }
+    }
 }
 
 /// What an operation has to tell on its way.
@@ -87,13 +104,8 @@ impl Agent {
     /// Starts it in the background; it ends when nobody holds it any more.
     pub fn start(surroundings: Surroundings) -> Agent {
         let (commands, inbox) = mpsc::channel(limits::COMMAND_QUEUE);
-        let asking = Asking {
-            overlay: surroundings.overlay.clone(),
-            service: surroundings.service.clone(),
-            own: surroundings.own,
-        };
         let task = Task {
-            asking,
+            asking: surroundings.asking(),
             surroundings: surroundings.clone(),
             inbox,
             resolver: None,
@@ -171,11 +183,7 @@ impl Agent {
     ) -> Result<Binding> {
         let sets = self.sets().await?;
         let seed = u64::from_le_bytes(platform::entropy());
-        let asking = Asking {
-            overlay: self.surroundings.overlay.clone(),
-            service: self.surroundings.service.clone(),
-            own: self.surroundings.own,
-        };
+        let asking = self.surroundings.asking();
         let now = || self.surroundings.overlay.client().now();
         let hardness = self.surroundings.hardness;
         let mut operation = Operation::new(sets, owner, name, goal, hardness, (seed, now()));

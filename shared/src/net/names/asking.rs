@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use libp2p::{Multiaddr, PeerId};
 
+#[cfg(feature = "server")]
 use super::service::NameService;
 use crate::net::handle::{Handle, Route};
 use crate::net::overlay::{Kademlia, Overlay};
@@ -17,13 +18,16 @@ use crate::proto::record::peer::PeerRecord;
 #[derive(Clone)]
 pub(super) struct Asking {
     pub overlay: Arc<Kademlia>,
+    #[cfg(feature = "server")]
     pub service: Option<Arc<NameService>>,
+    #[cfg(feature = "server")]
     pub own: PublicKey,
 }
 
 impl Asking {
     /// What a witness says, or nothing when it is silent.
     pub async fn ask(&self, to: PublicKey, request: Request) -> Option<Response> {
+        #[cfg(feature = "server")]
         if let (true, Some(service)) = (to == self.own, &self.service) {
             return Some(service.answer(None, request).await.response);
         }

@@ -98,6 +98,11 @@ impl Names {
         self.agent.resolve(Name::parse(name)?, options).await
     }
 
+    /// A word whenever something else is known about a name.
+    pub async fn watch(&self, name: &str) -> Result<mpsc::Receiver<()>> {
+        self.agent.watch(Name::parse(name)?).await
+    }
+
     /// What was resolved lately.
     pub async fn cached(&self) -> Result<Vec<CachedName>> {
         self.agent.cached().await

@@ -26,6 +26,14 @@ pub struct PublicKey([u8; 32]);
 impl PublicKey {
     /// Accepts 32 bytes that are a usable key.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self> {
+        #[cfg(test)]
+        if super::memo::verdict(&[&bytes], || Self::point(bytes).is_ok()) {
+            return Ok(Self(bytes));
+        }
+        Self::point(bytes)
+    }
+
+    fn point(bytes: [u8; 32]) -> Result<Self> {
         let key = VerifyingKey::from_bytes(&bytes).map_err(|_| invalid("not a curve point"))?;
         if key.is_weak() {
             return Err(invalid("a point of small order"));
@@ -43,6 +51,15 @@ impl PublicKey {
 
     /// Verifies a signature strictly: one message has one valid signature encoding per signer.
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        #[cfg(test)]
+        return super::memo::verdict(&[&self.0, signature, message], || {
+            self.check(message, signature)
+        });
+        #[cfg(not(test))]
+        self.check(message, signature)
+    }
+
+    fn check(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         VerifyingKey::from_bytes(&self.0).is_ok_and(|key| {
             key.verify_strict(message, &Signature::from_bytes(signature))
                 .is_ok()

@@ -5,6 +5,8 @@
 
 mod normal;
 mod scripts;
+#[cfg(feature = "unicode")]
+mod tables;
 
 pub(super) use normal::sub_label;
 
@@ -86,7 +88,10 @@ impl fmt::Display for Flaw {
 
 impl From<Flaw> for Error {
     fn from(flaw: Flaw) -> Error {
-        Error::new(Code::NameInvalid, format!("not a name: {flaw}"))
+        let error = Error::new(Code::NameInvalid, format!("not a name: {flaw}"))
+            .with_detail("position", flaw.position)
+            .with_detail("why", &flaw.why);
+        error.with_details("character", flaw.character)
     }
 }
 
@@ -128,6 +133,13 @@ impl Name {
     /// The name of a key.
     pub fn of_key(key: PublicKey) -> Name {
         Name::from(Root::Key(key))
+    }
+
+    /// The name as people read it.
+    pub fn to_unicode(&self) -> String {
+        let labels = self.to_string();
+        let shown: Vec<String> = labels.split('.').map(unicode).collect();
+        shown.join(".")
     }
 
     /// Whose zone it is in.
@@ -293,5 +305,5 @@ fn is_suffix(label: &str) -> bool {
     label.eq_ignore_ascii_case(SUFFIX)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "unicode"))]
 mod tests;

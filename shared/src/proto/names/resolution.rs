@@ -13,6 +13,7 @@ use super::wire::NameRefusal;
 use super::zone::SignedZone;
 use crate::error::{Code, Error};
 use crate::proto::Millis;
+use crate::proto::date::day;
 use crate::proto::key::PublicKey;
 
 /// What a name leads to.
@@ -156,23 +157,17 @@ impl From<Unresolved> for Error {
             Unresolved::Empty { owner } => {
                 let owner = owner.to_base36();
                 let what = format!("its owner {owner} published nothing under this name");
-                Error::new(Code::NameNotFound, what)
+                Error::new(Code::NameNotFound, what).with_detail("holder", owner)
             }
-            Unresolved::Expired { until, .. } => {
-                let what = format!("the witnesses' signatures ended at {until}");
-                Error::new(Code::NameExpired, what)
+            Unresolved::Expired { until, owner } => {
+                expired(until).with_detail("holder", owner.to_base36())
             }
             Unresolved::RolledBack => Error::new(
                 Code::Older,
                 "only older versions than one seen before were found",
             )
             .with_remedy("Somebody may be hiding the newer one; try another network path."),
-            Unresolved::NoQuorum { answered, wanted } => {
-                let names: Vec<String> = answered.iter().map(PublicKey::to_peer_id).collect();
-                let what = format!("{} witnesses answered, {wanted} are needed", answered.len());
-                Error::new(Code::NoQuorum, what)
-                    .caused_by(format!("answered: {}", names.join(", ")))
-            }
+            Unresolved::NoQuorum { answered, wanted } => no_quorum(&answered, wanted),
             Unresolved::AliasLoop(name) => {
                 let what = format!("the aliases of this name come to no end; the last was {name}");
                 Error::new(Code::NameInvalid, what)
@@ -184,4 +179,21 @@ impl From<Unresolved> for Error {
             Unresolved::Overloaded => Error::new(Code::Overloaded, "too many resolutions at once"),
         }
     }
+}
+
+/// The error that says how many witnesses answered, and who.
+pub(super) fn no_quorum(answered: &[PublicKey], wanted: usize) -> Error {
+    let names: Vec<String> = answered.iter().map(PublicKey::to_peer_id).collect();
+    let what = format!("{} witnesses answered, {wanted} are needed", names.len());
+    let names = names.join(", ");
+    Error::new(Code::NoQuorum, what)
+        .caused_by(format!("answered: {names}"))
+        .with_detail("answered", names)
+        .with_detail("wanted", wanted)
+}
+
+/// The error of a proof past its time.
+pub(super) fn expired(until: Millis) -> Error {
+    let what = format!("the witnesses' signatures ended on {}", day(until));
+    Error::new(Code::NameExpired, what).with_detail("until", until)
 }

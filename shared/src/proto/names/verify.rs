@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::certificate::{Binding, Certificate, Floor};
 use super::name::{Name, Root};
-use super::resolution::{Proof, Resolution};
+use super::resolution::{Proof, Resolution, expired};
 use super::set::KnownSets;
 use super::zone::SignedZone;
 use crate::error::{Code, Error, Result};
@@ -127,11 +127,7 @@ impl Evidence {
         }
         match binding.is_live(now) {
             true => Ok(binding),
-            false => {
-                let until = binding.live_until();
-                let what = format!("the witnesses' signatures ended at {until}");
-                Err(Error::new(Code::NameExpired, what))
-            }
+            false => Err(expired(binding.live_until())),
         }
     }
 }

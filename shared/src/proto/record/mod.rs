@@ -16,7 +16,6 @@ pub use value::{MutableValue, VALUE_DOMAIN, Value, ValueBlock};
 use super::Millis;
 use super::envelope::Envelope;
 use super::key::{Key, NetworkId, Space};
-#[cfg(feature = "server")]
 use super::names::zone::{SignedZone, ZONE_DOMAIN};
 use peer::PeerRecord;
 
@@ -83,8 +82,6 @@ fn open_signed(bytes: &[u8], network: &NetworkId, now: Millis) -> Result<Envelop
     match envelope.body().domain.as_str() {
         VALUE_DOMAIN => MutableValue::open(&envelope).map(drop)?,
         peer::PEER_DOMAIN => PeerRecord::open(&envelope).map(drop)?,
-        // Tabs do without names yet.
-        #[cfg(feature = "server")]
         ZONE_DOMAIN => SignedZone::read(envelope.clone()).map(drop)?,
         _ => return Err(Refusal::Unsupported),
     }

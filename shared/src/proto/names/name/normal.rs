@@ -1,8 +1,7 @@
 //! The one spelling of a label.
 //!
-//! Knows UTS-46, hyphens and lengths, and what some reader could take for a content identifier.
-
-use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+//! Knows hyphens and lengths, where Unicode begins, and what some reader could take for a content
+//! identifier. UTS-46 itself is in `tables`, for those who have room for it.
 
 use super::{Flaw, scripts};
 use crate::limits::MAX_NAME_LABEL;
@@ -26,20 +25,24 @@ pub(super) fn normalise(text: &str) -> Result<String, Flaw> {
         return Err(Flaw::at(1, None, "an empty label"));
     }
     plain_ascii(text)?;
-    let ascii = Uts46::new().to_ascii(
-        text.as_bytes(),
-        AsciiDenyList::STD3,
-        Hyphens::Check,
-        DnsLength::Ignore,
-    );
-    let ascii = ascii.map_err(|_| culprit(text))?.into_owned();
-    if ascii.is_empty() {
-        return Err(Flaw::at(1, None, "nothing is left of this label"));
+    let lower = text.to_ascii_lowercase();
+    let ascii = match lower.is_ascii() && !lower.starts_with(ASCII_PREFIX) {
+        true => lower,
+        false => beyond_ascii(text, lower)?,
+    };
+    match ascii.len() > MAX_NAME_LABEL {
+        true => Err(too_long(text)),
+        false => Ok(ascii),
     }
+}
+
+fn beyond_ascii(text: &str, lower: String) -> Result<String, Flaw> {
+    let ascii = ascii(text, lower)?;
     if ascii.len() > MAX_NAME_LABEL {
         return Err(too_long(text));
     }
-    let shown = unicode(&ascii);
+    let flaw = || Flaw::at(1, None, "not in its normal form");
+    let shown = checked(&ascii).ok_or_else(flaw)?;
     // A position in what was typed is more use than one in what became of it.
     let typed = if shown.chars().count() == text.chars().count() {
         text
@@ -52,10 +55,46 @@ pub(super) fn normalise(text: &str) -> Result<String, Flaw> {
         flaw.position = flaw.position.min(last);
         flaw
     })?;
-    if unicode_to_ascii(&shown).as_deref() != Some(ascii.as_str()) {
-        return Err(Flaw::at(1, None, "not in its normal form"));
-    }
     Ok(ascii)
+}
+
+#[cfg(feature = "unicode")]
+fn ascii(text: &str, _: String) -> Result<String, Flaw> {
+    super::tables::ascii(text)
+}
+
+#[cfg(feature = "unicode")]
+fn checked(ascii: &str) -> Option<String> {
+    super::tables::unicode(ascii)
+}
+
+/// Without the tables only ASCII is read.
+#[cfg(not(feature = "unicode"))]
+fn ascii(text: &str, lower: String) -> Result<String, Flaw> {
+    let beyond = (1..).zip(text.chars()).find(|(_, c)| !c.is_ascii());
+    match beyond {
+        Some((at, character)) => {
+            let why = "the Unicode module is needed to read it";
+            Err(Flaw::at(at, Some(character), why))
+        }
+        None => Ok(lower),
+    }
+}
+
+/// Without the tables the structure and the scripts are checked; the normal form was checked by the
+/// witnesses, which give nobody another spelling.
+#[cfg(not(feature = "unicode"))]
+fn checked(ascii: &str) -> Option<String> {
+    structured(ascii)
+}
+
+/// What an `xn--` label spells, if it is Punycode of something beyond ASCII.
+#[cfg(any(test, not(feature = "unicode")))]
+fn structured(ascii: &str) -> Option<String> {
+    let text = unicode(ascii);
+    let encoded = idna::punycode::encode_str(&text)?;
+    let same = ascii.strip_prefix(ASCII_PREFIX) == Some(encoded.as_str());
+    (same && !text.is_ascii()).then_some(text)
 }
 
 fn plain_ascii(text: &str) -> Result<(), Flaw> {
@@ -85,35 +124,11 @@ fn plain_ascii(text: &str) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// UTS-46 says only that something is wrong: the character that is wrong by itself, if there is one.
-fn culprit(text: &str) -> Flaw {
-    for (at, character) in (1..).zip(text.chars()) {
-        let alone = character.to_string();
-        let refused = Uts46::new()
-            .to_unicode(alone.as_bytes(), AsciiDenyList::STD3, Hyphens::Allow)
-            .1
-            .is_err();
-        if refused && !scripts::is_mark(character) {
-            return Flaw::at(at, Some(character), "not allowed in a name");
-        }
-    }
-    let why = "these characters cannot stand together in this way";
-    Flaw::at(1, text.chars().next(), why)
-}
-
+/// The label as people read it; it must be one that [`normalise`] gave.
 pub(super) fn unicode(ascii: &str) -> String {
-    let (text, _) = Uts46::new().to_unicode(ascii.as_bytes(), AsciiDenyList::STD3, Hyphens::Check);
-    text.into_owned()
-}
-
-fn unicode_to_ascii(text: &str) -> Option<String> {
-    let ascii = Uts46::new().to_ascii(
-        text.as_bytes(),
-        AsciiDenyList::STD3,
-        Hyphens::Check,
-        DnsLength::Ignore,
-    );
-    ascii.ok().map(|ascii| ascii.into_owned())
+    let encoded = ascii.strip_prefix(ASCII_PREFIX);
+    let decoded = encoded.and_then(idna::punycode::decode_to_string);
+    decoded.unwrap_or_else(|| ascii.to_owned())
 }
 
 fn too_long(text: &str) -> Flaw {
@@ -134,4 +149,36 @@ pub(super) fn is_cid(text: &str) -> bool {
         Some(version == 1 && length == digest.len() as u64)
     };
     version_0 || version_1().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn punycode_is_read_without_tables() {
+        assert_eq!(structured("xn--bcher-kva").as_deref(), Some("bücher"));
+        assert_eq!(structured("xn--strae-oqa").as_deref(), Some("straße"));
+        for broken in [
+            "xn--",
+            "xn--alice-",
+            "xn--99999999",
+            "alice",
+            "xn--a-ecp.ru",
+        ] {
+            assert_eq!(structured(broken), None, "{broken}");
+        }
+    }
+
+    #[cfg(not(feature = "unicode"))]
+    #[test]
+    fn without_tables_ascii_alone_is_read() {
+        assert_eq!(normalise("Alice").as_deref(), Ok("alice"));
+        assert_eq!(normalise("XN--Bcher-KVA").as_deref(), Ok("xn--bcher-kva"));
+        let beyond = normalise("bücher").expect_err("no tables");
+        assert_eq!((beyond.character, beyond.position), (Some('ü'), 2));
+        assert!(beyond.why.contains("Unicode module"));
+        let pretender = normalise("xn--80ak6aa92e").expect_err("looks like apple");
+        assert!(pretender.why.contains("looks like"));
+    }
 }

@@ -154,6 +154,7 @@ pub(super) fn script_of(character: char) -> Option<Script> {
     (*first <= code).then_some(*script)
 }
 
+#[cfg(feature = "unicode")]
 pub(super) fn is_mark(character: char) -> bool {
     script_of(character) == Some(Inherited)
 }

@@ -2,9 +2,11 @@
 
 use crate::error::{Code, Error};
 use crate::proto::Millis;
+use crate::proto::date::day;
 use crate::proto::key::PublicKey;
 use crate::proto::names::certificate::{Binding, Certificate};
 use crate::proto::names::claim::Handover;
+use crate::proto::names::resolution::no_quorum;
 use crate::proto::names::wire::{NameRefusal, Request};
 use crate::proto::names::work::Puzzle;
 use crate::proto::names::zone::SignedZone;
@@ -57,8 +59,8 @@ pub enum Output {
 pub enum Progress {
     /// Asking who holds the name.
     Asking,
-    /// A puzzle must be solved.
-    Working,
+    /// This puzzle must be solved.
+    Working(Puzzle),
     /// Reserving it with the witnesses.
     Reserving,
     /// Having it signed.
@@ -103,26 +105,20 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Error {
         match failure {
             Failure::Taken { holder, until } => {
-                let holder = holder.map_or("another owner".to_owned(), |key| key.to_base36());
-                let until = until.map_or(String::new(), |until| format!(" until {until}"));
-                Error::new(
-                    Code::NameTaken,
-                    format!("the name is held by {holder}{until}"),
-                )
+                let holder = holder.map(|key| key.to_base36());
+                let who = holder.as_deref().unwrap_or("another owner");
+                let end = until.map_or(String::new(), |until| format!(" until {}", day(until)));
+                let what = format!("the name is held by {who}{end}");
+                let error = Error::new(Code::NameTaken, what).with_details("holder", holder);
+                error.with_details("until", until)
             }
             Failure::NotYours => Error::new(Code::PermissionDenied, "the name is not yours")
                 .with_remedy("Use the key that owns the name, or have it handed over to this one."),
             Failure::Barred { until } => {
-                let why = format!("an earlier attempt was left unfinished; wait until {until}");
-                Error::new(Code::Overloaded, why)
+                let why = "an earlier attempt was left unfinished; wait a few minutes";
+                Error::new(Code::Overloaded, why).with_detail("until", until)
             }
-            Failure::NoQuorum { answered, wanted } => {
-                let names: Vec<String> = answered.iter().map(PublicKey::to_peer_id).collect();
-                let count = answered.len();
-                let error = format!("{count} witnesses answered, {wanted} are needed");
-                Error::new(Code::NoQuorum, error)
-                    .caused_by(format!("answered: {}", names.join(", ")))
-            }
+            Failure::NoQuorum { answered, wanted } => no_quorum(&answered, wanted),
             Failure::Refused(why) => {
                 Error::new(Code::Refused, "the witnesses refused").caused_by(why)
             }

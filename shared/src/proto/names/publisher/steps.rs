@@ -140,7 +140,7 @@ impl Operation {
         let network = self.sets.network();
         let puzzle = Puzzle::new(network, &self.name, &owner, issued, self.hardness);
         self.puzzle = Some((puzzle, issued));
-        self.progress(Progress::Working);
+        self.progress(Progress::Working(puzzle));
         self.outputs.push_back(Output::Solve(puzzle));
     }
 

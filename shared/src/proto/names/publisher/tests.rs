@@ -22,14 +22,16 @@ fn a_free_name_is_claimed_in_four_round_trips() {
     let binding = net.claim(&author());
     assert_eq!(binding.claim().owner(), author().public());
     assert_eq!((binding.claim().generation(), net.asked), (1, 12));
-    let steps = [
-        Progress::Asking,
-        Progress::Working,
-        Progress::Reserving,
-        Progress::Signing,
-        Progress::Confirming,
-    ];
-    assert_eq!(net.progress, steps);
+    assert!(matches!(
+        net.progress[..],
+        [
+            Progress::Asking,
+            Progress::Working(_),
+            Progress::Reserving,
+            Progress::Signing,
+            Progress::Confirming,
+        ]
+    ));
     assert!(!net.kept.is_empty(), "kept before it was shown");
     assert!(binding.certificate().finals.len() >= 2);
     assert!(

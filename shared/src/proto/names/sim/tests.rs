@@ -1,13 +1,7 @@
 //! Many seeds, and proof that the simulation can fail.
 
 use super::*;
-
-fn seeds(short: u64, long: u64) -> u64 {
-    match std::env::var_os("WARREN_LONG") {
-        Some(_) => long,
-        None => short,
-    }
-}
+use crate::selftest::count;
 
 /// Runs seeds on all processors; every failure is collected with its seed.
 fn failures(
@@ -41,7 +35,7 @@ fn every_promise_is_kept() {
     let count = if first.is_some() {
         1
     } else {
-        seeds(100, 100_000)
+        count(100, 100_000)
     };
     let failed = failures(first.unwrap_or(0), count, promises_hold);
     let some: Vec<_> = failed.iter().take(5).collect();

@@ -23,7 +23,7 @@ fn entries_are_found_and_replaced() {
     zone.set("blog", vec![text("one")]).unwrap();
     zone.set("", resources()).unwrap();
     zone.set("@", vec![text("apex")]).unwrap();
-    zone.set("Bücher", vec![text("books")]).unwrap();
+    zone.set("XN--Bcher-KVA", vec![text("books")]).unwrap();
     zone.set("_http._tcp", vec![text("service")]).unwrap();
     zone.set("blog", vec![text("two")]).unwrap();
     assert_eq!(zone.entries.len(), 4);

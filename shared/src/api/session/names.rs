@@ -1,0 +1,150 @@
+//! Calls about names: from words to the node's names, and from there to JSON.
+
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt, select_biased};
+use serde::Serialize;
+use serde_json::json;
+
+use super::Session;
+use crate::api::messages::{NameAction, NameCall, Outgoing, Reply};
+use crate::error::{Code, Error, Result};
+use crate::limits::{MINUTE, SECOND};
+use crate::net::names::Names;
+use crate::platform;
+use crate::proto::Millis;
+use crate::proto::key::PublicKey;
+use crate::proto::names::Zone;
+use crate::proto::names::publisher::Progress;
+use crate::proto::names::resolution::Resolution;
+use crate::proto::names::resolver::Options;
+
+/// A name that is watched is asked for again after its time to live, within these.
+const WATCH_EVERY: (Millis, Millis) = (10 * SECOND, 10 * MINUTE);
+
+pub(super) async fn serve(
+    session: &Session,
+    id: f64,
+    names: &Names,
+    call: NameCall,
+) -> Result<Reply> {
+    let NameCall {
+        action,
+        name,
+        text,
+        fresh,
+        private,
+    } = call;
+    let options = Options { fresh, private };
+    let told = |step| tell(session, id, step);
+    match action {
+        NameAction::Owner => written(&names.owner().to_base36()),
+        NameAction::Resolve => written(&names.resolve(&name, options).await?),
+        NameAction::Watch => watch(session, id, names, &name, options).await,
+        NameAction::Claim => {
+            let recovery = (!text.is_empty()).then(|| PublicKey::from_base36(&text));
+            written(&names.claim(&name, recovery.transpose()?, told).await?)
+        }
+        NameAction::Update => written(&names.publish(&name, zone(&text)?).await?),
+        NameAction::Renew => written(&names.renew(&name, told).await?),
+        NameAction::Transfer => written(&names.transfer(&name, &text).await?),
+        NameAction::Accept => written(&names.accept(&text, told).await?),
+        NameAction::Release => {
+            names.release(&name, told).await?;
+            Ok(Reply::Nothing {})
+        }
+        NameAction::Mine => written(&names.mine().await?),
+        NameAction::Cached => written(&names.cached().await?),
+        NameAction::Flush => {
+            names.agent().flush().await?;
+            Ok(Reply::Nothing {})
+        }
+        NameAction::Proof => written(&names.evidence(&name).await?),
+    }
+}
+
+fn zone(text: &str) -> Result<Zone> {
+    serde_json::from_str(text).map_err(|error| {
+        Error::new(Code::InvalidArgument, "this is not a zone")
+            .caused_by(error)
+            .with_remedy(
+                "Pass {entries: [{sub: \"\", resources: [{type: \"text\", text: \"hello\"}]}]}.",
+            )
+    })
+}
+
+fn written(value: &impl Serialize) -> Result<Reply> {
+    let text = serde_json::to_string(value);
+    text.map(Reply::Text).map_err(|error| {
+        Error::new(Code::Internal, "an answer cannot be written down").caused_by(error)
+    })
+}
+
+/// How far an operation is. Said at once or not at all: the operation does not wait for readers.
+fn tell(session: &Session, id: f64, step: Progress) {
+    let item = match step {
+        Progress::Asking => json!({"stage": "asking"}),
+        Progress::Working(puzzle) => {
+            let seed: String = puzzle.seed().iter().map(|b| format!("{b:02x}")).collect();
+            json!({"stage": "working", "puzzle": seed, "bits": puzzle.bits})
+        }
+        Progress::Reserving => json!({"stage": "reserving"}),
+        Progress::Signing => json!({"stage": "signing"}),
+        Progress::Confirming => json!({"stage": "confirming"}),
+        Progress::Waiting(until) => json!({"stage": "waiting", "until": until}),
+    };
+    let item = Reply::Json(item);
+    let _ = session
+        .outgoing
+        .clone()
+        .try_send(Outgoing::Item { id, item });
+}
+
+/// Says what a name leads to, now and whenever that is something else; null when it leads nowhere.
+async fn watch(
+    session: &Session,
+    id: f64,
+    names: &Names,
+    name: &str,
+    mut options: Options,
+) -> Result<Reply> {
+    let mut changes = names.watch(name).await?.fuse();
+    let mut said = None;
+    loop {
+        let found = match names.resolve(name, options).await {
+            Ok(found) => Some(found),
+            Err(error) if leads_nowhere(&error) => None,
+            // What failed once is tried again; what fails at first is no use.
+            Err(error) if said.is_none() => return Err(error),
+            Err(_) => {
+                platform::sleep(Duration::from_millis(WATCH_EVERY.0)).await;
+                continue;
+            }
+        };
+        let mark = found.as_ref().map(mark);
+        if said.as_ref() != Some(&mark) {
+            let item = written(&found)?;
+            session.say(Outgoing::Item { id, item }).await;
+            said = Some(mark);
+        }
+        let ttl = found.map_or(WATCH_EVERY.0, |found| found.ttl);
+        let wait = Duration::from_millis(ttl.clamp(WATCH_EVERY.0, WATCH_EVERY.1));
+        select_biased! {
+            _ = changes.select_next_some() => options.fresh = false,
+            () = platform::sleep(wait).fuse() => options.fresh = true,
+        }
+    }
+}
+
+fn leads_nowhere(error: &Error) -> bool {
+    matches!(error.code(), Code::NameNotFound | Code::NameExpired)
+}
+
+/// What makes two answers different for whoever watches.
+fn mark(found: &Resolution) -> (Vec<(u64, u64)>, usize) {
+    let versions = found
+        .proofs
+        .iter()
+        .map(|proof| (proof.generation, proof.seq));
+    (versions.collect(), found.resources.len())
+}

@@ -1,0 +1,87 @@
+//! Why a stream could not be opened, or a request got no answer.
+
+use std::{fmt, io};
+
+use libp2p::PeerId;
+
+use crate::error::{Code, Error};
+
+/// Why nothing came back.
+#[derive(Debug)]
+pub enum Failure {
+    /// No address of the peer answered.
+    Dial,
+    /// The other end took too long. It may have done what it was asked for.
+    Timeout,
+    /// The connection ended. The other end may have done what it was asked for.
+    ConnectionClosed,
+    /// The other end does not speak the protocol.
+    Unsupported,
+    /// Too much waits for this peer already.
+    Overloaded,
+    /// This peer has been closed.
+    Stopped,
+    /// The stream failed: it was reset, or what came was no frame.
+    Io(io::Error),
+}
+
+impl Failure {
+    /// The same for those who asked that peer.
+    pub fn at(&self, peer: &PeerId) -> Error {
+        let code = match self {
+            Failure::Dial => Code::DialFailed,
+            Failure::Timeout => Code::TimedOut,
+            Failure::Unsupported => Code::Unsupported,
+            Failure::Overloaded => Code::Overloaded,
+            Failure::Stopped => return Error::new(Code::Closed, self.to_string()),
+            Failure::ConnectionClosed | Failure::Io(_) => Code::NotConnected,
+        };
+        Error::new(code, format!("{peer} did not answer")).caused_by(self)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Failure::Dial => "Failed to dial the requested peer",
+            Failure::Timeout => "Timeout while waiting for a response",
+            Failure::ConnectionClosed => "Connection was closed before a response was received",
+            Failure::Unsupported => "The remote supports none of the requested protocols",
+            Failure::Overloaded => "Too many streams to this peer wait to be opened",
+            Failure::Stopped => "this peer has been closed",
+            Failure::Io(error) => return write!(f, "IO error on outbound stream: {error}"),
+        })
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Io(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_has_its_code() {
+        let peer = PeerId::random();
+        for (failure, code) in [
+            (Failure::Dial, Code::DialFailed),
+            (Failure::Timeout, Code::TimedOut),
+            (Failure::ConnectionClosed, Code::NotConnected),
+            (Failure::Unsupported, Code::Unsupported),
+            (Failure::Overloaded, Code::Overloaded),
+            (Failure::Stopped, Code::Closed),
+            (
+                Failure::Io(io::ErrorKind::BrokenPipe.into()),
+                Code::NotConnected,
+            ),
+        ] {
+            assert_eq!(failure.at(&peer).code(), code, "{failure}");
+        }
+    }
+}

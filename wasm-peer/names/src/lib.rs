@@ -1,0 +1,102 @@
+//! What a page needs of names now and then, and therefore does not download to join: Unicode's tables,
+//! a thread's worth of proof of work, and the check of a proof without being a peer.
+//!
+//! Every rule is in `warren-shared`. Texts and numbers cross the boundary, JSON where there is more to
+//! say: `{"ok": …}` or `{"error": {code, message, remedy, retryable, cause, details}}`.
+#![cfg(target_arch = "wasm32")]
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use warren_shared::error::{Code, Error, Result};
+use warren_shared::proto::names::verify::Evidence;
+use warren_shared::proto::names::work::Puzzle;
+use warren_shared::proto::names::{KnownSets, Name, WitnessSet};
+use wasm_bindgen::prelude::*;
+
+/// The one spelling of a name, and how people read it: `{"ok": {name, shown}}`.
+#[wasm_bindgen]
+pub fn canonical(text: &str) -> String {
+    told(Name::parse(text).map(|name| json!({"name": name, "shown": name.to_unicode()})))
+}
+
+/// The one spelling of an entry's labels inside a zone: `{"ok": "xn--…"}`.
+#[wasm_bindgen]
+pub fn entry(text: &str) -> String {
+    told(match text {
+        "" => Ok(String::new()),
+        // Any name will do: what is asked for stands before it.
+        _ => Name::parse(&format!("{text}.name.p2p")).map(|name| name.sub().to_owned()),
+    })
+}
+
+/// Tries so many numbers from one on: the first that solves the puzzle, or -1.
+#[wasm_bindgen]
+pub fn search(seed: &[u8], bits: u32, from: f64, tries: u32) -> f64 {
+    let Ok(seed) = seed.try_into() else {
+        return -1.0;
+    };
+    let found = Puzzle::from_parts(seed, bits).search(from as u64, u64::from(tries));
+    found.map_or(-1.0, |nonce| nonce as f64)
+}
+
+/// Checks a proof as `Names.proof` and relays give it, at a time in milliseconds since 1970.
+/// `trusted` is JSON, `{network, witnesses}` of a join document, or empty.
+#[wasm_bindgen]
+pub fn verify(proof: &str, trusted: &str, now: f64) -> String {
+    told(checked(proof, trusted, now))
+}
+
+fn checked(proof: &str, trusted: &str, now: f64) -> Result<impl Serialize> {
+    let sets = match trusted {
+        "" => None,
+        text => Some(known(text)?),
+    };
+    Evidence::from_json(proof)?.verify(sets.as_ref(), now as u64)
+}
+
+/// Witnesses as a join document names them.
+#[derive(Deserialize)]
+struct Trusted {
+    network: String,
+    witnesses: Witnesses,
+}
+
+#[derive(Deserialize)]
+struct Witnesses {
+    epoch: u64,
+    from: u64,
+    keys: Vec<String>,
+}
+
+fn known(text: &str) -> Result<KnownSets> {
+    let wrong = |cause: &dyn std::fmt::Display| {
+        Error::new(
+            Code::InvalidArgument,
+            "these are not the witnesses of a network",
+        )
+        .caused_by(cause)
+        .with_remedy("Pass `network` and `witnesses` of a join document, /.well-known/warren.json.")
+    };
+    let Trusted { network, witnesses } =
+        serde_json::from_str(text).map_err(|error| wrong(&error))?;
+    let keys = witnesses.keys.iter().map(|key| key.parse());
+    let keys = keys.collect::<Result<Vec<_>>>()?;
+    let set = WitnessSet::new(witnesses.epoch, witnesses.from, keys);
+    let set = set.map_err(|refusal| wrong(&Error::from(refusal)))?;
+    Ok(KnownSets::pinned(network.parse()?, set))
+}
+
+fn told(result: Result<impl Serialize>) -> String {
+    let answer = match &result {
+        Ok(value) => serde_json::to_string(&Told::Ok(value)),
+        Err(error) => serde_json::to_string(&Told::<()>::Error(error)),
+    };
+    answer.unwrap_or_default()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Told<'a, T> {
+    Ok(&'a T),
+    Error(&'a Error),
+}
