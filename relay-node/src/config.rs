@@ -75,6 +75,8 @@ pub struct RelayConfig {
     /// WebRTC-direct.
     pub udp: Listen,
     pub quic: Listen,
+    /// Names for ordinary software.
+    pub dns: Listen,
     pub data_dir: PathBuf,
     /// `None`: the one stored in the data directory, learnt by joining, or a new one.
     pub network: Option<NetworkId>,
@@ -113,6 +115,7 @@ impl RelayConfig {
             tcp: layers.or("tcp", parse::listen, "0.0.0.0:4001")?,
             udp: layers.or("udp", parse::listen, "0.0.0.0:4002")?,
             quic: layers.or("quic", parse::listen, "0.0.0.0:4001")?,
+            dns: layers.or("dns", parse::listen, "off")?,
             data_dir: match layers.path("data-dir")? {
                 Some(path) => path,
                 None => default_data_dir(layers)?,
@@ -144,7 +147,12 @@ impl RelayConfig {
             );
         }
         check_distinct("http", self.http, "tcp", self.tcp)?;
-        check_distinct("udp", self.udp, "quic", self.quic)
+        check_distinct("udp", self.udp, "quic", self.quic)?;
+        // DNS takes its port in both protocols.
+        check_distinct("dns", self.dns, "http", self.http)?;
+        check_distinct("dns", self.dns, "tcp", self.tcp)?;
+        check_distinct("dns", self.dns, "udp", self.udp)?;
+        check_distinct("dns", self.dns, "quic", self.quic)
     }
 }
 
@@ -176,6 +184,20 @@ fn half_of_tls(given: &str, missing: &str) -> Error {
     invalid(format!("{given} is given without {missing}")).with_remedy(format!(
         "TLS needs both: add --{missing} FILE, or drop {given} to serve plain HTTP."
     ))
+}
+
+/// The data directory of a relay that is told no more than this.
+pub fn data_dir(flag: Option<PathBuf>) -> Result<PathBuf> {
+    let args = RelayArgs {
+        data_dir: flag,
+        ..RelayArgs::default()
+    };
+    let environment = |name: &str| std::env::var_os(name);
+    let layers = Layers::read(args, &environment)?;
+    match layers.path("data-dir")? {
+        Some(path) => Ok(path),
+        None => default_data_dir(&layers),
+    }
 }
 
 fn default_data_dir(layers: &Layers<'_>) -> Result<PathBuf> {

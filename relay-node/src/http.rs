@@ -1,4 +1,4 @@
-//! The HTTP port: page, `/health`, `/.well-known/warren.json`, and WebSockets for libp2p.
+//! The HTTP port: page, `/health`, `/.well-known/warren.json`, `/names/NAME`, and WebSockets for libp2p.
 //!
 //! Knows sockets, TLS and routes. Does not know what a relay would say in its documents: it asks,
 //! for each request, those who do.
@@ -6,6 +6,7 @@
 mod assets;
 mod connection;
 mod headers;
+mod names;
 mod negotiate;
 mod origin;
 mod routes;
@@ -29,6 +30,7 @@ use crate::{
     transport::ws::WsAcceptor,
 };
 
+pub use self::names::{Finder, Found, NamesLimits, NamesPage};
 pub use self::origin::RequestOrigin;
 
 /// Clients that are told at one time that there is no place; during a flood the rest is just closed.
@@ -44,6 +46,8 @@ pub struct HttpState {
     pub join: Provider,
     /// `/health`
     pub health: Provider,
+    /// `/names/…`; without it there are no such pages.
+    pub names: Option<NamesPage>,
     /// Takes upgraded WebSockets; without it they are refused.
     pub websockets: Option<WsAcceptor>,
 }

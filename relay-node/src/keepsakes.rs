@@ -1,5 +1,6 @@
 //! A few small files beside the identity: which witnesses are believed, what was seen of names.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use futures::future::BoxFuture;
@@ -20,6 +21,26 @@ impl Keepsakes {
         let folder = data.join(FOLDER);
         std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
         Ok(Self(folder))
+    }
+
+    /// All that are kept under names with this beginning, by the rest of their names.
+    pub fn all(&self, beginning: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+        let mut found = BTreeMap::new();
+        for entry in std::fs::read_dir(&self.0).map_err(|error| failed(&self.0, error))? {
+            let path = entry.map_err(|error| failed(&self.0, error))?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            if let Some(rest) = name.and_then(|name| name.strip_prefix(beginning)) {
+                let bytes = std::fs::read(&path).map_err(|error| failed(&path, error))?;
+                found.insert(rest.to_owned(), bytes);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Keeps something durably, in the place of what was there. Blocks.
+    pub fn put(&self, what: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.path(what);
+        replace(&self.0, &path, bytes).map_err(|error| failed(&path, error))
     }
 
     fn path(&self, what: &str) -> PathBuf {

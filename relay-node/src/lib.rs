@@ -3,6 +3,8 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
+pub mod dns;
 pub mod fetch;
 pub mod http;
 pub mod identity;

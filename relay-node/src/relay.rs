@@ -3,6 +3,7 @@
 
 mod join;
 mod listen;
+mod names;
 mod stun;
 mod witness;
 
@@ -28,6 +29,8 @@ use tokio::task::JoinSet;
 use self::join::JoinState;
 use self::listen::{all_listening, check_free, expected, external, listen_addresses, local_url};
 use crate::config::RelayConfig;
+use crate::control::ControlServer;
+use crate::dns::{Counts, DnsServer};
 use crate::fetch::Fetcher;
 use crate::http::{HttpServer, HttpState, Provider};
 use crate::identity::DataDir;
@@ -48,6 +51,7 @@ pub struct Relay {
     node: Node,
     http: Option<SocketAddr>,
     tls: bool,
+    dns: Option<(SocketAddr, Arc<Counts>)>,
     stop_http: Option<tokio::sync::oneshot::Sender<()>>,
     http_task: Option<tokio::task::JoinHandle<()>>,
     /// What runs beside the node, and ends with the relay.
@@ -85,13 +89,22 @@ impl Relay {
             named: &config.witness,
             store: store.clone(),
         };
-        let witness::Role { service, sets } = role.role().await?;
+        let witness::Role {
+            service,
+            registry,
+            sets,
+        } = role.role().await?;
+        let control = ControlServer::bind(data.path())?;
 
         let http = match config.http.address() {
             Some(address) => Some(HttpServer::bind(address, config.tls.clone()).await?),
             None => None,
         };
         let bound = http.as_ref().map(HttpServer::local_addr);
+        let dns = match config.dns.address() {
+            Some(address) => Some(DnsServer::bind(address).await?),
+            None => None,
+        };
         let (acceptor, websockets) = ws::channel(ws::Limits::default());
         let node = Node::start(NodeConfig {
             network: network.clone(),
@@ -125,6 +138,9 @@ impl Relay {
             .await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(store.clone()));
+        if let Some(control) = control {
+            tasks.spawn(control.serve(registry, node.names().agent().clone()));
+        }
         let join = JoinState::default();
         tasks.spawn(join.clone().keep(node.clone()));
         if !sources.is_empty() {
@@ -134,10 +150,16 @@ impl Relay {
             };
             tasks.spawn(join_others(node.clone(), known, outside, key.clone()));
         }
+        let dns = dns.map(|server| {
+            let (local, counts) = (server.local_addr(), Arc::new(Counts::default()));
+            tasks.spawn(server.serve(node.names().agent().clone(), counts.clone()));
+            (local, counts)
+        });
         let mut relay = Relay {
             node,
             http: bound,
             tls: config.tls.is_some(),
+            dns,
             stop_http: None,
             http_task: None,
             tasks,
@@ -148,6 +170,7 @@ impl Relay {
             let state = HttpState {
                 join: join.text(relay.node.clone(), key, sets),
                 health: relay.health(),
+                names: Some(names::page(relay.node.names().agent().clone())),
                 websockets: Some(acceptor),
             };
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -169,6 +192,11 @@ impl Relay {
         self.http.map(|address| local_url(address, self.tls))
     }
 
+    /// Where names are answered over DNS, if they are.
+    pub fn dns_address(&self) -> Option<SocketAddr> {
+        self.dns.as_ref().map(|(address, _)| *address)
+    }
+
     /// What there is to tell once the relay is ready.
     pub async fn announcement(&self) -> Result<serde_json::Value> {
         let snapshot = self.node.handle().snapshot().await?;
@@ -177,6 +205,7 @@ impl Relay {
             "peer": snapshot.id,
             "network": snapshot.network,
             "http": self.page_url(),
+            "dns": self.dns_address(),
             "addresses": snapshot.addresses,
         }))
     }
@@ -186,16 +215,20 @@ impl Relay {
         let store = self.store.clone();
         let peer = self.node.id().to_string();
         let network = self.node.network().to_string();
+        let dns = self.dns.as_ref().map(|(_, counts)| counts.clone());
         Arc::new(move |_| {
             let (status, stored) = match store.failure() {
                 None => ("ok", "ok"),
                 Some(_) => ("degraded", "failed"),
             };
-            Ok(json!({
+            let mut health = json!({
                 "status": status, "store": stored, "peer": peer, "network": network,
                 "now": platform::now(),
-            })
-            .to_string())
+            });
+            if let Some(dns) = &dns {
+                health["dns"] = json!(dns.all());
+            }
+            Ok(health.to_string())
         })
     }
 

@@ -56,6 +56,11 @@ impl RedbStore {
         Self::open_with(move || open::open(&directory), limits)
     }
 
+    /// Whether there is one in a directory.
+    pub fn exists(directory: &Path) -> bool {
+        directory.join(open::FILE).is_file()
+    }
+
     fn open_with(
         open: impl Fn() -> Result<Database> + Send + Sync + 'static,
         limits: StoreLimits,

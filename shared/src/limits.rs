@@ -182,6 +182,8 @@ pub const MAX_WITNESS_SETS: usize = 8;
 pub const MAX_WITNESS_SET: usize = 10 * 1024;
 /// What a witness keeps of one name, beside its zone.
 pub const MAX_NAME_ROW: usize = 32 * 1024;
+/// Why an operator refuses a name: a sentence and a reference.
+pub const MAX_REFUSAL_REASON: usize = 512;
 /// How long a request to a witness may take.
 pub const NAME_DEADLINE: Duration = Duration::from_secs(10);
 /// Requests to and from witnesses at one time, for each connection.
@@ -206,6 +208,8 @@ pub const NAME_ATTEMPTS: u32 = 6;
 pub const NAME_RETRY: Millis = 2 * SECOND;
 /// Names whose resolution a peer remembers.
 pub const MAX_RESOLVED: usize = 4_096;
+/// Of these, how many a peer that ends may find again: one file, read and checked at the start.
+pub const MAX_KEPT_NAMES: usize = 256;
 /// Names below whose generation and zone a reader never goes again; the oldest are forgotten beyond.
 pub const MAX_NAME_FLOORS: usize = 16_384;
 /// How long a reader remembers that a name does not exist.

@@ -4,7 +4,9 @@
 //! Everything stays on the loopback interface, on ports the system picks, in folders that are
 //! removed. `WARREN_LONG=1` asks for full counts, `WARREN_SEED` repeats a run.
 
+pub mod dns;
 pub mod fuzz;
+pub mod killed;
 pub mod peers;
 pub mod program;
 pub mod random;

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::wait::within;
@@ -79,6 +79,27 @@ impl Program {
 pub async fn run<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Output {
     let ending = command().args(args).stdin(Stdio::null()).output();
     within("warren ends", ending).await.expect("warren starts")
+}
+
+/// The same, with something to read on its standard input.
+pub async fn run_with<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &str) -> Output {
+    let mut child = command()
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("warren starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    let running = async {
+        // Whoever does not read to the end has its reasons, and says them.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        child.wait_with_output().await
+    };
+    within("warren ends", running)
+        .await
+        .expect("it was our child")
 }
 
 fn command() -> Command {

@@ -1,6 +1,6 @@
 //! Real relays in this process, each with a data directory of its own.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use libp2p::{Multiaddr, PeerId};
 use tempfile::TempDir;
@@ -68,6 +68,11 @@ impl TestRelay {
     /// For `--join`.
     pub fn url(&self) -> String {
         self.relay.page_url().expect("the relay serves a page")
+    }
+
+    /// Where it answers DNS.
+    pub fn dns(&self) -> Option<SocketAddr> {
+        self.relay.dns_address()
     }
 
     pub async fn snapshot(&self) -> Box<Snapshot> {

@@ -1,12 +1,10 @@
 //! A relay that dies at any moment: what it acknowledged is there after its restart, and so is who
 //! it is and where it is found. And it shares neither its data nor its ports.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use libp2p::{Multiaddr, PeerId};
 use serde_json::Value as Json;
 use tokio::sync::Notify;
 use warren_shared::net::{Node, RecordClient, Route};
@@ -15,6 +13,7 @@ use warren_shared::proto::NetworkId;
 use warren_shared::proto::key::SigningKey;
 use warren_shared::proto::record::{MutableValue, Record, Value, ValueBlock};
 use warren_tests::count;
+use warren_tests::killed::{Killed, full_relay, small_relay};
 use warren_tests::peers::stranger;
 use warren_tests::program::{Program, run};
 use warren_tests::random::Random;
@@ -49,7 +48,9 @@ async fn nothing_acknowledged_is_lost_when_the_relay_is_killed() {
         let writing: Vec<_> = writers.map(|writer| tokio::spawn(writer.run())).collect();
         within("the first acknowledgement", first.notified()).await;
         let moment = Duration::from_micros(random.below(LONGEST_ROUND) as u64);
-        relay.kill_after(moment).await;
+        // Any moment is as good as any other: nothing is asserted about it.
+        tokio::time::sleep(moment).await;
+        relay.kill().await;
         let mut written: Vec<Record> = Vec::new();
         for ended in join_all(writing).await {
             written.extend(ended.expect("a writer does not panic"));
@@ -68,35 +69,12 @@ async fn nothing_acknowledged_is_lost_when_the_relay_is_killed() {
     peer.close().await;
 }
 
-/// A relay process whose end nobody announces.
-struct Killed {
-    program: Program,
-    network: NetworkId,
-    route: Route,
+/// Asks the relay for a record that it acknowledged.
+trait StillHas {
+    async fn still_has(&self, peer: &Node, record: &Record, round: usize);
 }
 
-impl Killed {
-    async fn start(data: &Path) -> Killed {
-        let mut program = Program::start(&small_relay(data));
-        let ready = program.event("ready").await;
-        let peer: PeerId = text(&ready["peer"]).parse().expect("a peer id");
-        let address: Multiaddr = text(&ready["addresses"][0]).parse().expect("an address");
-        Killed {
-            program,
-            network: text(&ready["network"]).parse().expect("a network"),
-            route: Route {
-                peer,
-                addresses: vec![address],
-            },
-        }
-    }
-
-    async fn kill_after(self, moment: Duration) {
-        // Any moment is as good as any other: nothing is asserted about it.
-        tokio::time::sleep(moment).await;
-        self.program.kill().await;
-    }
-
+impl StillHas for Killed {
     async fn still_has(&self, peer: &Node, record: &Record, round: usize) {
         let client = client(peer);
         let read = client.read(vec![self.route.clone()], record.key());
@@ -237,31 +215,6 @@ async fn a_port_in_use_is_named() {
         );
     }
     assert!(first.terminate().await.success());
-}
-
-/// TCP alone, which is all that storing needs.
-fn small_relay(data: &Path) -> Vec<String> {
-    full_relay(data, ["off", ANY_PORT, "off", "off"])
-}
-
-fn full_relay(data: &Path, [http, tcp, udp, quic]: [&str; 4]) -> Vec<String> {
-    let data = data.to_str().expect("a path in text");
-    [
-        "relay",
-        "--json",
-        "--http",
-        http,
-        "--tcp",
-        tcp,
-        "--udp",
-        udp,
-        "--quic",
-        quic,
-        "--data-dir",
-        data,
-    ]
-    .map(str::to_owned)
-    .to_vec()
 }
 
 async fn error_of(args: &[String]) -> Json {

@@ -1,8 +1,14 @@
 //! Fuzzed parsers of what strangers send: data-channel frames, session descriptions, callers, STUN,
-//! names, zones and certificates.
+//! names, zones, certificates and DNS.
 //! Each target also checks what must hold for every input that is accepted.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
+use warren_shared::error::{Code, Error};
+use warren_shared::proto::names::dns::{self, Outcome, Received, Transport};
+use warren_shared::proto::names::resolution::Resolution;
+use warren_shared::proto::names::resource::is_public;
 use warren_shared::proto::names::wire::{Answer, Request};
 use warren_shared::proto::names::witness::row::Row;
 use warren_shared::proto::names::{Certificate, Claim, Name, SignedZone};
@@ -11,6 +17,7 @@ use warren_shared::webrtc::sdp::{Description, server_answer, with_credentials};
 use warren_shared::webrtc::stream::{Read, Stream};
 use warren_shared::webrtc::stun::{Packet, address_answer};
 use warren_shared::webrtc::ufrag::{Call, Version};
+use warren_tests::dns::{A, AAAA, Message};
 use warren_tests::fuzz::fuzz;
 
 fn frames(input: &[u8], piece: usize) -> (Vec<Frame>, Option<BadFrame>) {
@@ -245,5 +252,103 @@ fn certificates() {
             assert_eq!(bytes, input, "one encoding");
         }
         again.map(|read| read.map(|bytes| bytes.len().min(4)))
+    });
+}
+
+/// What the names of the questions lead to, private places among it.
+fn resolutions() -> Vec<Resolution> {
+    let long = format!("text:{}", "x".repeat(1_000));
+    let few = "address:8.8.8.8 address:[2a00::1]:443 address:10.0.0.1:80 address:[fd00::1]:1 \
+               url:http://127.0.0.1/ text:hello";
+    let many: Vec<String> = (0..16)
+        .map(|n| format!("address:[2a00::{n}]:8{n}"))
+        .collect();
+    let long_name = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(57));
+    let via = [long_name, ["a"; 120].join(".")];
+    let sets = [
+        few.to_owned(),
+        many.join(" "),
+        [long.as_str(); 16].join(" "),
+        String::new(),
+    ];
+    let sets = sets.iter().enumerate().map(|(at, lines)| Resolution {
+        name: "alice.p2p".parse().expect("a name"),
+        via: via[..at % 3]
+            .iter()
+            .map(|name| name.parse().expect("a name"))
+            .collect(),
+        resources: lines
+            .split_whitespace()
+            .map(|line| line.parse().expect("a resource"))
+            .collect(),
+        hidden: 0,
+        ttl: 300_000,
+        proofs: Vec::new(),
+    });
+    sets.collect()
+}
+
+/// An answer is readable, to the question, not too long, and leads nowhere private.
+fn check_answer(asked: &[u8], answer: &[u8], transport: Transport) -> (u16, usize, bool) {
+    let message = Message::read(answer).expect("our own answer can be read");
+    assert_eq!(asked[..2], answer[..2], "the same number");
+    assert!(message.is_answer() && message.rest == 0);
+    let question = Message::read(asked);
+    let edns = question.as_ref().map(|question| question.edns);
+    let longest = match (transport, edns) {
+        (Transport::Tcp, _) => 65_535,
+        (Transport::Udp, Some(None)) => 512,
+        (Transport::Udp, Some(Some(edns))) => usize::from(edns.payload).clamp(512, 1_232),
+        // Behind the question are names that only the test's reader looks at.
+        (Transport::Udp, None) => 1_232,
+    };
+    assert!(answer.len() <= longest, "{} bytes", answer.len());
+    if let (Some(asked), Some(question)) = (&question, &message.question) {
+        assert_eq!(asked.question.as_ref(), Some(question), "the same question");
+    }
+    for record in &message.records {
+        let ip: Option<IpAddr> = match (record.kind, record.data.as_slice()) {
+            (A, data) => <[u8; 4]>::try_from(data).ok().map(IpAddr::from),
+            (AAAA, data) => <[u8; 16]>::try_from(data).ok().map(IpAddr::from),
+            _ => continue,
+        };
+        assert!(is_public(ip.expect("an address")), "{record:?}");
+    }
+    (message.rcode, message.records.len(), message.is_cut())
+}
+
+#[test]
+fn dns() {
+    let words: [&[u8]; 7] = [
+        b"\x03p2p\0",
+        b"\x05alice",
+        b"\x04_tcp",
+        b"\xc0\x0c",
+        &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0],
+        &[0, 33, 0, 1],
+        &[0, 16, 0, 1],
+    ];
+    let found = resolutions();
+    let failed = [Code::NameNotFound, Code::NoQuorum].map(|code| Error::new(code, "é".repeat(99)));
+    fuzz("dns", &words, |input| {
+        let mut seen = Vec::new();
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let query = match dns::receive(input, transport) {
+                Received::Silence => continue,
+                Received::Answer(answer, _) => {
+                    seen.push(check_answer(input, &answer, transport));
+                    continue;
+                }
+                Received::Resolve(query) => query,
+            };
+            let outcomes = found.iter().map(Outcome::Found);
+            let outcomes = outcomes.chain(failed.iter().map(Outcome::Failed));
+            for outcome in outcomes.chain([Outcome::Empty]) {
+                let (answer, _) = query.answer(outcome, transport);
+                seen.push(check_answer(input, &answer, transport));
+            }
+            check_answer(input, &query.too_many(transport), transport);
+        }
+        seen
     });
 }

@@ -4,6 +4,7 @@ mod arguments;
 mod chromium;
 mod commands;
 mod counts;
+mod dig;
 mod failure;
 mod fingerprint;
 mod firefox;

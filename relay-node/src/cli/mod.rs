@@ -1,11 +1,13 @@
 //! The command line: which commands there are, and how they fail.
 
+mod cache;
 mod dht;
 mod greet;
 mod lines;
 mod name;
 mod perf;
 mod relay;
+mod witness;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -27,7 +29,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a relay: bootstrap, page, WebSocket, WebRTC and record store in one process.
-    Relay(RelayArgs),
+    Relay(Box<RelayArgs>),
     /// Wait in a namespace for other peers and answer their greetings.
     Listen(greet::ListenArgs),
     /// Find the members of a namespace, connect to each directly and greet them.
@@ -42,6 +44,9 @@ enum Command {
     Resolve(name::ResolveArgs),
     /// Check a proof of a name, without the network.
     Verify(name::VerifyArgs),
+    /// What this relay witnesses, and which names it refuses.
+    #[command(subcommand)]
+    Witness(witness::WitnessCommand),
     /// Measure the connection to a node that was started with --perf.
     Perf(perf::PerfArgs),
 }
@@ -108,22 +113,24 @@ impl Command {
             Command::Listen(args) => args.peer.json,
             Command::Dial(args) => args.peer.json,
             Command::Dht(command) => command.peer().json,
-            Command::Name(command) => command.peer().json,
+            Command::Name(command) => command.wants_json(),
             Command::Resolve(args) => args.peer.json,
             Command::Verify(args) => args.json,
+            Command::Witness(command) => command.wants_json(),
             Command::Perf(args) => args.peer.json,
         }
     }
 
     async fn run(self) -> Result<()> {
         match self {
-            Command::Relay(args) => relay::run(args).await,
+            Command::Relay(args) => relay::run(*args).await,
             Command::Listen(args) => greet::listen(args).await,
             Command::Dial(args) => greet::dial(args).await,
             Command::Dht(command) => dht::run(command).await,
             Command::Name(command) => name::run(command).await,
             Command::Resolve(args) => name::resolve(args).await,
             Command::Verify(args) => name::verify(args).await,
+            Command::Witness(command) => witness::run(command).await,
             Command::Perf(args) => perf::run(args).await,
         }
     }

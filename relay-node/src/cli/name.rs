@@ -13,14 +13,25 @@ use warren_shared::proto::names::Zone;
 use warren_shared::proto::names::publisher::Progress;
 use warren_shared::proto::names::resolution::{Proof, Resolution};
 use warren_shared::proto::names::resolver::Options;
-use warren_shared::proto::names::verify::Evidence;
+use warren_shared::proto::names::verify;
 
+use super::cache::{self, CacheCommand};
 use super::lines::print;
 use super::start_peer_log;
 use crate::peer::{Peer, PeerArgs};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum NameCommand {
+    #[command(flatten)]
+    Owner(OwnerCommand),
+    /// The names that were resolved with a data directory.
+    #[command(subcommand)]
+    Cache(CacheCommand),
+}
+
+/// What needs the network, and an owner.
+#[derive(Debug, Subcommand)]
+pub(super) enum OwnerCommand {
     /// Claim a name for the owner in the data directory.
     Claim(ClaimArgs),
     /// Put resources under a name, in the place of those that were there.
@@ -114,6 +125,9 @@ pub(super) struct ResolveArgs {
     /// Give addresses in private networks and on this device too.
     #[arg(long)]
     private: bool,
+    /// Ask even if --data-dir has a fresh answer.
+    #[arg(long)]
+    fresh: bool,
     /// Print the proof with which others can check the answer.
     #[arg(long)]
     proof: bool,
@@ -131,24 +145,37 @@ pub(super) struct VerifyArgs {
 }
 
 impl NameCommand {
-    pub(super) fn peer(&self) -> &PeerArgs {
+    pub(super) fn wants_json(&self) -> bool {
         match self {
-            NameCommand::Claim(args) => &args.peer,
-            NameCommand::Set(args) => &args.peer,
-            NameCommand::Apply(args) => &args.peer,
-            NameCommand::Transfer(args) => &args.peer,
-            NameCommand::Accept(args) => &args.peer,
-            NameCommand::Mine(args) => &args.peer,
-            NameCommand::Show(args)
-            | NameCommand::Renew(args)
-            | NameCommand::Release(args)
-            | NameCommand::Export(args) => &args.peer,
+            NameCommand::Owner(command) => command.peer().json,
+            NameCommand::Cache(command) => command.wants_json(),
+        }
+    }
+}
+
+impl OwnerCommand {
+    fn peer(&self) -> &PeerArgs {
+        match self {
+            OwnerCommand::Claim(args) => &args.peer,
+            OwnerCommand::Set(args) => &args.peer,
+            OwnerCommand::Apply(args) => &args.peer,
+            OwnerCommand::Transfer(args) => &args.peer,
+            OwnerCommand::Accept(args) => &args.peer,
+            OwnerCommand::Mine(args) => &args.peer,
+            OwnerCommand::Show(args)
+            | OwnerCommand::Renew(args)
+            | OwnerCommand::Release(args)
+            | OwnerCommand::Export(args) => &args.peer,
         }
     }
 }
 
 pub(super) async fn run(command: NameCommand) -> Result<()> {
     start_peer_log();
+    let command = match command {
+        NameCommand::Owner(command) => command,
+        NameCommand::Cache(command) => return cache::run(&command),
+    };
     let args = command.peer();
     if args.data_dir.is_none() {
         return Err(Error::new(
@@ -166,19 +193,19 @@ pub(super) async fn run(command: NameCommand) -> Result<()> {
     outcome
 }
 
-async fn carry_out(command: &NameCommand, peer: &Peer, json: bool) -> Result<()> {
+async fn carry_out(command: &OwnerCommand, peer: &Peer, json: bool) -> Result<()> {
     let names = peer.node.names();
     let progress = |step| tell(step, json);
     match command {
-        NameCommand::Claim(args) => {
+        OwnerCommand::Claim(args) => {
             let recovery = args.recovery.as_deref().map(PublicKey::from_base36);
             let held = names
                 .claim(&args.name, recovery.transpose()?, progress)
                 .await?;
             told(&held, json)
         }
-        NameCommand::Set(args) => set(args, peer).await,
-        NameCommand::Apply(args) => {
+        OwnerCommand::Set(args) => set(args, peer).await,
+        OwnerCommand::Apply(args) => {
             let zone: Zone = toml::from_str(&read(&args.file)?).map_err(|error| {
                 Error::new(Code::InvalidArgument, "the file is not a zone")
                     .caused_by(error)
@@ -186,7 +213,7 @@ async fn carry_out(command: &NameCommand, peer: &Peer, json: bool) -> Result<()>
             })?;
             told(&names.publish(&args.name, zone).await?, json)
         }
-        NameCommand::Show(args) => {
+        OwnerCommand::Show(args) => {
             let held = names.mine().await?;
             let wanted = args.name.trim_end_matches(".p2p");
             let found = held
@@ -201,27 +228,27 @@ async fn carry_out(command: &NameCommand, peer: &Peer, json: bool) -> Result<()>
             })?;
             told(held, json)
         }
-        NameCommand::Renew(args) => told(&names.renew(&args.name, progress).await?, json),
-        NameCommand::Transfer(args) => {
+        OwnerCommand::Renew(args) => told(&names.renew(&args.name, progress).await?, json),
+        OwnerCommand::Transfer(args) => {
             let handover = names.transfer(&args.name, &args.to).await?;
             print(&match json {
                 true => json!({"handover": handover}).to_string(),
                 false => handover,
             })
         }
-        NameCommand::Accept(args) => told(&names.accept(&args.handover, progress).await?, json),
-        NameCommand::Release(args) => {
+        OwnerCommand::Accept(args) => told(&names.accept(&args.handover, progress).await?, json),
+        OwnerCommand::Release(args) => {
             names.release(&args.name, progress).await?;
             print(&match json {
                 true => json!({"released": args.name}).to_string(),
                 false => format!("{} is released", args.name),
             })
         }
-        NameCommand::Export(args) => {
+        OwnerCommand::Export(args) => {
             let evidence = names.evidence(&args.name).await?;
             print(&json!(evidence).to_string())
         }
-        NameCommand::Mine(_) => {
+        OwnerCommand::Mine(_) => {
             let held = names.mine().await?;
             if json {
                 return print(&json!(held).to_string());
@@ -247,10 +274,13 @@ pub(super) async fn resolve(args: ResolveArgs) -> Result<()> {
     let peer = args.peer.start(Vec::new()).await?;
     let names = peer.node.names();
     let options = Options {
-        fresh: false,
+        fresh: args.fresh,
         private: args.private,
     };
     let found = names.resolve(&args.name, options).await;
+    if args.peer.data_dir.is_some() && found.is_ok() {
+        names.agent().keep_cache().await?;
+    }
     let outcome = match found {
         Err(error) => Err(error),
         Ok(_) if args.proof => match names.evidence(&args.name).await {
@@ -265,8 +295,7 @@ pub(super) async fn resolve(args: ResolveArgs) -> Result<()> {
 }
 
 pub(super) async fn verify(args: VerifyArgs) -> Result<()> {
-    let evidence = Evidence::from_json(&read(&args.file)?)?;
-    let verified = evidence.verify(None, platform::now())?;
+    let verified = verify::verify(&read(&args.file)?, None, platform::now())?;
     if args.json {
         return print(&json!(verified).to_string());
     }

@@ -33,8 +33,11 @@ fn told(ready: &serde_json::Value) -> String {
         format!("  page     {}", text("http")),
         format!("  network  {}", text("network")),
         format!("  peer     {}", text("peer")),
-        "  addresses".to_owned(),
     ];
+    if let Some(dns) = ready["dns"].as_str() {
+        lines.push(format!("  dns      {dns}, for .p2p"));
+    }
+    lines.push("  addresses".to_owned());
     let addresses = ready["addresses"].as_array().into_iter().flatten();
     lines.extend(addresses.map(|address| format!("    {}", address.as_str().unwrap_or_default())));
     lines.push(format!("  others join with  --join {}", text("http")));

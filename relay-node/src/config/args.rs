@@ -26,6 +26,10 @@ pub struct RelayArgs {
     #[arg(long, value_name = "IP:PORT|off")]
     pub quic: Option<String>,
 
+    /// DNS for .p2p over UDP and TCP, for software that knows nothing of this network [default: off]
+    #[arg(long, value_name = "IP:PORT|off")]
+    pub dns: Option<String>,
+
     /// Identity, certificate and database [default: ~/.local/share/warren]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,

@@ -15,11 +15,12 @@ use warren_shared::error::{Error, Result};
 use super::{RelayArgs, invalid};
 
 /// Every setting, by its name in the file; the flag is `--name`, the variable `WARREN_NAME`.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "http",
     "tcp",
     "udp",
     "quic",
+    "dns",
     "data-dir",
     "network",
     "join",
@@ -220,6 +221,7 @@ fn flags(args: RelayArgs) -> BTreeMap<&'static str, Vec<OsString>> {
         ("tcp", text(args.tcp)),
         ("udp", text(args.udp)),
         ("quic", text(args.quic)),
+        ("dns", text(args.dns)),
         ("data-dir", path(args.data_dir)),
         ("network", text(args.network)),
         ("join", list(args.join)),

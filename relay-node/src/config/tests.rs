@@ -50,6 +50,7 @@ fn defaults_need_nothing() {
     assert_eq!(config.tcp, at("0.0.0.0:4001"));
     assert_eq!(config.udp, at("0.0.0.0:4002"));
     assert_eq!(config.quic, at("0.0.0.0:4001"));
+    assert_eq!(config.dns, Listen::Off);
     assert_eq!(
         config.data_dir,
         PathBuf::from("/home/operator/.local/share/warren")
@@ -108,11 +109,12 @@ fn lists_come_from_one_source_each() {
 fn everything_can_be_set_in_the_file() {
     let file = file(
         "http = 'off'\ntcp = 'off'\nudp = '[::1]:0'\nquic = 'off'\ndata-dir = 'data'\n\
-         network = 'test-1'\nlog = 'json'\njson = true\nperf = true",
+         network = 'test-1'\ndns = '127.0.0.1:5300'\nlog = 'json'\njson = true\nperf = true",
     );
     let config = load(&["--config", path_of(&file)], &[]).unwrap();
     assert_eq!(config.http, Listen::Off);
     assert_eq!(config.udp, at("[::1]:0"));
+    assert_eq!(config.dns, at("127.0.0.1:5300"));
     assert_eq!(config.data_dir, file.path().parent().unwrap().join("data"));
     assert_eq!(config.network.unwrap().to_string(), "test-1");
     assert_eq!(config.log, LogFormat::Json);
@@ -165,12 +167,13 @@ fn broken_files_are_refused() {
 #[test]
 fn contradictions_are_refused() {
     let all_off = ["--http=off", "--tcp=off", "--udp=off", "--quic=off"];
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 6] = [
         (&all_off, "all off"),
         (&["--tls-cert", "c.pem"], "without tls-key"),
         (&["--tls-key", "k.pem"], "without tls-cert"),
         (&["--tcp", "127.0.0.1:8080"], "want the same port"),
         (&["--udp", "0.0.0.0:4001"], "want the same port"),
+        (&["--dns", "127.0.0.1:8080"], "want the same port"),
     ];
     for (flags, expected) in cases {
         let (message, _) = complaint(flags, &[]);

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{HttpState, Provider, RequestOrigin, assets, headers};
+use super::{HttpState, NamesPage, Provider, RequestOrigin, assets, headers, names};
 use crate::transport::ws;
 use warren_shared::error::{Code, Error};
 
@@ -25,7 +25,10 @@ pub(super) async fn answer(state: HttpState, origin: RequestOrigin, request: Req
     let mut response = match parts.uri.path() {
         HEALTH => document(&parts.method, &state.health, &origin),
         JOIN => document(&parts.method, &state.join, &origin),
-        path => assets::serve(&parts.method, path, &parts.headers),
+        path => match (&state.names, path.strip_prefix(names::PREFIX)) {
+            (Some(page), Some(name)) => named(&parts.method, page, name, &origin).await,
+            _ => assets::serve(&parts.method, path, &parts.headers),
+        },
     };
     headers::protect(response.headers_mut(), origin.tls);
     response
@@ -74,8 +77,22 @@ fn document(method: &Method, provider: &Provider, origin: &RequestOrigin) -> Res
         Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
         _ => method_not_allowed(API_METHODS),
     };
-    let open: [(header::HeaderName, &'static str); 6] = [
-        (header::CACHE_CONTROL, "no-store"),
+    let cache = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, cache);
+    open(response)
+}
+
+async fn named(method: &Method, page: &NamesPage, name: &str, origin: &RequestOrigin) -> Response {
+    open(match *method {
+        Method::GET | Method::HEAD => page.answer(name, origin.remote.ip()).await,
+        Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+        _ => method_not_allowed(API_METHODS),
+    })
+}
+
+/// Pages of all origins may read it.
+fn open(mut response: Response) -> Response {
+    let open: [(header::HeaderName, &'static str); 5] = [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::ACCESS_CONTROL_ALLOW_METHODS, API_METHODS),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, "*"),

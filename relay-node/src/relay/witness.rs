@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::limits::{CLOCK_TOLERANCE, NAME_LEASE};
-use warren_shared::net::names::{NameLedger, NameService};
+use warren_shared::net::names::{NameLedger, NameService, Registry};
 use warren_shared::platform;
 use warren_shared::proto::key::{PublicKey, SigningKey};
 use warren_shared::proto::names::set::{Endorsement, Succession};
@@ -24,6 +24,8 @@ const BEGUN: &str = "witness-since";
 /// The role, if this relay has it; and the sets it tells others.
 pub(super) struct Role {
     pub service: Option<Arc<NameService>>,
+    /// For the operator, also while the role must not sign.
+    pub registry: Registry,
     pub sets: KnownSets,
 }
 
@@ -52,6 +54,7 @@ impl Start<'_> {
         }
         let ledger: Arc<dyn NameLedger> = Arc::new(rows);
         Ok(Role {
+            registry: Registry::new(ledger.clone()),
             service: may_sign.then(|| Arc::new(NameService::new(witness, ledger))),
             sets,
         })

@@ -11,7 +11,7 @@ use super::schema::{
 };
 use crate::identity::sync_dir;
 
-const FILE: &str = "warren.redb";
+pub(super) const FILE: &str = "warren.redb";
 const UNFINISHED: &str = "warren.redb.new";
 
 /// Pages kept in memory. The system's own cache is behind it; redb's default of 1 GiB would be all

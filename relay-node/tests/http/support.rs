@@ -14,7 +14,7 @@ use tokio::{
 };
 use warren_relay::{
     config::TlsFiles,
-    http::{HttpLimits, HttpServer, HttpState},
+    http::{HttpLimits, HttpServer, HttpState, NamesPage},
     transport::ws::{self, WsTransport},
 };
 
@@ -37,12 +37,22 @@ impl Running {
         Self::serve(server)
     }
 
+    pub async fn with_names(names: NamesPage) -> Self {
+        let server = HttpServer::bind_with(LOCALHOST, None, limits()).await;
+        Self::serve_names(server.unwrap(), Some(names))
+    }
+
     pub fn serve(server: HttpServer) -> Self {
+        Self::serve_names(server, None)
+    }
+
+    fn serve_names(server: HttpServer, names: Option<NamesPage>) -> Self {
         let (acceptor, transport) = ws::channel(ws::Limits::default());
         let address = server.local_addr();
         let state = HttpState {
             join: Arc::new(|origin| Ok(format!("{{\"http\":\"{}\"}}", origin.http_url()))),
             health: Arc::new(|_| Ok("{\"status\":\"ok\"}".to_owned())),
+            names,
             websockets: Some(acceptor),
         };
         let (stop, stopped) = oneshot::channel();

@@ -10,6 +10,7 @@ use crate::arguments::Arguments;
 use crate::chromium;
 use crate::commands::build_web;
 use crate::counts::{Counts, Dialect};
+use crate::dig;
 use crate::failure::Result;
 use crate::firefox;
 use crate::logged::run_logged;
@@ -107,10 +108,12 @@ impl Session<'_> {
         let mut counts = Counts::default();
         if self.options.wants("native") {
             if self.options.long && self.options.filter.is_none() {
-                counts += self.cargo_test("tests: simulations and mutations", &OPTIMISED)?;
+                counts += self.cargo_test("tests: simulations and mutations", &OPTIMISED, None)?;
             }
-            counts += self.cargo_test("tests: native", &NATIVE)?;
-            counts += self.cargo_test("tests: developer commands", &["--package", "xtask"])?;
+            let dig = dig::ensure(self.workspace);
+            counts += self.cargo_test("tests: native", &NATIVE, dig)?;
+            counts +=
+                self.cargo_test("tests: developer commands", &["--package", "xtask"], None)?;
         }
         if self.options.wants("wasm") {
             counts += self.wasm()?;
@@ -168,8 +171,9 @@ impl Session<'_> {
         )
     }
 
-    fn cargo_test(&self, name: &str, packages: &[&str]) -> Result<Counts> {
+    fn cargo_test(&self, name: &str, packages: &[&str], dig: Option<PathBuf>) -> Result<Counts> {
         let mut cargo = self.workspace.command("cargo");
+        cargo.envs(dig.map(|program| (dig::VARIABLE, program)));
         cargo
             .args(["test", "--locked", "--no-fail-fast"])
             .args(packages);

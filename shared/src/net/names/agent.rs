@@ -24,6 +24,8 @@ use crate::proto::names::certificate::{Binding, Certificate};
 use crate::proto::names::name::{Name, Root};
 use crate::proto::names::publisher::{self, Goal, Operation, Progress};
 use crate::proto::names::resolution::Resolution;
+#[cfg(feature = "server")]
+use crate::proto::names::resolver::kept::{self, KeptName};
 use crate::proto::names::resolver::{CachedName, Options, Output, Resolver, floors::Floors};
 use crate::proto::names::wire::Response;
 use crate::proto::names::work::{Hardness, Puzzle};
@@ -83,6 +85,8 @@ enum Command {
     Learned(Box<KnownSets>),
     Resolve(Name, Options, oneshot::Sender<Result<Box<Resolution>>>),
     Cached(oneshot::Sender<Vec<CachedName>>),
+    #[cfg(feature = "server")]
+    Kept(oneshot::Sender<Vec<KeptName>>),
     Flush,
     Forget(Root),
     Evidence(Root, oneshot::Sender<Option<(Option<Binding>, SignedZone)>>),
@@ -136,6 +140,15 @@ impl Agent {
     /// What is in the cache.
     pub async fn cached(&self) -> Result<Vec<CachedName>> {
         self.request(Command::Cached).await
+    }
+
+    /// Keeps the cache for the next start, where what is still fresh then is given without asking.
+    #[cfg(feature = "server")]
+    pub async fn keep_cache(&self) -> Result<()> {
+        let kept = self.request(Command::Kept).await?;
+        let what = keepsake("cache", &self.surroundings.network);
+        let bytes = kept::write(&kept);
+        self.surroundings.keepsakes.save(what, bytes).await
     }
 
     /// Empties the cache; what was seen stays seen.
@@ -315,6 +328,11 @@ impl Task {
                 let rows = resolver.as_ref().map(|it| it.cached(now));
                 let _ = reply.send(rows.unwrap_or_default());
             }
+            #[cfg(feature = "server")]
+            (Command::Kept(reply), resolver) => {
+                let kept = resolver.as_ref().map(|it| it.kept());
+                let _ = reply.send(kept.unwrap_or_default());
+            }
             (Command::Evidence(root, reply), resolver) => {
                 let evidence = resolver.as_ref().and_then(|it| it.evidence(&root));
                 let evidence = evidence.map(|(binding, zone)| (binding.cloned(), zone.clone()));
@@ -396,7 +414,7 @@ impl Task {
     }
 
     fn keepsake(&self, what: &str) -> String {
-        format!("names-{what}-{}", self.surroundings.network)
+        keepsake(what, &self.surroundings.network)
     }
 
     async fn restored_sets(&mut self) -> Option<KnownSets> {
@@ -419,7 +437,25 @@ impl Task {
         }
         let seed = u64::from_le_bytes(platform::entropy());
         self.resolver = Some(Resolver::new(sets, floors, seed));
+        #[cfg(feature = "server")]
+        self.restore_cache().await;
     }
+
+    #[cfg(feature = "server")]
+    async fn restore_cache(&mut self) {
+        let load = self.surroundings.keepsakes.load(self.keepsake("cache"));
+        let kept = load.await.ok().flatten().map(|bytes| kept::read(&bytes));
+        let now = self.now();
+        match (kept, &mut self.resolver) {
+            (Some(Ok(names)), Some(resolver)) => resolver.restore(&names, now),
+            (Some(Err(_)), _) => tracing::warn!("the names resolved before cannot be read"),
+            _ => {}
+        }
+    }
+}
+
+fn keepsake(what: &str, network: &NetworkId) -> String {
+    format!("names-{what}-{network}")
 }
 
 /// Whoever names other witnesses than those that are believed in is not believed.

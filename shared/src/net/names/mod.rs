@@ -3,12 +3,16 @@
 //! The rules are in `proto::names`; here they get a store, connections, time and randomness.
 
 mod agent;
+#[cfg(feature = "server")]
+mod answer;
 mod asking;
 #[cfg(feature = "server")]
 mod ledger;
 mod owner;
 #[cfg(feature = "server")]
 mod rates;
+#[cfg(feature = "server")]
+mod registry;
 #[cfg(feature = "server")]
 mod service;
 mod solver;
@@ -17,6 +21,10 @@ pub use agent::{Agent, Progressed, Solver, Surroundings};
 #[cfg(feature = "server")]
 pub use ledger::{Kept, MemoryLedger, NameLedger, Work};
 pub use owner::{Held, Names};
+#[cfg(feature = "server")]
+pub use rates::Rates;
+#[cfg(feature = "server")]
+pub use registry::Registry;
 #[cfg(feature = "server")]
 pub use service::NameService;
 pub use solver::cooperative;

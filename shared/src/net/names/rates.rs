@@ -14,7 +14,7 @@ const SWEEP_AT: usize = 4_096;
 
 /// The shares of everybody who came lately.
 #[derive(Debug)]
-pub(super) struct Rates<K> {
+pub struct Rates<K> {
     a_minute: u32,
     shares: HashMap<K, Share>,
 }
@@ -26,6 +26,7 @@ struct Share {
 }
 
 impl<K: Eq + Hash> Rates<K> {
+    /// Everybody has a full share.
     pub fn new(a_minute: u32) -> Self {
         Rates {
             a_minute,

@@ -6,15 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::ledger::{Kept, NameLedger};
 use super::rates::Rates;
-use crate::error::{Code, Error, Result};
 use crate::limits::{NAME_CHANGES_PER_KEY, NAME_CHANGES_PER_PREFIX, NAME_READS_PER_PREFIX};
 use crate::net::budget::Asker;
 use crate::platform;
 use crate::proto::key::PublicKey;
+use crate::proto::names::KnownSets;
 use crate::proto::names::wire::{Answer, NameRefusal, Request, Response};
-use crate::proto::names::witness::row::{Denial, Row};
-use crate::proto::names::witness::{Job, Outcome, Witness, ZoneWrite};
-use crate::proto::names::{KnownSets, Label};
+use crate::proto::names::witness::{Job, Witness};
 use crate::proto::record::provider::Prefix;
 use crate::store::StoreError;
 
@@ -130,27 +128,6 @@ impl NameService {
             false => limits.changes.take(prefix, now),
         }
     }
-
-    /// So many names after one, for the operator.
-    pub async fn page(&self, after: Option<Label>, most: usize) -> Result<Vec<(Label, Row)>> {
-        self.ledger.page(after, most).await.map_err(unreadable)
-    }
-
-    /// The operator refuses a name from now on, or, without a reason, no longer.
-    pub async fn deny(&self, name: Label, reason: Option<String>) -> Result<()> {
-        let now = platform::now();
-        let denied = reason.map(|reason| Denial { reason, since: now });
-        let work = move |kept: Kept| Outcome {
-            row: Some(Row {
-                denied,
-                ..kept.row.unwrap_or_default()
-            }),
-            zone: ZoneWrite::Keep,
-            response: Response::Abandoned,
-        };
-        let changed = self.ledger.change(name, Box::new(work)).await;
-        changed.map(drop).map_err(unreadable)
-    }
 }
 
 /// Whose key asks for a change, if the request says so.
@@ -172,15 +149,6 @@ fn failed(error: &StoreError) -> Response {
             NameRefusal::StorageFailed.bare()
         }
     }
-}
-
-fn unreadable(error: StoreError) -> Error {
-    Error::new(
-        Code::StorageFailed,
-        "the rows of the witness cannot be used",
-    )
-    .caused_by(error)
-    .with_remedy("Check the disk of this relay.")
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -2,11 +2,13 @@
 //!
 //! `name` is the grammar, `zone` what an owner publishes, `claim` what an owner asks for, `certificate`
 //! what witnesses signed, `set` who they are; `witness`, `publisher` and `resolver` are the three
-//! machines. Nothing here knows how messages travel or where rows are kept. The rules, and why two
+//! machines; `dns` answers ordinary software. Nothing here knows how messages travel or where rows are kept. The rules, and why two
 //! owners never hold one generation of a name, are in `spec/names.md`.
 
 pub mod certificate;
 pub mod claim;
+#[cfg(feature = "server")]
+pub mod dns;
 pub mod name;
 pub mod publisher;
 pub mod resolution;

@@ -10,6 +10,8 @@
 
 pub mod floors;
 mod interface;
+#[cfg(feature = "server")]
+pub mod kept;
 mod lookup;
 mod query;
 

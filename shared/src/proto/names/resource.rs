@@ -148,7 +148,10 @@ pub fn is_public(ip: IpAddr) -> bool {
             let carrier = a == 100 && (64..128).contains(&b);
             let protocol = a == 192 && b == 0 && c == 0;
             let benchmark = a == 198 && (18..20).contains(&b);
-            !(special || carrier || protocol || benchmark || a == 0 || a >= 240)
+            // Once the nearest 6to4 relay, whoever that was.
+            let anycast = a == 192 && b == 88 && c == 99;
+            let odd = carrier || protocol || benchmark || anycast;
+            !(special || odd || a == 0 || a >= 240)
         }
         IpAddr::V6(ip) => {
             let segments = ip.segments();
@@ -160,11 +163,13 @@ pub fn is_public(ip: IpAddr) -> bool {
                 }
                 _ => None,
             };
-            let global = segments[0] & 0xe000 == 0x2000 || segments[0] == 0x64;
-            let documentation = segments[0] == 0x2001 && segments[1] == 0xdb8;
+            let global = segments[0] & 0xe000 == 0x2000;
+            let documentation = matches!(segments, [0x2001, 0xdb8, ..] | [0x3fff, ..0x1000, ..]);
+            // Tunnels, benchmarks, hashes: 2001::/23 is nobody's host.
+            let protocol = matches!(segments, [0x2001, ..0x200, ..]);
             match mapped.or(carried) {
                 Some(ip) => is_public(IpAddr::V4(ip)),
-                None => global && !documentation,
+                None => global && !documentation && !protocol,
             }
         }
     }
@@ -354,6 +359,10 @@ mod tests {
             "64:ff9b::a00:1",
             "2002:a00:1::1",
             "2001:db8::1",
+            "192.88.99.1",
+            "2001::1",
+            "3fff::1",
+            "64:ff9b:1::808:808",
         ];
         for text in private {
             assert!(!is_public(text.parse().unwrap()), "{text}");
@@ -362,6 +371,7 @@ mod tests {
             "8.8.8.8",
             "203.0.114.1",
             "2a00::1",
+            "2001:200::1",
             "64:ff9b::808:808",
             "::ffff:8.8.8.8",
         ] {

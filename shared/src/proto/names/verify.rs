@@ -3,6 +3,10 @@
 //! Knows the JSON form in which a relay gives proofs away, and what holds if one is valid. Does not
 //! know whether a newer zone or a higher generation exists: only witnesses and floors can tell.
 
+mod answer;
+
+pub use answer::{Answer, verify};
+
 use multibase::Base;
 use serde::{Deserialize, Serialize};
 

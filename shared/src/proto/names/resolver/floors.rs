@@ -53,6 +53,11 @@ impl Floors {
         self.seen.get(root)
     }
 
+    /// What was seen of all names, in their order.
+    pub fn all(&self) -> impl Iterator<Item = (&Root, &Seen)> {
+        self.seen.iter()
+    }
+
     /// Whether a holder may be believed: of a higher generation, or the one that was seen in this one.
     pub fn allows(&self, root: &Root, generation: u64, holder: Holder) -> bool {
         self.of(root).is_none_or(|seen| {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::limits::{DAY, NAME_LEASE};
 use crate::proto::names::set::WitnessSet;
+use crate::proto::names::{Resource, Zone};
 use crate::selftest::names::samples::{
     certificate, certificate_of, handed, key_zone, release, sets, two_sets, zone, zone_with,
 };
@@ -59,6 +60,72 @@ fn a_chain_of_sets_leads_from_the_pinned_one() {
     let elsewhere = KnownSets::pinned("other".parse().unwrap(), sets().current().clone());
     let error = evidence.verify(Some(&elsewhere), NOW).unwrap_err();
     assert_eq!(error.code(), Code::WrongNetwork);
+}
+
+/// The name of a key, which is an alias of alice.
+fn alias() -> (Name, Evidence) {
+    let (name, root) = (
+        Name::of_key(author().public()),
+        Root::Key(author().public()),
+    );
+    let mut zone = Zone::default();
+    let target = Resource::Alias("alice".parse().unwrap());
+    zone.set("", vec![target]).unwrap();
+    let signed = zone.sign(&author(), &network(), &root, 1, (NOW, NOW + DAY));
+    let evidence = Evidence::new(&name, &sets(), None, &signed.unwrap());
+    (name, evidence)
+}
+
+fn whole(name: &Name, evidence: &[Evidence]) -> Result<Verified> {
+    let json = serde_json::json!({"name": name, "evidence": evidence, "resources": ["a lie"]});
+    verify(&json.to_string(), Some(&sets()), NOW)
+}
+
+#[test]
+fn an_answer_is_checked_from_zone_to_zone() {
+    let (name, first) = alias();
+    let second = evidence("alice.p2p");
+    let found = whole(&name, &[first.clone(), second.clone()]).unwrap();
+    assert_eq!(found.resolution.name, name);
+    assert_eq!(found.resolution.via, ["alice".parse().unwrap()]);
+    assert_eq!(found.resolution.resources.len(), 7);
+    assert_eq!(found.resolution.proofs.len(), 2);
+    assert!(found.pinned && found.witness_set.is_some());
+    assert_eq!(
+        whole(&name, std::slice::from_ref(&first))
+            .unwrap()
+            .resolution
+            .resources
+            .len(),
+        1
+    );
+    let alice = "alice".parse().unwrap();
+    let single = serde_json::to_string(&second).unwrap();
+    assert!(
+        verify(&single, None, NOW).is_ok(),
+        "one proof alone does as well"
+    );
+
+    let other = Evidence {
+        sets: evidence_in(&two_sets()).sets,
+        ..second.clone()
+    };
+    for (name, evidence) in [
+        (&name, vec![]),
+        (&name, vec![second.clone()]),
+        (&name, vec![first.clone(), first.clone()]),
+        (&alice, vec![second.clone(), second.clone()]),
+        (&name, vec![first.clone(), other]),
+        (&name, vec![first; 10]),
+    ] {
+        let error = whole(name, &evidence).unwrap_err();
+        assert_eq!(error.code(), Code::ProtocolViolation, "{error:?}");
+    }
+}
+
+fn evidence_in(sets: &KnownSets) -> Evidence {
+    let binding = certificate().verify(sets).unwrap();
+    Evidence::new(&"alice".parse().unwrap(), sets, Some(&binding), &zone())
 }
 
 #[test]

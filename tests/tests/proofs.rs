@@ -1,0 +1,143 @@
+//! `GET /names/NAME` of a real relay: what it says is proved, and `warren verify -` checks it without
+//! the network.
+
+use serde_json::Value as Json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use warren_shared::platform;
+use warren_shared::proto::key::SigningKey;
+use warren_shared::proto::names::Zone;
+use warren_tests::peers::member;
+use warren_tests::program::run_with;
+use warren_tests::relays::TestRelay;
+use warren_tests::wait::within;
+
+const NAME: &str = "proved-by-itself.p2p";
+
+/// Status, head and body.
+async fn get(relay: &TestRelay, path: &str) -> (u16, String, String) {
+    let host = relay.url().replace("http://", "");
+    let asking = async {
+        let mut socket = TcpStream::connect(&host).await.expect("connected");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.expect("an answer");
+        answer
+    };
+    let answer = within("an answer over HTTP", asking).await;
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).expect("a status");
+    (
+        status.parse().expect("a number"),
+        head.to_lowercase(),
+        body.to_owned(),
+    )
+}
+
+async fn verified(text: &str) -> Result<Json, Json> {
+    let output = run_with(&["verify", "-", "--json"], text).await;
+    let told = match output.status.success() {
+        true => &output.stdout,
+        false => &output.stderr,
+    };
+    let json: Json = serde_json::from_slice(told).expect("JSON");
+    match output.status.success() {
+        true => Ok(json),
+        false => Err(json["error"].clone()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_relay_says_of_a_name_is_checked_without_it() {
+    let relay = TestRelay::first().await;
+    let owner = member(&relay.url()).await.expect("joined");
+    let names = owner.node.names();
+    names.claim(NAME, None, |_| {}).await.expect("claimed");
+    let mut zone = Zone::default();
+    for (sub, line) in [
+        ("", "text:proved"),
+        ("www", "alias:proved-by-itself.p2p"),
+        ("home", "address:192.168.0.1"),
+    ] {
+        zone.set(sub, vec![line.parse().expect("a resource")])
+            .expect("it fits");
+    }
+    names.publish(NAME, zone).await.expect("published");
+
+    let (status, head, body) = get(&relay, &format!("/names/www.{NAME}")).await;
+    assert_eq!(status, 200, "{body}");
+    assert!(head.contains("access-control-allow-origin: *"), "{head}");
+    assert!(head.contains("cache-control: public, max-age=299") || head.contains("max-age=300"));
+    let told: Json = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(told["resources"][0]["text"], "proved");
+    assert_eq!(told["via"][0], NAME);
+    let checked = verified(&body).await.expect("the proofs hold");
+    let found = &checked["resolution"];
+    assert_eq!(found["resources"], told["resources"]);
+    assert_eq!(found["proofs"][0]["owner"], told["proofs"][0]["owner"]);
+    assert!(checked["witnessSet"].is_string());
+
+    let home: Json =
+        serde_json::from_str(&get(&relay, &format!("/names/home.{NAME}")).await.2).expect("JSON");
+    assert_eq!(
+        (home["resources"].as_array().map(Vec::len), &home["hidden"]),
+        (Some(0), &1.into())
+    );
+
+    let mut forged = told.clone();
+    let zone = forged["evidence"][1]["zone"]
+        .as_str()
+        .expect("a zone")
+        .to_owned();
+    let middle = zone.len() / 2;
+    let other = if &zone[middle..=middle] == "A" {
+        "B"
+    } else {
+        "A"
+    };
+    forged["evidence"][1]["zone"] =
+        format!("{}{other}{}", &zone[..middle], &zone[middle + 1..]).into();
+    verified(&forged.to_string())
+        .await
+        .expect_err("a forged zone");
+    let mut swapped = told;
+    swapped["evidence"]
+        .as_array_mut()
+        .expect("two proofs")
+        .swap(0, 1);
+    let error = verified(&swapped.to_string())
+        .await
+        .expect_err("a broken chain");
+    assert_eq!(error["code"], "PROTOCOL_VIOLATION");
+
+    for (path, status, code) in [
+        ("/names/nobody-holds-this.p2p", 404, "NAME_NOT_FOUND"),
+        ("/names/-", 400, "NAME_INVALID"),
+        ("/names/", 400, "NAME_INVALID"),
+    ] {
+        let (given, _, body) = get(&relay, path).await;
+        let told: Json = serde_json::from_str(&body).expect("JSON");
+        assert_eq!(
+            (given, &told["error"]["code"]),
+            (status, &code.into()),
+            "{path}"
+        );
+        assert!(told["error"]["remedy"].is_string());
+    }
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_quorum_the_service_is_unavailable() {
+    let stranger = || {
+        SigningKey::from_seed(platform::entropy())
+            .public()
+            .to_peer_id()
+    };
+    let relay = TestRelay::start(|args| args.witness = vec![stranger(), stranger()]);
+    let relay = relay.await.expect("the relay starts");
+    let (status, head, body) = get(&relay, "/names/somebody-else.p2p").await;
+    assert!(status == 503 && body.contains("NO_QUORUM"), "{body}");
+    assert!(head.contains("retry-after: 5"), "{head}");
+}
