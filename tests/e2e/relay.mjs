@@ -127,7 +127,9 @@ export class Relay {
 
   /** Copies what it stores, while it does not run. */
   backup(folder) {
-    cpSync(this.#folder.path, folder, { recursive: true });
+    // What it listens on for its operator is no file that can be copied.
+    const filter = (path) => !path.endsWith('.sock');
+    cpSync(this.#folder.path, folder, { recursive: true, filter });
   }
 
   /** Puts a copy back: what came later never happened. */

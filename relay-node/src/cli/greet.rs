@@ -65,6 +65,7 @@ pub(super) async fn listen(args: ListenArgs) -> Result<()> {
             async move { Ok(answer(from)) }.boxed()
         }),
     );
+    let stop = asked_to_stop();
     peer.node.provide(&args.namespace).await?;
     let snapshot = peer.node.handle().snapshot().await?;
     lines
@@ -74,7 +75,7 @@ pub(super) async fn listen(args: ListenArgs) -> Result<()> {
         })
         .await;
     tokio::select! {
-        () = asked_to_stop() => {}
+        () = stop => {}
         () = lines.unread() => {}
     }
     peer.node.unprovide(&args.namespace).await?;

@@ -13,6 +13,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use futures::FutureExt;
 use serde_json::json;
 use warren_shared::error::{Code, Error, Result};
 
@@ -157,17 +158,18 @@ fn start_peer_log() {
     );
 }
 
-/// Resolves when the process is asked to end.
-async fn asked_to_stop() {
+/// Resolves when the process is asked to end, from this call on: also when that happens before anybody
+/// waits for it.
+fn asked_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = terminate => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    let asked = [SignalKind::terminate(), SignalKind::interrupt()].map(|kind| {
+        let signal = signal(kind);
+        Box::pin(async move {
+            match signal {
+                Ok(mut signal) => drop(signal.recv().await),
+                Err(_) => std::future::pending().await,
+            }
+        })
+    });
+    futures::future::select_all(asked).map(drop)
 }

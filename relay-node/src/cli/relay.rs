@@ -14,13 +14,14 @@ pub(super) async fn run(args: RelayArgs) -> Result<()> {
         "warn,warren_relay=info,warren_shared=info,libp2p_kad=error,str0m=off,is=off,dimpl=off,sctp_proto=off",
     );
     let json = config.json;
+    let stop = asked_to_stop();
     let relay = Relay::start(config).await?;
     let ready = relay.announcement().await?;
     print(&match json {
         true => ready.to_string(),
         false => told(&ready),
     })?;
-    asked_to_stop().await;
+    stop.await;
     tracing::info!("stopping");
     relay.stop().await;
     Ok(())
