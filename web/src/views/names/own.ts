@@ -110,6 +110,8 @@ function release(context: Context, place: HTMLElement): void {
   place.replaceChildren(form);
   wireWork(form, context, async (peer, options) => {
     await peer.names.release(context.held.name, options);
+    // Its row goes, and the focus with it.
+    byId('claim-name').focus();
     return 'Given up.';
   });
 }
