@@ -190,6 +190,8 @@ pub const NAME_DEADLINE: Duration = Duration::from_secs(10);
 pub const NAME_STREAMS: usize = 32;
 /// Questions about names that a witness answers to one address prefix in a minute.
 pub const NAME_READS_PER_PREFIX: u32 = 1_200;
+/// How far relays can correct a peer's clock where names are concerned.
+pub const MAX_NAME_CLOCK: Millis = DAY;
 /// Changes that a witness makes for one address prefix in a minute: a classroom can claim names.
 pub const NAME_CHANGES_PER_PREFIX: u32 = 240;
 /// Changes that a witness makes for one key in a minute: a claim takes four.

@@ -54,6 +54,15 @@ impl RecordClient {
         &self.handle
     }
 
+    /// As [`Self::now`], but never further from the device's clock than a day: whoever sets the clock
+    /// chooses which leases live.
+    pub fn now_for_names(&self) -> Millis {
+        self.clock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .correct_within(platform::now(), limits::MAX_NAME_CLOCK)
+    }
+
     /// The time that the relays agree on.
     pub fn now(&self) -> Millis {
         self.clock

@@ -55,6 +55,15 @@ impl ClockOffset {
         if low.abs() <= high.abs() { low } else { high }
     }
 
+    /// The corrected time, for what a wrong clock would make believe: a correction beyond `bound` is
+    /// none, because few relays may be all that a peer knows.
+    pub fn correct_within(&self, own_now: Millis, bound: Millis) -> Millis {
+        match self.offset().unsigned_abs() <= bound {
+            true => self.correct(own_now),
+            false => own_now,
+        }
+    }
+
     /// The corrected time.
     pub fn correct(&self, own_now: Millis) -> Millis {
         own_now.saturating_add_signed(self.offset())
@@ -72,6 +81,14 @@ mod tests {
             clock.observe([peer as u8], remote, 1_000_000, 1_000_200);
         }
         clock
+    }
+
+    #[test]
+    fn a_correction_out_of_bounds_is_none() {
+        for (offset, bounded) in [(1_000, 1_000), (-1_000, -1_000), (1_001, 0), (-1_001, 0)] {
+            let now = with(&[offset]).correct_within(5_000, 1_000);
+            assert_eq!(now, 5_000_u64.saturating_add_signed(bounded), "{offset}");
+        }
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub enum Progressed {
 
 enum Command {
     Pin(Box<KnownSets>),
-    Sets(oneshot::Sender<Option<Box<KnownSets>>>),
+    Sets(oneshot::Sender<Result<Box<KnownSets>>>),
     Learned(Box<KnownSets>),
     Resolve(Name, Options, oneshot::Sender<Result<Box<Resolution>>>),
     Cached(oneshot::Sender<Vec<CachedName>>),
@@ -119,8 +119,7 @@ impl Agent {
 
     /// The witnesses that are believed in.
     pub async fn sets(&self) -> Result<KnownSets> {
-        let sets = self.request(Command::Sets).await?;
-        sets.map(|sets| *sets).ok_or_else(no_witnesses)
+        self.request(Command::Sets).await?.map(|sets| *sets)
     }
 
     /// What a name leads to.
@@ -187,7 +186,7 @@ impl Agent {
         let sets = self.sets().await?;
         let seed = u64::from_le_bytes(platform::entropy());
         let asking = self.surroundings.asking();
-        let now = || self.surroundings.overlay.client().now();
+        let now = || self.surroundings.overlay.client().now_for_names();
         let hardness = self.surroundings.hardness;
         let mut operation = Operation::new(sets, owner, name, goal, hardness, (seed, now()));
         let mut jobs: FuturesUnordered<BoxFuture<'static, Finished>> = FuturesUnordered::new();

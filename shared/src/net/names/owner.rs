@@ -237,7 +237,7 @@ impl Names {
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Held> {
         self.load().await?;
-        let mut turn = self.turns.take(name.as_str());
+        let mut turn = self.turns.take(&Name::from(name.clone()).to_string());
         turn.come().await;
         let mut told = |told| match told {
             Progressed::Progress(step) => progress(step),
@@ -347,7 +347,7 @@ impl Names {
     }
 
     fn now(&self) -> Millis {
-        self.surroundings.overlay.client().now()
+        self.surroundings.overlay.client().now_for_names()
     }
 }
 

@@ -57,6 +57,13 @@ impl<K: Eq + Hash> Rates<K> {
         share.left -= 1.0;
         true
     }
+
+    /// Gives one back that was taken for nothing.
+    pub fn give_back(&mut self, who: &K) {
+        if let Some(share) = self.shares.get_mut(who) {
+            share.left = (share.left + 1.0).min(f64::from(self.a_minute));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +79,21 @@ mod tests {
         assert_eq!(spent(&mut rates, 2, 0), 6, "others have their own");
         assert_eq!(spent(&mut rates, 1, MINUTE / 6 + 1), 1);
         assert_eq!(spent(&mut rates, 1, 100 * MINUTE), 6);
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again() {
+        let mut rates = Rates::new(1);
+        rates.give_back(&1);
+        for _ in 0..3 {
+            assert!(rates.take(1, 0) && !rates.take(1, 0));
+            rates.give_back(&1);
+        }
+        rates.give_back(&1);
+        assert!(
+            rates.take(1, 0) && !rates.take(1, 0),
+            "no more than a share"
+        );
     }
 
     #[test]

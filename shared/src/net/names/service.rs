@@ -2,6 +2,7 @@
 //! durable.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::ledger::{Kept, NameLedger};
@@ -12,7 +13,7 @@ use crate::platform;
 use crate::proto::key::PublicKey;
 use crate::proto::names::KnownSets;
 use crate::proto::names::wire::{Answer, NameRefusal, Request, Response};
-use crate::proto::names::witness::{Job, Witness};
+use crate::proto::names::witness::{Job, Witness, ZoneWrite};
 use crate::proto::record::provider::Prefix;
 use crate::store::StoreError;
 
@@ -90,20 +91,31 @@ impl NameService {
             Ok(job) => job,
             Err(why) => return why.bare(),
         };
-        if let (Some(key), Some(_)) = (asking(&job), asker)
-            && !locked(&self.limits).keys.take(key, now)
-        {
+        let key = asking(&job).filter(|_| asker.is_some());
+        if key.is_some_and(|key| !locked(&self.limits).keys.take(key, now)) {
             return NameRefusal::RateLimited.bare();
         }
-        self.work(witness, job, now).await
+        let (response, changed) = self.work(witness, job, now).await;
+        if let Some(key) = key.filter(|_| !changed) {
+            // Anybody can show again what an owner has signed: that must not use up the owner's share.
+            locked(&self.limits).keys.give_back(&key);
+        }
+        response
     }
 
-    async fn work(&self, witness: Arc<Witness>, job: Job, now: u64) -> Response {
+    /// The response, and whether the row or the zone changed for it.
+    async fn work(&self, witness: Arc<Witness>, job: Job, now: u64) -> (Response, bool) {
         let name = job.name().clone();
+        let changed = Arc::new(AtomicBool::new(false));
         let result = if job.writes() {
+            let written = changed.clone();
             let work = move |kept: Kept| {
                 // Requests wait for the disk: what counts is the time when the row is read.
-                witness.work(&job, kept.row, kept.zone.as_deref(), platform::now())
+                let now = platform::now();
+                let outcome = witness.work(&job, kept.row, kept.zone.as_deref(), now);
+                let writes = outcome.row.is_some() || outcome.zone != ZoneWrite::Keep;
+                written.store(writes, Ordering::Relaxed);
+                outcome
             };
             self.ledger.change(name, Box::new(work)).await
         } else {
@@ -114,7 +126,8 @@ impl NameService {
                     .response
             })
         };
-        result.unwrap_or_else(|error| failed(&error))
+        let response = result.unwrap_or_else(|error| failed(&error));
+        (response, changed.load(Ordering::Relaxed))
     }
 
     /// This node's own questions have no limit.
@@ -153,4 +166,56 @@ fn failed(error: &StoreError) -> Response {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::names::MemoryLedger;
+    use crate::proto::names::claim::{Draft, Right};
+    use crate::proto::names::name::Root;
+    use crate::proto::names::work::Hardness;
+    use crate::proto::names::zone::Zone;
+    use crate::selftest::names::samples::{alice, certificate_of, sets, witnesses};
+    use crate::selftest::samples::{author, network};
+
+    #[test]
+    fn showing_again_what_an_owner_signed_does_not_use_up_its_share() {
+        let now = platform::now();
+        let draft = Draft {
+            network: network(),
+            name: alice(),
+            generation: 1,
+            right: Right::Free { work: 0 },
+            recovery: None,
+            issued: now,
+        };
+        let certificate = certificate_of(&draft.sign(&author()).unwrap());
+        let witness = Witness::new(witnesses().remove(0), sets(), Hardness::NONE);
+        let service = NameService::new(witness, Arc::new(MemoryLedger::default()));
+        let stranger = Asker {
+            peer: libp2p::PeerId::random(),
+            prefix: None,
+        };
+        let publish = |seq| {
+            let zone = Zone {
+                generation: 1,
+                ..Zone::default()
+            };
+            let (root, times) = (Root::Human(alice()), (now, now + 60_000));
+            let zone = zone.sign(&author(), &network(), &root, seq, times).unwrap();
+            let request = Request::Publish {
+                zone: zone.bytes().to_vec(),
+                certificate: Some(certificate.encode()),
+            };
+            let asked = service.respond(Some(stranger), request, now);
+            matches!(futures::executor::block_on(asked), Response::Signed { .. })
+        };
+        assert!(publish(1));
+        for _ in 0..NAME_CHANGES_PER_KEY + 1 {
+            assert!(publish(1), "the same again costs the owner nothing");
+        }
+        let changes = (2..200).take_while(|seq| publish(*seq)).count() as u32;
+        assert_eq!(changes + 1, NAME_CHANGES_PER_KEY, "new ones do");
+    }
 }

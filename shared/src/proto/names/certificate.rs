@@ -257,6 +257,23 @@ impl Binding {
         self.certificate.finals.iter().filter(counted).count() >= self.quorum
     }
 
+    /// Whether it says who holds the name: it is live, or a lease that ran out in an epoch that lasts.
+    /// What else the keys of an epoch that is over signed, they may have signed after their time.
+    pub fn counts(&self, now: Millis) -> bool {
+        self.is_current(now) || self.is_live(now)
+    }
+
+    /// Whether no other witness set has taken over at `now`.
+    pub fn is_current(&self, now: Millis) -> bool {
+        self.ended.is_none_or(|at| now < at)
+    }
+
+    /// Whether its epoch lasts, or was over so lately that leases of it may live, by any clock.
+    pub fn is_recent(&self, now: Millis) -> bool {
+        let grace = NAME_LEASE + 2 * CLOCK_TOLERANCE;
+        self.ended.is_none_or(|at| now < at.saturating_add(grace))
+    }
+
     /// The floor that a quorum of the live signatures agrees is not too high: some liars can neither
     /// raise it, nor hide a zone that a quorum has stored.
     pub fn floor(&self, now: Millis) -> Floor {

@@ -107,6 +107,12 @@ pub struct Draft {
 impl Draft {
     /// Signs it for the longest term.
     pub fn sign(self, owner: &SigningKey) -> Result<Claim> {
+        let end = self.issued.saturating_add(NAME_TERM);
+        self.sign_until(owner, end)
+    }
+
+    /// Signs it for a term that ends then.
+    pub fn sign_until(self, owner: &SigningKey, end: Millis) -> Result<Claim> {
         let (right, number, handover) = match &self.right {
             Right::Free { work } => (FREE, *work, Vec::new()),
             Right::Own => (OWN, 0, Vec::new()),
@@ -127,7 +133,7 @@ impl Draft {
             label: self.name.as_str().to_owned(),
             seq: self.generation,
             issued: self.issued,
-            expires: self.issued.saturating_add(NAME_TERM),
+            expires: end,
             payload: cbor::encode(&wire),
         };
         Ok(Claim::open(Envelope::sign(body, owner)?)?)

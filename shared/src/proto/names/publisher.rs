@@ -191,7 +191,7 @@ impl Operation {
                 self.provisional(pending.to, signed, now);
             }
             (Kind::Finalise, Response::Signed { signed }) => self.final_signature(signed, now),
-            (Kind::Show, Response::Signed { signed }) => self.shown(pending.to, signed),
+            (Kind::Show, Response::Signed { signed }) => self.shown(pending.to, signed, now),
             (
                 kind,
                 Response::Refused {

@@ -164,7 +164,7 @@ impl From<Unresolved> for Error {
             }
             Unresolved::RolledBack => Error::new(
                 Code::Older,
-                "only older versions than one seen before were found",
+                "nothing as new as what was seen before was found",
             )
             .with_remedy("Somebody may be hiding the newer one; try another network path."),
             Unresolved::NoQuorum { answered, wanted } => no_quorum(&answered, wanted),
@@ -175,7 +175,8 @@ impl From<Unresolved> for Error {
             }
             Unresolved::Denied => Error::new(Code::Refused, "the witnesses refuse this name")
                 .caused_by(NameRefusal::Denied),
-            Unresolved::TimedOut => Error::new(Code::TimedOut, "nobody answered in time"),
+            Unresolved::TimedOut => Error::new(Code::TimedOut, "nobody answered in time")
+                .with_remedy("Check the connection, and try again."),
             Unresolved::Overloaded => Error::new(Code::Overloaded, "too many resolutions at once"),
         }
     }

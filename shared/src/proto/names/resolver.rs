@@ -164,7 +164,7 @@ impl Resolver {
         self.drive(&root, now);
     }
 
-    /// A witness did not answer.
+    /// A witness did not answer, or the overlay could not be read.
     pub fn failed(&mut self, id: u64, now: Millis) {
         self.passing.remove(&id);
         if let Some(root) = self.lookup_of(id) {

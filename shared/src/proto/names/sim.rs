@@ -6,6 +6,7 @@
 mod actions;
 mod oracle;
 mod readers;
+mod retired;
 mod rogue;
 mod runs;
 mod witnesses;
@@ -23,7 +24,7 @@ use super::name::Label;
 use super::publisher::{Failure, Goal, Operation, Output as Did};
 use super::resolver::Resolver;
 use super::resolver::floors::Floors;
-use super::set::{KnownSets, WitnessSet};
+use super::set::KnownSets;
 use super::wire::{Request, Response};
 use super::work::Hardness;
 use crate::limits::{DAY, MINUTE, SECOND};
@@ -144,9 +145,7 @@ impl World {
         let mut prng = Prng::new(seed);
         let network: NetworkId = "sim".parse().expect("a valid id");
         let keys: Vec<SigningKey> = (0..plan.witnesses as u8).map(|at| key(100 + at)).collect();
-        let publics = keys.iter().map(SigningKey::public);
-        let set = WitnessSet::new(1, 0, publics).expect("a valid set");
-        let sets = KnownSets::pinned(network, set);
+        let sets = retired::sets(network, keys.iter().map(SigningKey::public));
         let mut nodes: Vec<Node> = keys
             .into_iter()
             .map(|key| Node::new(key, sets.clone(), plan.temper, skew(&mut prng)))

@@ -27,6 +27,8 @@ pub(super) struct Net {
     pub zones: Vec<Option<Vec<u8>>>,
     /// What the overlay has.
     pub overlay: Vec<Vec<u8>>,
+    /// Whether the overlay cannot be read.
+    pub offline: bool,
     pub asked: usize,
     pub progress: Vec<Progress>,
     pub kept: Vec<Certificate>,
@@ -43,6 +45,7 @@ impl Net {
             rows: vec![None; 3],
             zones: vec![None; 3],
             overlay: Vec::new(),
+            offline: false,
             asked: 0,
             progress: Vec::new(),
             kept: Vec::new(),
@@ -170,6 +173,9 @@ impl Net {
                     Some(response) => resolver.answered(id, response, self.now),
                     None => resolver.failed(id, self.now),
                 },
+                resolver::Output::FindZone { id, .. } if self.offline => {
+                    resolver.failed(id, self.now);
+                }
                 resolver::Output::FindZone { id, .. } => {
                     resolver.zones_found(id, &self.overlay.clone(), self.now);
                 }

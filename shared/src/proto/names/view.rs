@@ -111,6 +111,13 @@ impl View {
         bindings.max_by_key(|binding| (binding.claim().rank(), binding.live_until()))
     }
 
+    /// As [`Self::binding`], but what counts goes before what keys of an epoch that is over signed.
+    pub fn believed(&self, sets: &KnownSets, now: Millis) -> Option<Binding> {
+        let bindings = self.tallies.iter().filter_map(|tally| tally.binding(sets));
+        let order = |it: &Binding| (it.counts(now), it.claim().rank(), it.live_until());
+        bindings.max_by_key(order)
+    }
+
     /// The generation to claim next: above all that was said, but one liar's number does not count
     /// when it is out of everybody's reach.
     pub fn next_generation(&self) -> u64 {

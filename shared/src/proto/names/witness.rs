@@ -166,15 +166,16 @@ impl Witness {
             Job::Ask(_) => Err(No::because(NameRefusal::Invalid)),
             Job::Propose(claim, follows) => {
                 if let Some(follows) = follows {
-                    row.adopt(follows);
+                    row.admit(follows, now);
                 }
                 self.propose(row, claim, now)
             }
             Job::Finalise(claim, epoch) => self.finalise(row, claim, *epoch, now),
-            Job::Renew(binding) => match row.adopt(binding) {
+            Job::Renew(binding) => match row.admit(binding, now) {
                 Adopted::InForce => self.lease(row, now),
                 Adopted::Older => Err(No::because(NameRefusal::Older)),
                 Adopted::Conflict => Err(No::because(NameRefusal::Taken)),
+                Adopted::Retired => Err(No::because(NameRefusal::BadTime)),
             },
             Job::Abandon(abandon) => {
                 let given_up = |half: &mut Half| {
@@ -185,7 +186,7 @@ impl Witness {
             }
             Job::Publish(signed, name, shown) => {
                 if let Some(shown) = shown {
-                    row.adopt(shown);
+                    row.admit(shown, now);
                 }
                 self.publish(row, signed, name, zone, now)
             }
@@ -251,10 +252,13 @@ impl Witness {
         row.latest = row.latest.max(not_after);
         row.provisional = None;
         row.bar(claim.owner()).strikes = 0;
-        row.half = Some(Half {
-            claim: claim.clone(),
-            signed: signed.clone(),
-        });
+        let claimed = |half: &Half| half.claim.generation();
+        if row.half.as_ref().map_or(0, claimed) <= claim.generation() {
+            row.half = Some(Half {
+                claim: claim.clone(),
+                signed: signed.clone(),
+            });
+        }
         Ok(Response::Signed { signed })
     }
 

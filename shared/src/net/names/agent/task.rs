@@ -1,7 +1,7 @@
 //! The loop around the resolver: takes commands, asks for what the resolver wants, and keeps what must
 //! not be forgotten.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use futures::channel::{mpsc, oneshot};
 use futures::future::BoxFuture;
@@ -9,10 +9,12 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, select_biased};
 
 use super::{Command, Surroundings, keepsake, no_witnesses, until};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::net::names::asking::Asking;
+use crate::net::outside::SharedKeepsakes;
 use crate::net::overlay::Overlay;
 use crate::platform;
+use crate::proto::key::NetworkId;
 use crate::proto::names::KnownSets;
 use crate::proto::names::name::Name;
 use crate::proto::names::resolution::Resolution;
@@ -22,9 +24,12 @@ use crate::proto::names::resolver::{Output, Resolver, floors::Floors};
 use crate::proto::names::wire::Response;
 use crate::proto::record::Record;
 
+/// Those that wait for a name, by the number of the query.
+type Waiting = HashMap<u64, oneshot::Sender<Result<Box<Resolution>>>>;
+
 enum Found {
     Answer(u64, Option<Response>),
-    Zones(u64, Vec<Vec<u8>>),
+    Zones(u64, Option<Vec<Vec<u8>>>),
     Kept,
 }
 
@@ -34,8 +39,13 @@ pub(super) struct Task {
     inbox: mpsc::Receiver<Command>,
     resolver: Option<Resolver>,
     jobs: FuturesUnordered<BoxFuture<'static, Found>>,
-    waiting: HashMap<u64, oneshot::Sender<Result<Box<Resolution>>>>,
+    waiting: Waiting,
     watchers: Vec<(Name, mpsc::Sender<()>)>,
+    /// Why it is not known what was believed before: until it is, nothing is believed or written.
+    unreadable: Option<Error>,
+    /// The save under way, and what is to be saved after it, newest only.
+    saving: bool,
+    to_save: BTreeMap<&'static str, Vec<u8>>,
 }
 
 impl Task {
@@ -48,13 +58,14 @@ impl Task {
             jobs: FuturesUnordered::new(),
             waiting: HashMap::new(),
             watchers: Vec::new(),
+            unreadable: None,
+            saving: false,
+            to_save: BTreeMap::new(),
         }
     }
 
     pub(super) async fn run(mut self) {
-        if let Some(sets) = self.restored_sets().await {
-            self.believe(sets).await;
-        }
+        self.recall().await;
         loop {
             self.pump();
             let due = self.resolver.as_ref().and_then(Resolver::next_wake);
@@ -76,28 +87,36 @@ impl Task {
     }
 
     fn now(&self) -> u64 {
-        self.surroundings.overlay.client().now()
+        self.surroundings.overlay.client().now_for_names()
     }
 
     async fn on_command(&mut self, command: Command) {
+        if self.unreadable.is_some() {
+            self.recall().await;
+        }
         let now = self.now();
         match (command, &mut self.resolver) {
             (Command::Pin(sets), None) => {
-                if *sets.network() == self.surroundings.network {
-                    self.keep("sets", sets.export());
+                // Others may have been pinned before, if that cannot be read.
+                if self.unreadable.is_none() && *sets.network() == self.surroundings.network {
+                    let bytes = sets.export();
                     self.believe(*sets).await;
+                    if self.resolver.is_some() {
+                        self.keep("sets", bytes);
+                    }
                 }
             }
             (Command::Pin(sets), Some(resolver)) => contradicted(resolver.sets(), &sets),
             (Command::Sets(reply), resolver) => {
                 let sets = resolver.as_ref().map(|it| Box::new(it.sets().clone()));
-                let _ = reply.send(sets);
+                let _ = reply.send(sets.ok_or_else(|| self.why_not()));
             }
             (Command::Resolve(name, options, reply), Some(resolver)) => {
+                withdraw(resolver, &mut self.waiting);
                 let query = resolver.start(&name, options, now);
                 self.waiting.insert(query, reply);
             }
-            (Command::Resolve(_, _, reply), None) => drop(reply.send(Err(no_witnesses()))),
+            (Command::Resolve(_, _, reply), None) => drop(reply.send(Err(self.why_not()))),
             (Command::Cached(reply), resolver) => {
                 let rows = resolver.as_ref().map(|it| it.cached(now));
                 let _ = reply.send(rows.unwrap_or_default());
@@ -120,7 +139,16 @@ impl Task {
         }
     }
 
+    /// Why no name can be resolved.
+    fn why_not(&self) -> Error {
+        self.unreadable.clone().unwrap_or_else(no_witnesses)
+    }
+
     fn on_found(&mut self, found: Found) {
+        if matches!(found, Found::Kept) {
+            self.saving = false;
+            return self.save_next();
+        }
         let now = self.now();
         let Some(resolver) = &mut self.resolver else {
             return;
@@ -128,7 +156,8 @@ impl Task {
         match found {
             Found::Answer(id, Some(response)) => resolver.answered(id, response, now),
             Found::Answer(id, None) => resolver.failed(id, now),
-            Found::Zones(id, zones) => resolver.zones_found(id, &zones, now),
+            Found::Zones(id, Some(zones)) => resolver.zones_found(id, &zones, now),
+            Found::Zones(id, None) => resolver.failed(id, now),
             Found::Kept => {}
         }
     }
@@ -145,9 +174,11 @@ impl Task {
                 Output::FindZone { id, key } => {
                     let overlay = self.surroundings.overlay.clone();
                     let find = async move {
-                        let found = overlay.record_at(key).await.ok().flatten();
-                        let zone = found.as_ref().map(Record::bytes).map(<[u8]>::to_vec);
-                        Found::Zones(id, zone.into_iter().collect())
+                        // That nobody could be asked does not mean that there is none.
+                        let found = overlay.record_at(key).await.ok();
+                        let bytes = |record: Record| record.bytes().to_vec();
+                        let zones = found.map(|found| found.map(bytes).into_iter().collect());
+                        Found::Zones(id, zones)
                     };
                     self.jobs.push(find.boxed());
                 }
@@ -176,7 +207,20 @@ impl Task {
         }
     }
 
-    fn keep(&mut self, what: &str, bytes: Vec<u8>) {
+    /// Saves one after the other: of two that overtake each other the older one would stay.
+    fn keep(&mut self, what: &'static str, bytes: Vec<u8>) {
+        self.to_save.insert(what, bytes);
+        self.save_next();
+    }
+
+    fn save_next(&mut self) {
+        if self.saving {
+            return;
+        }
+        let Some((what, bytes)) = self.to_save.pop_first() else {
+            return;
+        };
+        self.saving = true;
         let save = self.surroundings.keepsakes.save(self.keepsake(what), bytes);
         let kept = save.map(|result| {
             if let Err(error) = result {
@@ -191,24 +235,31 @@ impl Task {
         keepsake(what, &self.surroundings.network)
     }
 
-    async fn restored_sets(&mut self) -> Option<KnownSets> {
-        let load = self.surroundings.keepsakes.load(self.keepsake("sets"));
-        let bytes = load.await.ok().flatten()?;
-        let sets = KnownSets::restore(&bytes).ok();
-        sets.filter(|sets| *sets.network() == self.surroundings.network)
+    /// Believes what was believed before, if there is something.
+    async fn recall(&mut self) {
+        self.unreadable = None;
+        let Surroundings {
+            keepsakes, network, ..
+        } = &self.surroundings;
+        match kept_sets(keepsakes, network).await {
+            Ok(Some(sets)) => self.believe(sets).await,
+            Ok(None) => {}
+            Err(error) => self.unreadable = Some(unreadable("sets", &error)),
+        }
     }
 
-    /// From now on names are resolved.
+    /// From now on names are resolved; not before it is known what was seen of them.
     async fn believe(&mut self, sets: KnownSets) {
-        let load = self.surroundings.keepsakes.load(self.keepsake("floors"));
-        let mut floors = Floors::default();
-        match load.await {
-            Ok(Some(bytes)) if floors.restore(&bytes).is_err() => {
-                tracing::warn!("what was seen of names before cannot be read");
+        let Surroundings {
+            keepsakes, network, ..
+        } = &self.surroundings;
+        let floors = match kept_floors(keepsakes, network).await {
+            Ok(floors) => floors,
+            Err(error) => {
+                self.unreadable = Some(unreadable("floors", &error));
+                return;
             }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "what was seen of names before is not known"),
-        }
+        };
         let seed = u64::from_le_bytes(platform::entropy());
         self.resolver = Some(Resolver::new(sets, floors, seed));
         #[cfg(feature = "server")]
@@ -228,6 +279,46 @@ impl Task {
     }
 }
 
+async fn kept_sets(from: &SharedKeepsakes, network: &NetworkId) -> Result<Option<KnownSets>> {
+    let Some(bytes) = from.load(keepsake("sets", network)).await? else {
+        return Ok(None);
+    };
+    let sets = KnownSets::restore(&bytes)?;
+    Ok(Some(sets).filter(|sets| sets.network() == network))
+}
+
+async fn kept_floors(from: &SharedKeepsakes, network: &NetworkId) -> Result<Floors> {
+    let mut floors = Floors::default();
+    if let Some(bytes) = from.load(keepsake("floors", network)).await? {
+        floors.restore(&bytes)?;
+    }
+    Ok(floors)
+}
+
+/// What is kept cannot be read: that is not the same as that nothing is kept.
+fn unreadable(what: &str, error: &Error) -> Error {
+    tracing::warn!(%error, what, "what was kept about names cannot be read");
+    Error::new(
+        Code::StorageFailed,
+        format!("what was kept about names (names-{what}-…) cannot be read"),
+    )
+    .caused_by(error)
+    .with_remedy(
+        "Try again; if it is damaged, restore it from a backup, or remove it: then the next relay says who the witnesses are.",
+    )
+}
+
+/// Whoever has given up waiting takes no place from others.
+fn withdraw(resolver: &mut Resolver, waiting: &mut Waiting) {
+    waiting.retain(|query, reply| {
+        let wanted = !reply.is_canceled();
+        if !wanted {
+            resolver.cancel(*query);
+        }
+        wanted
+    });
+}
+
 /// Whoever names other witnesses than those that are believed in is not believed.
 fn contradicted(known: &KnownSets, offered: &KnownSets) {
     let offered = offered.current();
@@ -238,5 +329,68 @@ fn contradicted(known: &KnownSets, offered: &KnownSets) {
         tracing::warn!(
             "a relay names other witnesses than those that are known; it is not believed"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::limits::MAX_RESOLUTIONS;
+    use crate::net::outside::{Forgetful, Keepsakes};
+    use crate::proto::names::resolution::Unresolved;
+    use crate::proto::names::resolver::Options;
+    use crate::selftest::names::samples::{alice, floors, sets};
+    use crate::selftest::samples::{NOW, network};
+
+    #[test]
+    fn what_cannot_be_read_is_not_what_is_not_there() {
+        let kept = Forgetful::default();
+        let shared: SharedKeepsakes = Arc::new(kept.clone());
+        let save = |what, bytes: &[u8]| {
+            let saved = kept.save(keepsake(what, &network()), bytes.to_vec());
+            futures::executor::block_on(saved).unwrap();
+        };
+        let read_sets = || futures::executor::block_on(kept_sets(&shared, &network()));
+        let read_floors = || futures::executor::block_on(kept_floors(&shared, &network()));
+        assert_eq!(read_sets().unwrap(), None);
+        assert_eq!(read_floors().unwrap(), Floors::default());
+        save("sets", &sets().export());
+        save("floors", &floors().export());
+        assert_eq!(read_sets().unwrap(), Some(sets()));
+        assert_eq!(read_floors().unwrap(), floors());
+        let (sets, floors) = (sets().export(), floors().export());
+        save("sets", &sets[..sets.len() - 1]);
+        save("floors", &floors[..floors.len() - 1]);
+        assert!(read_sets().is_err() && read_floors().is_err());
+    }
+
+    #[test]
+    fn whoever_gave_up_takes_no_place() {
+        let mut resolver = Resolver::new(sets(), Floors::default(), 1);
+        let mut waiting = Waiting::new();
+        let (mut patient, name) = (Vec::new(), Name::from(alice()));
+        let mut ask = |resolver: &mut Resolver, waiting: &mut Waiting| {
+            let (reply, answer) = oneshot::channel();
+            let query = resolver.start(&name, Options::default(), NOW);
+            waiting.insert(query, reply);
+            let mut outputs = std::iter::from_fn(|| resolver.poll());
+            let refused = outputs.any(|output| {
+                let overloaded = Err(Unresolved::Overloaded);
+                matches!(output, Output::Done { result, .. } if result == overloaded)
+            });
+            (answer, refused)
+        };
+        for _ in 0..MAX_RESOLUTIONS {
+            let (answer, refused) = ask(&mut resolver, &mut waiting);
+            assert!(!refused);
+            patient.push(answer);
+        }
+        assert!(ask(&mut resolver, &mut waiting).1, "all places are taken");
+        patient.pop();
+        withdraw(&mut resolver, &mut waiting);
+        assert!(!ask(&mut resolver, &mut waiting).1);
+        assert_eq!(waiting.len(), MAX_RESOLUTIONS);
     }
 }

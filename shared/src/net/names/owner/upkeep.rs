@@ -6,15 +6,17 @@ use futures::channel::mpsc;
 use futures::{FutureExt, StreamExt};
 
 use super::Names;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::limits::{DAY, HOUR};
 use crate::net::handle::Event;
 use crate::net::overlay::Overlay;
 use crate::proto::Millis;
 use crate::proto::names::Label;
-use crate::proto::names::name::Root;
+use crate::proto::names::name::{Name, Root};
 use crate::proto::names::publisher::Goal;
 use crate::proto::names::publisher::schedule::Holdings;
+use crate::proto::names::resolver::Options;
+use crate::proto::names::zone::SignedZone;
 use crate::{limits, platform};
 
 /// A zone is signed again when less than this is left.
@@ -75,20 +77,91 @@ impl Names {
     }
 
     async fn renew_one(&self, name: &Label, goal: Goal) -> Result<()> {
-        match goal {
-            Goal::Publish(zone, binding) => {
-                let fresh = zone.expires() > self.now() + ZONE_RENEW_BEFORE;
-                let root = Root::Human(name.clone());
-                let zone = match fresh {
-                    true => *zone,
-                    false => {
-                        self.sign(&root, Some(&binding), zone.zone().clone())
-                            .await?
-                    }
-                };
-                self.put(name, zone, *binding).await.map(drop)
+        let Goal::Publish(..) = goal else {
+            return self.operate(name, goal, &mut |_| {}).await.map(drop);
+        };
+        let mut turn = self.turns.take(&Name::from(name.clone()).to_string());
+        turn.come().await;
+        // Whoever had the turn before may have published something newer, or given the name away.
+        let held = self.holdings().as_ref().and_then(|holdings| {
+            let held = holdings.rows().get(name)?;
+            held.zone.clone()
+        });
+        let Some(held) = held else {
+            return Ok(());
+        };
+        let binding = self.binding(name).await?;
+        let lasts = |zone: &SignedZone| zone.expires() > self.now() + ZONE_RENEW_BEFORE;
+        let mut refused = None;
+        if lasts(&held) {
+            match self.put(name, held.clone(), binding.clone()).await {
+                Err(error) if error.code() == Code::Refused => refused = Some(error),
+                put => return put.map(drop),
             }
-            goal => self.operate(name, goal, &mut |_| {}).await.map(drop),
+        }
+        // Another device of this owner may have published since, or this one before it was restored.
+        let over = held.expires() <= self.now();
+        let found = self.published(name, over).await?;
+        let newest = match (found.filter(|found| is_newer(found, &held)), refused) {
+            (Some(theirs), _) => theirs,
+            (None, Some(error)) => return Err(error),
+            (None, None) => held,
+        };
+        let zone = match lasts(&newest) {
+            true => newest,
+            false => {
+                let root = Root::Human(name.clone());
+                self.sign(&root, Some(&binding), newest.zone().clone())
+                    .await?
+            }
+        };
+        self.put(name, zone, binding).await.map(drop)
+    }
+
+    /// The zone that the witnesses have; an error if they could not be asked, or have one that is not
+    /// found, unless what is held is over as well.
+    async fn published(&self, name: &Label, over: bool) -> Result<Option<SignedZone>> {
+        let fresh = Options {
+            fresh: true,
+            private: true,
+        };
+        let asked = self.agent.resolve(Name::from(name.clone()), fresh).await;
+        match asked {
+            Err(error) if !says_what_is_there(error.code(), over) => return Err(error),
+            _ => {}
+        }
+        let found = self.agent.evidence(Root::Human(name.clone())).await?;
+        Ok(found.map(|(_, zone)| zone))
+    }
+}
+
+/// Whether a resolution that failed so has heard the witnesses: there is nothing at the name itself,
+/// its alias leads nowhere, or what was there is over.
+fn says_what_is_there(code: Code, over: bool) -> bool {
+    match code {
+        Code::NameNotFound | Code::NameInvalid => true,
+        Code::Older => over,
+        _ => false,
+    }
+}
+
+/// Whether a zone is by the same owner in the same generation, and newer.
+fn is_newer(found: &SignedZone, held: &SignedZone) -> bool {
+    let whose = |zone: &SignedZone| (zone.owner(), zone.zone().generation);
+    whose(found) == whose(held) && found.floor() > held.floor()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::selftest::names::samples::zone_with;
+
+    #[test]
+    fn only_what_is_newer_and_of_the_same_holder_goes_before_what_is_held() {
+        let held = zone_with(1, 5);
+        assert!(is_newer(&zone_with(1, 6), &held));
+        for other in [zone_with(1, 4), zone_with(1, 5), zone_with(2, 6)] {
+            assert!(!is_newer(&other, &held));
         }
     }
 }

@@ -85,11 +85,13 @@ impl Operation {
     /// What the answers mean for the goal.
     fn decide(&mut self, now: Millis) {
         self.generation = self.view.next_generation();
-        let binding = self.view.binding(&self.sets);
+        let binding = self.view.believed(&self.sets, now);
         self.follows = binding.clone();
         let held = binding.filter(|binding| {
             let end = binding.claim().expires().saturating_add(NAME_GRACE);
-            !binding.claim().released() && now < end
+            // A set that is long over proves nothing but what is known anyway: the witnesses know.
+            let said = binding.claim().owner() == self.owner.public() || binding.is_recent(now);
+            said && !binding.claim().released() && now < end
         });
         let mine = held
             .as_ref()
@@ -121,7 +123,7 @@ impl Operation {
                 let from = held.claim().generation();
                 self.propose(Right::Release { from }, issued, now);
             }
-            (Goal::Release, None) => match self.view.binding(&self.sets) {
+            (Goal::Release, None) => match self.view.believed(&self.sets, now) {
                 Some(gone) if gone.claim().owner() == self.owner.public() => {
                     self.confirm(gone, now);
                 }
@@ -262,7 +264,7 @@ impl Operation {
     }
 
     /// A witness has the certificate, and signed its lease.
-    pub(super) fn shown(&mut self, from: PublicKey, signed: Signed) {
+    pub(super) fn shown(&mut self, from: PublicKey, signed: Signed, now: Millis) {
         let Some(binding) = &self.binding else {
             return;
         };
@@ -276,7 +278,7 @@ impl Operation {
         }
         self.confirmed.insert(from);
         self.view.add_signature(&claim, &signed, &self.sets);
-        if let Some(better) = self.view.binding(&self.sets)
+        if let Some(better) = self.view.believed(&self.sets, now)
             && better.claim() == binding.claim()
             && better != *binding
         {
@@ -302,7 +304,7 @@ impl Operation {
         let stands_against = matches!(why, NameRefusal::Taken | NameRefusal::Older);
         if kind == Kind::Show
             && stands_against
-            && let Some(binding) = self.view.binding(&self.sets).filter(newer)
+            && let Some(binding) = self.view.believed(&self.sets, now).filter(newer)
         {
             let claim = binding.claim();
             let (holder, until) = (Some(claim.owner()), Some(claim.expires()));
@@ -338,7 +340,7 @@ impl Operation {
             return self.finish(Err(Failure::Barred { until }));
         }
         if let Some(until) = with(NameRefusal::Taken).filter(|_| !signing) {
-            let holder = self.view.binding(&self.sets);
+            let holder = self.view.believed(&self.sets, now);
             let holder = holder
                 .map(|binding| binding.claim().owner())
                 .filter(|holder| *holder != self.owner.public());

@@ -27,7 +27,8 @@ pub enum Output {
         request: Request,
     },
     /// Read the record at this location from the overlay; report all that was found with
-    /// [`zones_found`](super::Resolver::zones_found).
+    /// [`zones_found`](super::Resolver::zones_found), or that it could not be read with
+    /// [`failed`](super::Resolver::failed).
     FindZone {
         /// The number.
         id: u64,

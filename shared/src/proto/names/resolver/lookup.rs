@@ -48,6 +48,8 @@ pub(super) struct Lookup {
     ask_sets: Option<PublicKey>,
     asked_sets: bool,
     zone_asked: bool,
+    /// The overlay could not be read: what it has is not known.
+    zone_unknown: bool,
 }
 
 impl Lookup {
@@ -68,6 +70,7 @@ impl Lookup {
             ask_sets: None,
             asked_sets: false,
             zone_asked: false,
+            zone_unknown: false,
         }
     }
 
@@ -80,11 +83,20 @@ impl Lookup {
     }
 
     pub(super) fn expire(&mut self, now: Millis) {
-        self.pending.retain(|_, (_, deadline)| now < *deadline);
+        let over = |(_, (_, deadline)): &(&u64, &(_, Millis))| *deadline <= now;
+        let over: Vec<u64> = self
+            .pending
+            .iter()
+            .filter(over)
+            .map(|(id, _)| *id)
+            .collect();
+        over.into_iter().for_each(|id| self.failed(id));
     }
 
     pub(super) fn failed(&mut self, id: u64) {
-        self.pending.remove(&id);
+        if let Some((None, _)) = self.pending.remove(&id) {
+            self.zone_unknown = true;
+        }
     }
 
     pub(super) fn zones_found(&mut self, id: u64, zones: &[Vec<u8>]) {
@@ -156,16 +168,21 @@ impl Lookup {
         let binding = self
             .view
             .as_ref()
-            .and_then(|view| view.binding(&resolver.sets));
+            .and_then(|view| view.believed(&resolver.sets, now));
         match binding {
             Some(binding) => self.weigh(resolver, binding, now),
-            None => Some(Found::Nothing(self.nothing(quorum))),
+            None => Some(Found::Nothing(self.nothing(resolver, quorum))),
         }
     }
 
-    fn nothing(&self, quorum: usize) -> Unresolved {
+    fn nothing(&self, resolver: &Resolver, quorum: usize) -> Unresolved {
         if self.answered.len() >= quorum {
-            return Unresolved::Unclaimed;
+            // Witnesses never forget a name: if it was held before, something is held back.
+            let seen = resolver.floors.of(&self.root);
+            return match seen.is_some_and(|seen| !seen.holder.released) {
+                true => Unresolved::RolledBack,
+                false => Unresolved::Unclaimed,
+            };
         }
         if self.answered.len() + self.denied.len() >= quorum {
             return Unresolved::Denied;
@@ -224,7 +241,9 @@ impl Lookup {
                 false => None,
             };
         }
-        self.raise(resolver, (generation, holder), None, now);
+        if binding.counts(now) {
+            self.raise(resolver, (generation, holder), None, now);
+        }
         if claim.released() {
             return Some(Found::Nothing(Unresolved::Unclaimed));
         }
@@ -304,7 +323,10 @@ impl Lookup {
                 None
             }
             _ if !settled => None,
+            _ if self.zone_unknown => Some(Found::Nothing(Unresolved::TimedOut)),
             Newest::Below => Some(Found::Nothing(Unresolved::RolledBack)),
+            // There was one: that none is found does not mean that there is none.
+            _ if floor.seq > 0 => Some(Found::Nothing(Unresolved::RolledBack)),
             _ => Some(Found::Nothing(Unresolved::Empty { owner })),
         }
     }

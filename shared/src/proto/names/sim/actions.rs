@@ -1,6 +1,6 @@
 //! What owners, strangers and enemies do.
 
-use super::{Event, World, rogue};
+use super::{Event, World, retired, rogue};
 use crate::limits::HOUR;
 use crate::proto::names::certificate::Certificate;
 use crate::proto::names::claim::Handover;
@@ -34,7 +34,7 @@ impl World {
         let owner = self.last_holder().filter(|_| any.is_multiple_of(2));
         let owner = owner.unwrap_or(any);
         let recovery = Some(self.recovery.public());
-        match self.prng.below(13) {
+        match self.prng.below(14) {
             0..3 => drop(self.start(owner, Goal::Claim { recovery })),
             3 => drop(self.start(owner, Goal::Extend)),
             // With so many liars a name is safe only while its owner leaves it alone.
@@ -44,6 +44,7 @@ impl World {
             7 => self.renew(owner),
             10 => self.device_dies(),
             8 | 9 => return rogue::claims(self),
+            13 => return retired::leak(self),
             _ => self.replay(),
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Readers that resolve the name, and owners that publish under it.
 
-use super::World;
+use super::{World, retired};
 use crate::limits::DAY;
 use crate::proto::key::PublicKey;
 use crate::proto::names::certificate::Binding;
@@ -43,7 +43,11 @@ impl World {
             .floors()
             .of(name.root())
             .copied();
+        let thief = retired::thief().public();
         match seen {
+            Some(seen) if seen.holder.owner == thief => {
+                Err(format!("reader {reader} believes a set that was replaced"))
+            }
             Some(seen) => self.oracle.seen(reader, seen.generation, seen.holder),
             None => Ok(()),
         }

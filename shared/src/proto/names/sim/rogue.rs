@@ -89,7 +89,11 @@ fn invent(world: &mut World) -> Option<Claim> {
     draft.sign(&world.owners[owner].clone()).ok()
 }
 
-fn say(world: &mut World, at: usize, request: &Request) -> Result<Option<Response>, String> {
+pub(super) fn say(
+    world: &mut World,
+    at: usize,
+    request: &Request,
+) -> Result<Option<Response>, String> {
     let node = &mut world.nodes[at];
     node.recover();
     let (signed, response) = node.handle(request, world.now, &mut world.prng, true);

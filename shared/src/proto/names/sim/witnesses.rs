@@ -148,11 +148,16 @@ impl Node {
         }
     }
 
+    /// Has one more certificate to show to those that ask.
+    pub(super) fn loot(&mut self, certificate: Certificate) {
+        self.loot.push(certificate);
+    }
+
     fn pretend(&self, prng: &mut Prng) -> Response {
         let at = prng.below(self.loot.len() as u64 + 1) as usize;
         let certificate = self.loot.get(at).map(Certificate::encode);
         let known = Known {
-            epoch: 1,
+            epoch: self.witness.sets().current().epoch(),
             top: prng.below(500),
             certificate,
             ..Known::default()

@@ -5,8 +5,8 @@
 use minicbor::{Decode, Encode};
 
 use crate::limits::{
-    CLOCK_TOLERANCE, MAX_NAME_BARS, MAX_NAME_ROW, NAME_BAR, NAME_BAR_LONGEST, NAME_GRACE,
-    NAME_LEASE_REUSE,
+    CLOCK_TOLERANCE, MAX_NAME_BARS, MAX_NAME_ROW, NAME_BAR, NAME_BAR_LONGEST, NAME_GENERATION_STEP,
+    NAME_GRACE, NAME_LEASE_REUSE,
 };
 use crate::proto::key::PublicKey;
 use crate::proto::names::certificate::{Binding, Certificate, Floor};
@@ -253,6 +253,22 @@ impl Row {
         self.bars.len() - 1
     }
 
+    /// Takes note of a certificate that anybody may show. The keys of an epoch that is over may have
+    /// leaked: for as long as its leases may live they get no further than rule G would let them,
+    /// and nowhere after that. Only what is in force already is known again.
+    pub fn admit(&mut self, shown: &Binding, now: Millis) -> Adopted {
+        let claim = shown.claim();
+        let bound = self.bound.as_ref().map(|bound| &bound.certificate.claim);
+        let in_force = bound.is_some_and(|known| known.hash() == claim.hash());
+        let reach = self.top_generation().saturating_add(NAME_GENERATION_STEP);
+        let near = shown.is_current(now) || claim.generation() <= reach;
+        let higher = bound.is_none_or(|known| known.rank() < claim.rank());
+        if !in_force && higher && !(shown.is_recent(now) && near) {
+            return Adopted::Retired;
+        }
+        self.adopt(shown)
+    }
+
     /// Takes note of a certificate. What it replaces is forgotten, but never a signature that was
     /// given: `top` and `latest` only grow.
     pub fn adopt(&mut self, shown: &Binding) -> Adopted {
@@ -312,8 +328,9 @@ impl Bound {
             finals.map(|each| each.not_after).min().unwrap_or(0)
         };
         let (old, new) = (ends(&self.certificate), ends(shown.certificate()));
-        let newer_epoch = shown.certificate().epoch > self.certificate.epoch;
-        if newer_epoch || new >= old.saturating_add(NAME_LEASE_REUSE) {
+        let (known, epoch) = (self.certificate.epoch, shown.certificate().epoch);
+        let longer = epoch == known && new >= old.saturating_add(NAME_LEASE_REUSE);
+        if epoch > known || longer {
             self.certificate = shown.certificate().clone();
         }
     }
@@ -326,6 +343,8 @@ pub enum Adopted {
     InForce,
     /// Another one of a higher rank is in force.
     Older,
+    /// Its witness set was replaced so long ago that nothing new is believed of it.
+    Retired,
     /// Another owner was certified in the same generation: a quorum of witnesses has lied.
     Conflict,
 }

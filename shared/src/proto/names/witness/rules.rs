@@ -77,6 +77,13 @@ pub(super) fn right(
     hardness: Hardness,
     now: Millis,
 ) -> Result<(), No> {
+    // The end of what bars others never comes nearer.
+    if let Some(half) = &row.half
+        && claim.expires() < half.signed.signature.not_after
+        && now < half.signed.signature.not_after
+    {
+        return Err(No::because(NameRefusal::BadTime));
+    }
     let held = row.held(now);
     if matches!(claim.right(), Right::Own) {
         return own(held.map(|(certificate, _)| certificate), claim);

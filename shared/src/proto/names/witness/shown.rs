@@ -28,10 +28,12 @@ pub fn show(binding: &Binding, row: Option<Row>, now: Millis) -> Shown {
         Some(_) => Err(NameRefusal::Denied),
         None => {
             row.settle(now);
+            // However old: the operator vouches for where it comes from.
             match row.adopt(binding) {
                 Adopted::InForce => Ok(row.bound != before.bound),
                 Adopted::Older => Ok(false),
                 Adopted::Conflict => Err(NameRefusal::Taken),
+                Adopted::Retired => Err(NameRefusal::BadTime),
             }
         }
     };

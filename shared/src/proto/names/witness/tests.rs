@@ -1,5 +1,6 @@
 //! One rule after the other, with three witnesses and their rows.
 
+mod lasting;
 mod three;
 
 use super::*;
