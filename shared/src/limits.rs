@@ -214,6 +214,8 @@ pub const MAX_RESOLVED: usize = 4_096;
 pub const MAX_KEPT_NAMES: usize = 256;
 /// Names below whose generation and zone a reader never goes again; the oldest are forgotten beyond.
 pub const MAX_NAME_FLOORS: usize = 16_384;
+/// The same for names of keys, which cost nothing.
+pub const MAX_KEY_FLOORS: usize = 4_096;
 /// How long a reader remembers that a name does not exist.
 pub const NAME_MISSING_TTL: Millis = 30 * SECOND;
 /// How long an answer past its time to live is still given while it is asked for again.

@@ -1,7 +1,8 @@
 //! The loop around the resolver: takes commands, asks for what the resolver wants, and keeps what must
 //! not be forgotten.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::time::Duration;
 
 use futures::channel::{mpsc, oneshot};
 use futures::future::BoxFuture;
@@ -27,6 +28,9 @@ use crate::proto::record::Record;
 /// Those that wait for a name, by the number of the query.
 type Waiting = HashMap<u64, oneshot::Sender<Result<Box<Resolution>>>>;
 
+/// The least time between the end of a save and the next one.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
 enum Found {
     Answer(u64, Option<Response>),
     Zones(u64, Option<Vec<Vec<u8>>>),
@@ -43,9 +47,12 @@ pub(super) struct Task {
     watchers: Vec<(Name, mpsc::Sender<()>)>,
     /// Why it is not known what was believed before: until it is, nothing is believed or written.
     unreadable: Option<Error>,
-    /// The save under way, and what is to be saved after it, newest only.
+    /// Who others said the witnesses are, while that is so.
+    offered: Option<Box<KnownSets>>,
+    /// Whether a save is under way, and what has changed since it began.
     saving: bool,
-    to_save: BTreeMap<&'static str, Vec<u8>>,
+    sets_grew: bool,
+    floors_rose: bool,
 }
 
 impl Task {
@@ -59,8 +66,10 @@ impl Task {
             waiting: HashMap::new(),
             watchers: Vec::new(),
             unreadable: None,
+            offered: None,
             saving: false,
-            to_save: BTreeMap::new(),
+            sets_grew: false,
+            floors_rose: false,
         }
     }
 
@@ -73,7 +82,7 @@ impl Task {
             select_biased! {
                 command = self.inbox.next() => match command {
                     Some(command) => self.on_command(command).await,
-                    None => return,
+                    None => return self.save_at_last().await,
                 },
                 found = self.jobs.select_next_some() => self.on_found(found),
                 () = timer => {
@@ -98,12 +107,9 @@ impl Task {
         match (command, &mut self.resolver) {
             (Command::Pin(sets), None) => {
                 // Others may have been pinned before, if that cannot be read.
-                if self.unreadable.is_none() && *sets.network() == self.surroundings.network {
-                    let bytes = sets.export();
-                    self.believe(*sets).await;
-                    if self.resolver.is_some() {
-                        self.keep("sets", bytes);
-                    }
+                self.offered = Some(sets);
+                if self.unreadable.is_none() {
+                    self.pin().await;
                 }
             }
             (Command::Pin(sets), Some(resolver)) => contradicted(resolver.sets(), &sets),
@@ -193,42 +199,53 @@ impl Task {
                     !changed.is_closed()
                         && (!about || changed.try_send(()).is_ok() || !changed.is_closed())
                 }),
-                Output::FloorsRose => {
-                    let floors = self.resolver.as_ref().map(|it| it.floors().export());
-                    floors
-                        .into_iter()
-                        .for_each(|bytes| self.keep("floors", bytes));
-                }
-                Output::SetsGrew => {
-                    let sets = self.resolver.as_ref().map(|it| it.sets().export());
-                    sets.into_iter().for_each(|bytes| self.keep("sets", bytes));
-                }
+                Output::FloorsRose => self.floors_rose = true,
+                Output::SetsGrew => self.sets_grew = true,
             }
         }
-    }
-
-    /// Saves one after the other: of two that overtake each other the older one would stay.
-    fn keep(&mut self, what: &'static str, bytes: Vec<u8>) {
-        self.to_save.insert(what, bytes);
         self.save_next();
     }
 
+    /// What is to be saved next.
+    fn unsaved(&mut self) -> Option<(String, Vec<u8>)> {
+        let resolver = self.resolver.as_ref()?;
+        let (what, bytes) = if std::mem::take(&mut self.sets_grew) {
+            ("sets", resolver.sets().export())
+        } else if std::mem::take(&mut self.floors_rose) {
+            ("floors", resolver.floors().export())
+        } else {
+            return None;
+        };
+        Some((self.keepsake(what), bytes))
+    }
+
+    /// Saves one after the other: of two that overtake each other the older one would stay. And not all
+    /// the time: strangers choose how often something rises.
     fn save_next(&mut self) {
         if self.saving {
             return;
         }
-        let Some((what, bytes)) = self.to_save.pop_first() else {
+        let Some((key, bytes)) = self.unsaved() else {
             return;
         };
         self.saving = true;
-        let save = self.surroundings.keepsakes.save(self.keepsake(what), bytes);
-        let kept = save.map(|result| {
-            if let Err(error) = result {
-                tracing::warn!(%error, "what was seen of names could not be kept");
-            }
+        let save = self.surroundings.keepsakes.save(key, bytes);
+        let kept = async move {
+            report(save.await);
+            platform::sleep(SAVE_EVERY).await;
             Found::Kept
-        });
+        };
         self.jobs.push(kept.boxed());
+    }
+
+    /// Nothing more will come: what has not been saved is saved, after what is under way.
+    async fn save_at_last(mut self) {
+        while self.saving {
+            self.saving = !matches!(self.jobs.next().await, Some(Found::Kept) | None);
+        }
+        while let Some((key, bytes)) = self.unsaved() {
+            report(self.surroundings.keepsakes.save(key, bytes).await);
+        }
     }
 
     fn keepsake(&self, what: &str) -> String {
@@ -243,8 +260,18 @@ impl Task {
         } = &self.surroundings;
         match kept_sets(keepsakes, network).await {
             Ok(Some(sets)) => self.believe(sets).await,
-            Ok(None) => {}
+            Ok(None) => self.pin().await,
             Err(error) => self.unreadable = Some(unreadable("sets", &error)),
+        }
+    }
+
+    /// Believes who others said the witnesses are, the first time that this is known.
+    async fn pin(&mut self) {
+        let offered = self.offered.take();
+        let network = &self.surroundings.network;
+        if let Some(sets) = offered.filter(|sets| sets.network() == network) {
+            self.believe(*sets).await;
+            self.sets_grew |= self.resolver.is_some();
         }
     }
 
@@ -276,6 +303,12 @@ impl Task {
             (Some(Err(_)), _) => tracing::warn!("the names resolved before cannot be read"),
             _ => {}
         }
+    }
+}
+
+fn report(saved: Result<()>) {
+    if let Err(error) = saved {
+        tracing::warn!(%error, "what was seen of names could not be kept");
     }
 }
 
@@ -333,64 +366,4 @@ fn contradicted(known: &KnownSets, offered: &KnownSets) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::limits::MAX_RESOLUTIONS;
-    use crate::net::outside::{Forgetful, Keepsakes};
-    use crate::proto::names::resolution::Unresolved;
-    use crate::proto::names::resolver::Options;
-    use crate::selftest::names::samples::{alice, floors, sets};
-    use crate::selftest::samples::{NOW, network};
-
-    #[test]
-    fn what_cannot_be_read_is_not_what_is_not_there() {
-        let kept = Forgetful::default();
-        let shared: SharedKeepsakes = Arc::new(kept.clone());
-        let save = |what, bytes: &[u8]| {
-            let saved = kept.save(keepsake(what, &network()), bytes.to_vec());
-            futures::executor::block_on(saved).unwrap();
-        };
-        let read_sets = || futures::executor::block_on(kept_sets(&shared, &network()));
-        let read_floors = || futures::executor::block_on(kept_floors(&shared, &network()));
-        assert_eq!(read_sets().unwrap(), None);
-        assert_eq!(read_floors().unwrap(), Floors::default());
-        save("sets", &sets().export());
-        save("floors", &floors().export());
-        assert_eq!(read_sets().unwrap(), Some(sets()));
-        assert_eq!(read_floors().unwrap(), floors());
-        let (sets, floors) = (sets().export(), floors().export());
-        save("sets", &sets[..sets.len() - 1]);
-        save("floors", &floors[..floors.len() - 1]);
-        assert!(read_sets().is_err() && read_floors().is_err());
-    }
-
-    #[test]
-    fn whoever_gave_up_takes_no_place() {
-        let mut resolver = Resolver::new(sets(), Floors::default(), 1);
-        let mut waiting = Waiting::new();
-        let (mut patient, name) = (Vec::new(), Name::from(alice()));
-        let mut ask = |resolver: &mut Resolver, waiting: &mut Waiting| {
-            let (reply, answer) = oneshot::channel();
-            let query = resolver.start(&name, Options::default(), NOW);
-            waiting.insert(query, reply);
-            let mut outputs = std::iter::from_fn(|| resolver.poll());
-            let refused = outputs.any(|output| {
-                let overloaded = Err(Unresolved::Overloaded);
-                matches!(output, Output::Done { result, .. } if result == overloaded)
-            });
-            (answer, refused)
-        };
-        for _ in 0..MAX_RESOLUTIONS {
-            let (answer, refused) = ask(&mut resolver, &mut waiting);
-            assert!(!refused);
-            patient.push(answer);
-        }
-        assert!(ask(&mut resolver, &mut waiting).1, "all places are taken");
-        patient.pop();
-        withdraw(&mut resolver, &mut waiting);
-        assert!(!ask(&mut resolver, &mut waiting).1);
-        assert_eq!(waiting.len(), MAX_RESOLUTIONS);
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 
-use crate::limits::MAX_NAME_FLOORS;
+use crate::limits::{MAX_KEY_FLOORS, MAX_NAME_FLOORS};
 use crate::proto::key::PublicKey;
 use crate::proto::names::certificate::Floor;
 use crate::proto::names::claim::Holder;
@@ -30,6 +30,8 @@ pub struct Seen {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Floors {
     seen: BTreeMap<Root, Seen>,
+    /// How many of them are names of keys.
+    keys: usize,
 }
 
 #[derive(Encode, Decode)]
@@ -99,15 +101,30 @@ impl Floors {
         let rose = before
             .is_none_or(|before| (before.generation, before.zone) != (seen.generation, seen.zone));
         self.seen.insert(root.clone(), seen);
-        self.forget_oldest();
+        if before.is_none() {
+            self.keys += usize::from(matches!(root, Root::Key(_)));
+        }
+        self.forget_oldest(root);
         rose
     }
 
-    fn forget_oldest(&mut self) {
-        if self.seen.len() > MAX_NAME_FLOORS {
-            let oldest = self.seen.iter().min_by_key(|(_, seen)| seen.used);
-            let oldest = oldest.map(|(root, _)| root.clone());
-            oldest.and_then(|root| self.seen.remove(&root));
+    /// Makes room. Names of keys cost nothing, so they take no room from others; of these, what had
+    /// other holders before goes last.
+    fn forget_oldest(&mut self, new: &Root) {
+        let is_key = |root: &Root| matches!(root, Root::Key(_));
+        let full = match is_key(new) {
+            true => self.keys > MAX_KEY_FLOORS,
+            false => self.seen.len() - self.keys > MAX_NAME_FLOORS,
+        };
+        if !full {
+            return;
+        }
+        let others = self.seen.iter();
+        let others = others.filter(|(root, _)| is_key(root) == is_key(new) && *root != new);
+        let oldest = others.min_by_key(|(_, seen)| (seen.generation > 1, seen.used));
+        if let Some(root) = oldest.map(|(root, _)| root.clone()) {
+            self.seen.remove(&root);
+            self.keys -= usize::from(is_key(&root));
         }
     }
 
@@ -137,5 +154,44 @@ impl Floors {
             );
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::key::SigningKey;
+
+    fn key(number: usize) -> PublicKey {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&(number as u64).to_le_bytes());
+        SigningKey::from_seed(seed).public()
+    }
+
+    #[test]
+    fn names_that_cost_nothing_take_no_room_from_others() {
+        let mut floors = Floors::default();
+        let holder = Holder {
+            owner: key(0),
+            released: false,
+        };
+        let human = |number: usize| Root::Human(format!("n{number}").parse().expect("a name"));
+        let mut raise = |root: &Root, generation, now| {
+            assert!(floors.raise(root, (generation, holder), None, now));
+        };
+        raise(&human(0), 2, 0);
+        raise(&human(1), 1, 1);
+        for number in 0..MAX_KEY_FLOORS + 8 {
+            raise(&Root::Key(key(number)), 0, 2 + number as Millis);
+        }
+        let later = 1_000_000;
+        for number in 2..MAX_NAME_FLOORS + 1 {
+            raise(&human(number), 1, later);
+        }
+        assert_eq!(floors.seen.len(), MAX_KEY_FLOORS + MAX_NAME_FLOORS);
+        let has = |root| floors.of(&root).is_some();
+        assert!(has(human(0)), "it had another holder before");
+        assert!(!has(human(1)) && has(human(2)));
+        assert!(!has(Root::Key(key(7))) && has(Root::Key(key(8))));
     }
 }
