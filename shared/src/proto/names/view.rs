@@ -5,18 +5,19 @@
 
 use std::collections::BTreeMap;
 
-use super::certificate::{Binding, Certificate, Floor, Stage, Tally};
+use super::certificate::{Binding, Certificate, Floor, Stage, Tally, WitnessSignature};
 use super::claim::Claim;
 use super::name::{Label, Root};
 use super::set::KnownSets;
 use super::wire::{Known, Signed};
 use super::zone::SignedZone;
-use crate::limits::NAME_GENERATION_STEP;
+use crate::limits::{MAX_WITNESSES, NAME_GENERATION_STEP};
 use crate::proto::Millis;
 use crate::proto::key::{NetworkId, PublicKey};
 
-/// Claims weighed at once: liars may send many, the one that counts has the highest rank.
-const MAX_TALLIES: usize = 16;
+/// Claims weighed at once: of every witness the one that it says is in force, in two epochs, and the
+/// one that it has signed; and a few that come with refusals.
+const MAX_TALLIES: usize = 3 * MAX_WITNESSES + 16;
 /// Zones weighed at once.
 const MAX_ZONES: usize = 16;
 
@@ -69,28 +70,46 @@ impl View {
 
     /// A certificate, from anywhere.
     pub fn add_certificate(&mut self, certificate: &Certificate, sets: &KnownSets) {
-        for signature in &certificate.finals {
-            let signed = Signed {
-                epoch: certificate.epoch,
-                signature: signature.clone(),
-            };
-            self.add_signature(&certificate.claim, &signed, sets);
-        }
+        self.add_signatures(
+            &certificate.claim,
+            certificate.epoch,
+            &certificate.finals,
+            sets,
+        );
     }
 
     /// One final signature of a claim.
     pub fn add_signature(&mut self, claim: &Claim, signed: &Signed, sets: &KnownSets) {
+        let one = std::slice::from_ref(&signed.signature);
+        self.add_signatures(claim, signed.epoch, one, sets);
+    }
+
+    /// All at once, so that a certificate is not taken for a claim that few have signed.
+    fn add_signatures(
+        &mut self,
+        claim: &Claim,
+        epoch: u64,
+        signatures: &[WitnessSignature],
+        sets: &KnownSets,
+    ) {
         if *claim.name() != self.name || claim.network() != sets.network() {
             return;
         }
+        let add = |tally: &mut Tally| {
+            let added = |each: &WitnessSignature| tally.add(each.clone(), sets);
+            signatures
+                .iter()
+                .map(added)
+                .fold(false, |any, added| any | added)
+        };
         let same =
-            |tally: &Tally| tally.epoch() == signed.epoch && tally.claim().hash() == claim.hash();
-        if let Some(tally) = self.tallies.iter_mut().find(|tally| same(tally)) {
-            tally.add(signed.signature.clone(), sets);
+            |tally: &&mut Tally| tally.epoch() == epoch && tally.claim().hash() == claim.hash();
+        if let Some(tally) = self.tallies.iter_mut().find(same) {
+            add(tally);
             return;
         }
-        let mut tally = Tally::new(claim.clone(), signed.epoch, Stage::Final);
-        if tally.add(signed.signature.clone(), sets) {
+        let mut tally = Tally::new(claim.clone(), epoch, Stage::Final);
+        if add(&mut tally) {
             self.tallies.push(tally);
             self.forget_some(sets);
         }
@@ -192,4 +211,88 @@ pub enum Newest<'a> {
     Below,
     /// None.
     None,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::NAME_LEASE;
+    use crate::proto::key::SigningKey;
+    use crate::proto::names::claim::{Draft, Right};
+    use crate::proto::names::set::WitnessSet;
+    use crate::proto::names::wire::HalfFinal;
+    use crate::selftest::names::samples::alice;
+    use crate::selftest::samples::{NOW, author, network};
+
+    fn claim(generation: u64, issued: Millis) -> Claim {
+        let draft = Draft {
+            network: network(),
+            name: alice(),
+            generation,
+            right: Right::Free { work: 0 },
+            recovery: None,
+            issued,
+        };
+        draft.sign(&author()).unwrap()
+    }
+
+    #[test]
+    fn liars_that_are_tolerated_hide_no_certificate() {
+        let keys: Vec<_> = (0..64).map(|at| SigningKey::from_seed([at; 32])).collect();
+        let set = WitnessSet::new(1, 0, keys.iter().map(SigningKey::public)).unwrap();
+        let (quorum, size) = (set.quorum(), keys.len());
+        let sets = KnownSets::pinned(network(), set.clone());
+        let sign = |key: &SigningKey, claim: &Claim| {
+            let member = set.position(&key.public()).unwrap();
+            let until = NOW + NAME_LEASE;
+            let floor = Floor::default();
+            WitnessSignature::sign(claim, (1, member), Stage::Final, until, floor, key)
+        };
+        let liars = 2 * quorum - size - 1;
+        let mut view = View::new(alice());
+        for (at, liar) in keys.iter().take(liars).enumerate() {
+            let by = |issued| {
+                let claim = claim(900, issued);
+                let signature = sign(liar, &claim);
+                (claim, signature)
+            };
+            let (first, second) = (by(NOW - 1 - at as Millis), by(NOW + 1 + at as Millis));
+            let certificate = Certificate {
+                claim: first.0,
+                epoch: 1,
+                finals: vec![first.1],
+            };
+            let half = HalfFinal {
+                claim: second.0.bytes().to_vec(),
+                signed: Signed {
+                    epoch: 1,
+                    signature: second.1,
+                },
+            };
+            let known = Known {
+                certificate: Some(certificate.encode()),
+                half: Some(half),
+                ..Known::default()
+            };
+            view.add(liar.public(), &known, &sets);
+        }
+        let honest = claim(1, NOW);
+        let mut finals: Vec<_> = keys
+            .iter()
+            .skip(liars)
+            .take(quorum)
+            .map(|key| sign(key, &honest))
+            .collect();
+        finals.sort_by_key(|each| each.member);
+        let certificate = Certificate {
+            claim: honest.clone(),
+            epoch: 1,
+            finals,
+        };
+        view.add_certificate(&certificate, &sets);
+        assert_eq!(
+            view.binding(&sets).map(|it| it.claim().clone()),
+            Some(honest)
+        );
+    }
 }
