@@ -229,6 +229,30 @@ impl Row {
         bar.until = end.saturating_add(wait.min(NAME_BAR_LONGEST));
     }
 
+    /// Whether nothing is lost with it: nothing was signed finally or seen certified, no key has to
+    /// wait, and all that was proposed is too old to be proposed again.
+    pub fn can_go(mut self, now: Millis) -> bool {
+        self.settle(now);
+        let Row {
+            top: None,
+            bound: None,
+            half: None,
+            provisional: None,
+            latest: 0,
+            floor: _,
+            bars,
+            denied: None,
+        } = self
+        else {
+            return false;
+        };
+        let over = |bar: &Bar| {
+            let replayed = bar.issued.saturating_add(2 * CLOCK_TOLERANCE);
+            bar.until <= now && replayed < now
+        };
+        bars.iter().all(over)
+    }
+
     /// The entry of a key; the one that matters least makes room for it.
     pub fn bar(&mut self, key: PublicKey) -> &mut Bar {
         let at = match self.bars.iter().position(|bar| bar.key == key) {
