@@ -116,7 +116,7 @@ impl Relay {
             listen: listen_addresses(&config, bound)?,
             external: Vec::new(),
             store: Some(store.clone() as Arc<dyn RecordStore>),
-            names: service,
+            names: Some(service),
             keepsakes: Arc::new(Keepsakes::in_dir(data.path())?),
             solver: solver(),
             homes: HomesConfig {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use warren_shared::error::{Code, Error, Result};
-use warren_shared::limits::{CLOCK_TOLERANCE, NAME_LEASE};
+use warren_shared::limits::NAME_LEASE;
 use warren_shared::net::names::{NameLedger, NameService, Registry};
 use warren_shared::platform;
 use warren_shared::proto::key::{PublicKey, SigningKey};
@@ -21,10 +21,10 @@ const SETS: &str = "witness-sets";
 /// When it began to keep rows: rows that are younger have forgotten something.
 const BEGUN: &str = "witness-since";
 
-/// The role, if this relay has it; and the sets it tells others.
+/// The role, and the sets it tells others.
 pub(super) struct Role {
-    pub service: Option<Arc<NameService>>,
-    /// For the operator, also while the role must not sign.
+    pub service: Arc<NameService>,
+    /// For the operator.
     pub registry: Registry,
     pub sets: KnownSets,
 }
@@ -47,15 +47,22 @@ impl Start<'_> {
         let endorsed = self.hand_over(&mut sets)?;
         self.data.save(SETS, &sets.export())?;
         let rows = RedbNames::new(self.store.clone());
-        let may_sign = self.remembers_everything(&rows).await?;
+        let lost = self.lost_rows(&rows).await?;
         let mut witness = Witness::new(self.key.clone(), sets.clone(), Hardness::STANDARD);
         if let Some(next) = endorsed {
             witness.endorsed(next);
         }
+        if let Some(since) = lost {
+            let until = witness.lost_rows(since);
+            tracing::warn!(
+                until,
+                "the store is younger than this witness: it does not sign names until all that it has signed has ended"
+            );
+        }
         let ledger: Arc<dyn NameLedger> = Arc::new(rows);
         Ok(Role {
             registry: Registry::new(ledger.clone()),
-            service: may_sign.then(|| Arc::new(NameService::new(witness, ledger))),
+            service: Arc::new(NameService::new(witness, ledger)),
             sets,
         })
     }
@@ -117,9 +124,9 @@ impl Start<'_> {
         Ok(Some(next))
     }
 
-    /// Rows that were lost with the store make a witness that would sign twice: until all that it may
-    /// have signed has ended, it stays silent.
-    async fn remembers_everything(&self, rows: &RedbNames) -> Result<bool> {
+    /// Since when there are rows, if there were others before that: they are lost with the store, or the
+    /// identity alone came back from a backup, and its witness would sign twice.
+    async fn lost_rows(&self, rows: &RedbNames) -> Result<Option<Millis>> {
         let now = platform::now();
         let since = rows.since(now).await.map_err(|error| {
             Error::new(
@@ -131,19 +138,24 @@ impl Start<'_> {
         let begun = match self.data.load(BEGUN)? {
             Some(bytes) => String::from_utf8_lossy(&bytes).trim().parse().unwrap_or(0),
             None => {
-                self.data.save(BEGUN, since.to_string().as_bytes())?;
-                since
+                let begun = self.begun(since);
+                self.data.save(BEGUN, begun.to_string().as_bytes())?;
+                begun
             }
         };
-        let silent_until = since.saturating_add(NAME_LEASE + 2 * CLOCK_TOLERANCE);
-        let remembers = begun >= since || now >= silent_until;
-        if !remembers {
-            tracing::warn!(
-                until = silent_until,
-                "the store is younger than this witness: it does not sign names until all that it has signed has ended"
-            );
+        Ok((begun < since).then_some(since))
+    }
+
+    /// When this witness began, as far as others know: a set that it has belonged to for longer than a
+    /// lease it has signed in. The first set of a network is as old as the network.
+    fn begun(&self, since: Millis) -> Millis {
+        let told = self.told.as_ref();
+        let known = told.filter(|set| set.position(&self.key.public()).is_some());
+        let from = known.map(WitnessSet::from).filter(|from| *from > 0);
+        match from.filter(|from| from.saturating_add(NAME_LEASE) < since) {
+            Some(from) => from,
+            None => since,
         }
-        Ok(remembers)
     }
 }
 

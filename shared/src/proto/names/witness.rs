@@ -9,6 +9,7 @@
 //! error, never an empty row: whoever forgets what it has signed becomes a liar.
 
 mod job;
+mod known;
 pub mod row;
 mod rules;
 mod shown;
@@ -20,13 +21,13 @@ use super::certificate::{Certificate, Stage, WitnessSignature};
 use super::claim::Claim;
 use super::name::{Label, Root};
 use super::set::{KnownSets, WitnessSet};
-use super::wire::{HalfFinal, Known, NameRefusal, Response, Signed};
+use super::wire::{NameRefusal, Response, Signed};
 use super::work::Hardness;
 use super::zone::SignedZone;
 use crate::limits::{CLOCK_TOLERANCE, NAME_LEASE, NAME_LEASE_REUSE, NAME_PROVISIONAL};
 use crate::proto::Millis;
 use crate::proto::key::SigningKey;
-use row::{Adopted, Bound, Half, Row, Top};
+use row::{Adopted, Half, Row, Top};
 use rules::No;
 
 /// What is to be written, then said.
@@ -59,6 +60,8 @@ pub struct Witness {
     hardness: Hardness,
     /// A successor that this witness has signed: it stops when that takes over.
     endorsed: Option<WitnessSet>,
+    /// Until when it only listens.
+    silent_until: Millis,
 }
 
 impl Witness {
@@ -69,7 +72,15 @@ impl Witness {
             sets,
             hardness,
             endorsed: None,
+            silent_until: 0,
         }
+    }
+
+    /// It has lost rows that it began before `since`, and with them what it signed: until all that has
+    /// ended it tells and takes note of what it is shown, and signs nothing.
+    pub fn lost_rows(&mut self, since: Millis) -> Millis {
+        self.silent_until = since.saturating_add(NAME_LEASE + 2 * CLOCK_TOLERANCE);
+        self.silent_until
     }
 
     /// The sets it knows; learn new ones here.
@@ -87,7 +98,15 @@ impl Witness {
         self.endorsed = Some(next);
     }
 
-    /// The set it signs in at `now` and its number in it.
+    /// As [`Self::seat`], if it may sign.
+    fn signing_seat(&self, now: Millis) -> Result<(u64, u64), No> {
+        match now < self.silent_until {
+            true => Err(No::because(NameRefusal::NotWitness)),
+            false => self.seat(now),
+        }
+    }
+
+    /// The set it belongs to at `now` and its number in it.
     fn seat(&self, now: Millis) -> Result<(u64, u64), No> {
         let chain = std::iter::successors(Some(self.sets.current()), |set| {
             self.sets.get(set.epoch().checked_sub(1)?)
@@ -194,7 +213,7 @@ impl Witness {
     }
 
     fn propose(&self, row: &mut Row, claim: &Claim, now: Millis) -> Result<Response, No> {
-        let (epoch, member) = self.seat(now)?;
+        let (epoch, member) = self.signing_seat(now)?;
         if let Some(reserved) = row.reserved(now) {
             if reserved.claim.hash() == claim.hash() && reserved.signed.epoch == epoch {
                 let signed = reserved.signed.clone();
@@ -225,7 +244,7 @@ impl Witness {
         epoch: u64,
         now: Millis,
     ) -> Result<Response, No> {
-        let seat = self.seat(now)?;
+        let seat = self.signing_seat(now)?;
         if seat.0 != epoch {
             return Err(No::because(NameRefusal::NotWitness));
         }
@@ -234,8 +253,7 @@ impl Witness {
             let signed = half.signed.clone();
             return Ok(Response::Signed { signed });
         }
-        let here = |half: &&Half| half.claim.hash() == claim.hash() && half.signed.epoch == epoch;
-        if row.reserved(now).filter(here).is_none() {
+        if row.reserved(now).filter(again).is_none() {
             return Err(No::because(NameRefusal::NotProvisional));
         }
         let newcomer = self.is_newcomer(epoch, now);
@@ -264,7 +282,7 @@ impl Witness {
 
     /// A lease of the claim in force: the old one while it is fresh, or a new one.
     fn lease(&self, row: &mut Row, now: Millis) -> Result<Response, No> {
-        let seat = self.seat(now)?;
+        let seat = self.signing_seat(now)?;
         let floor = row.floor;
         let bound = row
             .bound
@@ -339,43 +357,6 @@ impl Witness {
         Signed {
             epoch: seat.0,
             signature: WitnessSignature::sign(claim, seat, stage, not_after, floor, &self.key),
-        }
-    }
-
-    fn known(&self, name: &Label, row: &Row, zone: Option<&[u8]>, now: Millis) -> Response {
-        if row.denied.is_some() {
-            return No::because(NameRefusal::Denied).answer(row);
-        }
-        let bound = row.bound.as_ref();
-        let (epoch, _) = match self.seat(now) {
-            Ok(seat) => seat,
-            Err(no) => return no.answer(row),
-        };
-        let half = row.half.as_ref().map(|half| HalfFinal {
-            claim: half.claim.bytes().to_vec(),
-            signed: half.signed.clone(),
-        });
-        let belongs = |bytes: &&[u8]| {
-            let root = Root::Human(name.clone());
-            bound.is_some_and(|bound| {
-                let owner = key_of(&bound.certificate);
-                SignedZone::decode(bytes)
-                    .is_ok_and(|zone| zone.belongs(self.sets.network(), &root, owner, now).is_ok())
-            })
-        };
-        let known = Known {
-            epoch,
-            top: row.top_generation(),
-            certificate: bound.map(|bound| bound.certificate.encode()),
-            own: bound.and_then(|bound: &Bound| bound.own.clone()),
-            half,
-            busy: row
-                .reserved(now)
-                .map(|reserved| reserved.signed.signature.not_after),
-            zone: zone.filter(belongs).map(<[u8]>::to_vec),
-        };
-        Response::Known {
-            known: Box::new(known),
         }
     }
 }

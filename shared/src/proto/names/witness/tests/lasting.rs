@@ -77,3 +77,77 @@ fn an_extension_does_not_hide_a_successor_that_may_be_certified() {
     let row = three.rows[0].as_ref().unwrap();
     assert_eq!(row.half.as_ref().unwrap().claim, next);
 }
+
+#[test]
+fn a_witness_that_lost_its_rows_listens_until_all_that_it_signed_has_ended() {
+    let mut three = Three::new();
+    let certificate = three.certify(&free(&author(), 1, NOW), None);
+    let since = NOW + MINUTE;
+    three.now = since;
+    let silent_until = three.loses_rows(0, since);
+    let refused = Some(NameRefusal::NotWitness);
+    let bytes = certificate.encode();
+    let renew = Request::Renew { certificate: bytes };
+    assert_eq!(why(&three.ask(0, &renew)), refused);
+    let claim = free(&transport(), 2, three.now);
+    assert_eq!(why(&three.propose(0, &claim, None)), refused);
+    match three.ask(0, &Request::Ask { name: alice() }) {
+        Response::Known { known } => {
+            assert_eq!(
+                known.certificate,
+                Some(certificate.encode()),
+                "it has listened"
+            );
+            assert_eq!(known.own, None);
+        }
+        other => panic!("{other:?}"),
+    }
+    three.now = silent_until - 1;
+    assert_eq!(why(&three.ask(0, &renew)), refused);
+    three.now = silent_until;
+    let claim = free(&transport(), 2, three.now);
+    let answer = three.propose(0, &claim, None);
+    assert_eq!(
+        why(&answer),
+        Some(NameRefusal::Taken),
+        "it knows who holds it"
+    );
+    assert!(matches!(three.ask(0, &renew), Response::Signed { .. }));
+}
+
+#[test]
+fn a_row_goes_when_nothing_is_lost_with_it() {
+    let mut three = Three::new();
+    let claim = free(&author(), 1, NOW);
+    let provisionals = three.provisionals(&claim, None);
+    let tried = three.rows[0].clone().unwrap();
+    let bar = NOW + MINUTE + 10 * MINUTE;
+    for (after, gone) in [
+        (0, false),
+        (MINUTE, false),
+        (20 * MINUTE, false),
+        (20 * MINUTE + 1, true),
+    ] {
+        assert_eq!(tried.clone().can_go(NOW + after), gone, "{after}");
+    }
+    assert!(
+        bar < NOW + 20 * MINUTE,
+        "an attempt counts longer than its first penalty"
+    );
+    let mut again = tried.clone();
+    again.bar(author().public()).strikes = 3;
+    assert!(!again.can_go(NOW + 30 * MINUTE), "the penalty lasts");
+    three.finalise(0, &provisionals);
+    let signed = three.rows[0].clone().unwrap();
+    assert!(
+        !signed.can_go(NOW + 1_000 * NAME_TERM),
+        "what was signed is never forgotten"
+    );
+    let mut denied = Row::default();
+    assert!(denied.clone().can_go(NOW));
+    denied.denied = Some(row::Denial {
+        reason: "because".to_owned(),
+        since: NOW,
+    });
+    assert!(!denied.can_go(NOW));
+}

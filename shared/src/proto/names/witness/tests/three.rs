@@ -29,6 +29,13 @@ impl Three {
         }
     }
 
+    /// One of them loses its disk; until when it signs nothing.
+    pub(super) fn loses_rows(&mut self, at: usize, since: Millis) -> Millis {
+        self.rows[at] = None;
+        self.zones[at] = None;
+        self.witnesses[at].lost_rows(since)
+    }
+
     pub(super) fn ask(&mut self, at: usize, request: &Request) -> Response {
         let job = match self.witnesses[at].read(request, self.now) {
             Ok(job) => job,
