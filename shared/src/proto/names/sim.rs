@@ -1,7 +1,7 @@
 //! A network of witnesses, owners and readers in virtual time: one name, many who want it.
 //!
 //! Knows the faults (lost, late and repeated messages, crashes at every write, liars, old
-//! certificates shown again) and what must hold in spite of them. Equal seeds give equal runs.
+//! certificates shown again, keys of a set that was replaced, lost disks, an overlay that fails) and what must hold in spite of them. Equal seeds give equal runs.
 
 mod actions;
 mod oracle;
@@ -42,6 +42,8 @@ pub struct Plan {
     pub witnesses: usize,
     /// Of these, liars.
     pub liars: usize,
+    /// Witnesses whose rows are lost; each is as good as a liar.
+    pub lost: usize,
     /// Whether liars lie from the beginning, or only when all others know the first owner.
     pub late_liars: bool,
     /// Owners.
@@ -63,12 +65,16 @@ impl Plan {
             true => quorum - 1,
             false => 2 * quorum - witnesses - 1,
         };
+        let faulty = prng.below(most as u64 + 1);
+        let (owners, actions) = (2 + prng.below(3) as usize, 4 + prng.below(12));
+        let lost = prng.below(faulty + 1);
         Plan {
             witnesses,
-            liars: prng.below(most as u64 + 1) as usize,
+            liars: (faulty - lost) as usize,
+            lost: lost as usize,
             late_liars,
-            owners: 2 + prng.below(3) as usize,
-            actions: 4 + prng.below(12),
+            owners,
+            actions,
             temper: Temper::default(),
         }
     }
@@ -99,6 +105,9 @@ enum Event {
     },
     Act,
     Dies,
+    LosesRows {
+        at: usize,
+    },
     Read {
         reader: usize,
     },
@@ -255,6 +264,7 @@ impl World {
             }
             Event::Act => return self.act(),
             Event::Dies => self.device_dies(),
+            Event::LosesRows { at } => self.nodes[at].lose_rows(self.now),
             Event::Read { reader } => return self.read(reader),
         }
         Ok(())

@@ -60,7 +60,7 @@ impl Oracle {
         signed: &Signed,
         now: Millis,
     ) -> Result<(), String> {
-        self.too_soon(claim, signed)?;
+        self.too_soon(claim, signed, now)?;
         let entry = self
             .claims
             .entry(claim.hash())
@@ -88,7 +88,7 @@ impl Oracle {
 
     /// A witness gives no free name away that it has signed for another owner less than a lease ago,
     /// unless that was given up.
-    fn too_soon(&self, claim: &Claim, signed: &Signed) -> Result<(), String> {
+    fn too_soon(&self, claim: &Claim, signed: &Signed, now: Millis) -> Result<(), String> {
         let member = signed.signature.member;
         if !matches!(claim.right(), Right::Free { .. }) || self.liars.contains(&member) {
             return Ok(());
@@ -98,11 +98,10 @@ impl Oracle {
             let mut certified = self.certified.iter();
             certified.any(|(generation, holder)| holder.released && between(generation))
         };
-        let signed_at = signed.signature.not_after.saturating_sub(NAME_LEASE);
         let barred = self.claims.values().any(|other| {
             let end = other.ends.get(&member).copied().unwrap_or(0);
             let elsewhere = other.claim.owner() != claim.owner();
-            elsewhere && end > signed_at && !released(other.claim.generation())
+            elsewhere && end > now && !released(other.claim.generation())
         });
         let renewed = self.claims.contains_key(&claim.hash());
         match barred && !renewed {

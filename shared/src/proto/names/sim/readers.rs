@@ -1,11 +1,12 @@
 //! Readers that resolve the name, and owners that publish under it.
 
-use super::{World, retired};
+use super::{Reader, World, retired};
 use crate::limits::DAY;
 use crate::proto::key::PublicKey;
 use crate::proto::names::certificate::Binding;
 use crate::proto::names::name::{Name, Root};
 use crate::proto::names::publisher::Goal;
+use crate::proto::names::resolution::{Resolution, Unresolved};
 use crate::proto::names::resolver::{Options, Output};
 use crate::proto::names::resource::Resource;
 use crate::proto::names::wire::Request;
@@ -20,16 +21,27 @@ impl World {
             fresh: true,
             ..Options::default()
         };
+        let held = |reader: &Reader| {
+            let seen = reader.resolver.floors().of(name.root());
+            seen.is_some_and(|seen| !seen.holder.released)
+        };
+        let was_held = held(&self.readers[reader]);
+        let offline = self.prng.below(4) == 0 && !self.calm;
         let query = self.readers[reader].resolver.start(&name, options, now);
         while let Some(output) = self.readers[reader].resolver.poll() {
             match output {
                 Output::Ask { to, id, request } => self.ask(reader, to, id, request)?,
+                Output::FindZone { id, .. } if offline => {
+                    self.readers[reader].resolver.failed(id, now);
+                }
                 Output::FindZone { id, .. } => {
                     // The overlay is nobody's friend: it has every zone there ever was.
                     let all = self.zones.clone();
                     self.readers[reader].resolver.zones_found(id, &all, now);
                 }
                 Output::Done { query: of, result } if of == query => {
+                    let still_held = was_held && held(&self.readers[reader]);
+                    unknown_is_not_nothing(&result, offline, still_held)?;
                     let found = result
                         .ok()
                         .and_then(|result| result.proofs.first().cloned());
@@ -103,5 +115,22 @@ impl World {
             let goal = Goal::Publish(Box::new(zone), Box::new(binding.clone()));
             self.start(at.unwrap_or(0), goal);
         }
+    }
+}
+
+/// What could not be asked, and what was seen held before, is not reported as nothing.
+fn unknown_is_not_nothing(
+    result: &Result<Box<Resolution>, Unresolved>,
+    offline: bool,
+    held: bool,
+) -> Result<(), String> {
+    match result {
+        Err(Unresolved::Empty { .. }) if offline => {
+            Err("an overlay that failed was taken for one that has nothing".to_owned())
+        }
+        Err(Unresolved::Unclaimed) if held => {
+            Err("a name that was seen held was called free".to_owned())
+        }
+        _ => Ok(()),
     }
 }

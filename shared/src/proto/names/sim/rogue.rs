@@ -1,6 +1,7 @@
 //! An owner that keeps to no rule: any generation, any right, every signature it can get.
 
 use super::World;
+use crate::limits::{DAY, HOUR, MINUTE};
 use crate::proto::names::certificate::{Stage, Tally};
 use crate::proto::names::claim::{Claim, Draft, Handover, Right};
 use crate::proto::names::wire::{Request, Response};
@@ -86,7 +87,13 @@ fn invent(world: &mut World) -> Option<Claim> {
         recovery: None,
         issued: world.now,
     };
-    draft.sign(&world.owners[owner].clone()).ok()
+    let owner = world.owners[owner].clone();
+    // Some want it for a short time only, so that others come early.
+    let terms = [MINUTE, HOUR, 10 * DAY];
+    match terms.get(world.prng.below(6) as usize) {
+        Some(term) => draft.sign_until(&owner, world.now + term).ok(),
+        None => draft.sign(&owner).ok(),
+    }
 }
 
 pub(super) fn say(

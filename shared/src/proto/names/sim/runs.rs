@@ -33,6 +33,10 @@ pub fn run(seed: u64, plan: Plan) -> Result<(), String> {
         let at = world.now + world.prng.below(fortnight);
         world.schedule(at, Event::Act);
     }
+    for lost in 0..plan.lost {
+        let (at, node) = (world.now + world.prng.below(fortnight), plan.liars + lost);
+        world.schedule(at, Event::LosesRows { at: node });
+    }
     for turn in 0..8 {
         let (at, reader) = (world.now + world.prng.below(fortnight), turn % 3);
         world.schedule(at, Event::Read { reader });

@@ -35,7 +35,7 @@ fn every_promise_is_kept() {
     let count = if first.is_some() {
         1
     } else {
-        count(100, 100_000)
+        count(300, 100_000)
     };
     let failed = failures(first.unwrap_or(0), count, promises_hold);
     let some: Vec<_> = failed.iter().take(5).collect();
@@ -60,7 +60,28 @@ fn the_simulation_notices_witnesses_that_forget() {
         late_liars: false,
         owners: 4,
         actions: 12,
-        temper: Temper { forgets: true },
+        lost: 0,
+        temper: Temper {
+            forgets: true,
+            ..Temper::default()
+        },
+    });
+    println!("{why}");
+}
+
+#[test]
+fn the_simulation_notices_witnesses_that_sign_on_without_their_rows() {
+    let why = noticed(Plan {
+        witnesses: 5,
+        liars: 0,
+        late_liars: false,
+        owners: 4,
+        actions: 12,
+        lost: 1,
+        temper: Temper {
+            unaware: true,
+            ..Temper::default()
+        },
     });
     println!("{why}");
 }
@@ -73,6 +94,7 @@ fn the_simulation_notices_one_liar_too_many() {
         late_liars: false,
         owners: 4,
         actions: 12,
+        lost: 0,
         temper: Temper::default(),
     });
     println!("{why}");

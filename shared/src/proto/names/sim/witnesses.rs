@@ -18,6 +18,8 @@ pub struct Temper {
     /// Sends before it writes, and forgets when it crashes: nothing of ours does, but the simulation
     /// must notice it.
     pub forgets: bool,
+    /// Signs on when its rows are lost. As above.
+    pub unaware: bool,
 }
 
 /// One witness and its disk.
@@ -59,6 +61,14 @@ impl Node {
 
     pub(super) fn recover(&mut self) {
         self.down_until = 0;
+    }
+
+    /// Its disk goes, and it is started with an empty one.
+    pub(super) fn lose_rows(&mut self, now: Millis) {
+        (self.row, self.zone) = (None, None);
+        if !self.temper.unaware {
+            self.witness.lost_rows(now.saturating_add_signed(self.skew));
+        }
     }
 
     /// Handles a request as the relay does: read, work, write, then answer; and may crash at each
