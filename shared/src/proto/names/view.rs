@@ -14,6 +14,7 @@ use super::zone::SignedZone;
 use crate::limits::{MAX_WITNESSES, NAME_GENERATION_STEP};
 use crate::proto::Millis;
 use crate::proto::key::{NetworkId, PublicKey};
+use crate::sorted::sort_short;
 
 /// Claims weighed at once: of every witness the one that it says is in force, in two epochs, and the
 /// one that it has signed; and a few that come with refusals.
@@ -177,7 +178,7 @@ impl Zones {
         }
         if let Ok(zone) = SignedZone::decode(bytes) {
             self.zones.push(zone);
-            self.zones.sort_by_key(SignedZone::floor);
+            sort_short(&mut self.zones, |one, two| one.floor().cmp(&two.floor()));
             if self.zones.len() > MAX_ZONES {
                 self.zones.remove(0);
             }
