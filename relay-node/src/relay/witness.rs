@@ -54,10 +54,12 @@ impl Start<'_> {
         }
         if let Some(since) = lost {
             let until = witness.lost_rows(since);
-            tracing::warn!(
-                until,
-                "the store is younger than this witness: it does not sign names until all that it has signed has ended"
-            );
+            if platform::now() < until {
+                tracing::warn!(
+                    until,
+                    "the store is younger than this witness: it does not sign names until all that it has signed has ended"
+                );
+            }
         }
         let ledger: Arc<dyn NameLedger> = Arc::new(rows);
         Ok(Role {
