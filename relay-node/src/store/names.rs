@@ -20,7 +20,7 @@ use super::schema::{Fault, NAMES, NAMES_SINCE, ZONES};
 
 /// Rows looked at for each new one: a flood of attempts leaves no more behind than it makes in the time
 /// that an attempt counts.
-const LOOKED_AT: usize = 16;
+const LOOKED_AT: usize = 8;
 
 /// The tables of names within a transaction.
 pub(super) struct Names<'t> {

@@ -72,7 +72,7 @@ fn the_simulation_notices_witnesses_that_forget() {
 #[test]
 fn the_simulation_notices_witnesses_that_sign_on_without_their_rows() {
     let why = noticed(Plan {
-        witnesses: 5,
+        witnesses: 1,
         liars: 0,
         late_liars: false,
         owners: 4,
