@@ -140,25 +140,22 @@ impl Start<'_> {
         let begun = match self.data.load(BEGUN)? {
             Some(bytes) => String::from_utf8_lossy(&bytes).trim().parse().unwrap_or(0),
             None => {
-                let begun = self.begun(since);
+                let begun = begun(self.told.as_ref(), &self.key.public(), since);
                 self.data.save(BEGUN, begun.to_string().as_bytes())?;
                 begun
             }
         };
         Ok((begun < since).then_some(since))
     }
+}
 
-    /// When this witness began, as far as others know: a set that it has belonged to for longer than a
-    /// lease it has signed in. The first set of a network is as old as the network.
-    fn begun(&self, since: Millis) -> Millis {
-        let told = self.told.as_ref();
-        let known = told.filter(|set| set.position(&self.key.public()).is_some());
-        let from = known.map(WitnessSet::from).filter(|from| *from > 0);
-        match from.filter(|from| from.saturating_add(NAME_LEASE) < since) {
-            Some(from) => from,
-            None => since,
-        }
-    }
+/// When this witness began, as far as others know: a set that it has belonged to for longer than a lease
+/// it has signed in. The first set of a network is as old as the network.
+fn begun(told: Option<&WitnessSet>, own: &PublicKey, since: Millis) -> Millis {
+    let known = told.filter(|set| set.position(own).is_some());
+    let from = known.map(WitnessSet::from).filter(|from| *from > 0);
+    let signed_in = from.filter(|from| from.saturating_add(NAME_LEASE) < since);
+    signed_in.unwrap_or(since)
 }
 
 /// The sets that were kept in a data directory; none before the relay's first start.
@@ -172,4 +169,26 @@ pub(crate) fn kept_sets(data: &DataDir) -> Result<Option<KnownSets>> {
         .caused_by(refusal)
         .with_remedy("Restore the data directory from a backup.")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_that_came_back_alone_has_signed_before_its_rows() {
+        let own = SigningKey::from_seed([1; 32]).public();
+        let other = SigningKey::from_seed([2; 32]).public();
+        let set =
+            |from, keys: &[PublicKey]| WitnessSet::new(2, from, keys.iter().copied()).unwrap();
+        let since = 100 * NAME_LEASE;
+        let old = set(since - NAME_LEASE - 1, &[own, other]);
+        assert_eq!(begun(Some(&old), &own, since), old.from());
+        let without_it = set(old.from(), &[other]);
+        let new = set(since - NAME_LEASE, &[own, other]);
+        let first = set(0, &[own, other]);
+        for told in [None, Some(&without_it), Some(&new), Some(&first)] {
+            assert_eq!(begun(told, &own, since), since);
+        }
+    }
 }
