@@ -57,7 +57,9 @@ scenario(
     assert.deepEqual(found.resources, says('hello'));
     assert.equal(found.proofs[0].owner, await owner(a));
     const { witnesses, of, quorum: needed } = found.proofs[0];
-    assert.deepEqual([witnesses.length, of, needed], [3, 3, 2]);
+    assert.deepEqual([of, needed], [3, 2]);
+    // The third is not waited for.
+    assert.ok(witnesses.length >= needed, `${witnesses.length} witnesses`);
     assert.deepEqual((await warren(relay, ['resolve', 'alice-in-town.p2p'])).resources, found.resources);
     await relay.kill();
     await relay.restart();

@@ -19,6 +19,7 @@ mod keeper;
 mod messages;
 pub mod names;
 pub mod node;
+mod noise;
 pub mod outside;
 pub mod overlay;
 pub mod perf;

@@ -11,10 +11,11 @@ use libp2p::core::transport::{Boxed, OrTransport};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::swarm::{Config, Swarm};
-use libp2p::{PeerId, Transport, noise, relay, yamux};
+use libp2p::{PeerId, Transport, relay, yamux};
 
 use super::behaviour::{Behaviour, Role};
-use crate::error::{Code, Error, Result};
+use super::noise::Noise;
+use crate::error::Result;
 use crate::proto::NetworkId;
 use crate::{limits, platform};
 
@@ -68,12 +69,9 @@ trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for S {}
 
 fn secured(transport: Boxed<Bytes>, key: &Keypair) -> Result<Connections> {
-    let noise = noise::Config::new(key).map_err(|error| {
-        Error::new(Code::Internal, "the identity cannot sign a handshake").caused_by(error)
-    })?;
     Ok(transport
         .upgrade(Version::V1Lazy)
-        .authenticate(noise)
+        .authenticate(Noise::of(key)?)
         .multiplex(yamux::Config::default())
         .timeout(limits::DIAL_DEADLINE)
         .boxed())

@@ -10,9 +10,9 @@ mod native;
 mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{can_spawn, executor, now, sleep, spawn};
+pub use native::{can_spawn, executor, fast_ciphers, now, sleep, spawn};
 #[cfg(target_arch = "wasm32")]
-pub use web::{can_spawn, executor, now, sleep, spawn};
+pub use web::{can_spawn, executor, fast_ciphers, now, sleep, spawn};
 
 /// Fresh random bytes from the operating system or the browser.
 ///

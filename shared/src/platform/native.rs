@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::BoxFuture;
+use snow::resolvers::BoxedCryptoResolver;
 
 use crate::proto::Millis;
 
@@ -34,4 +35,9 @@ pub fn executor() -> impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static {
     |task| {
         tokio::spawn(task);
     }
+}
+
+/// Ciphers and hashes made for this processor.
+pub fn fast_ciphers() -> Option<BoxedCryptoResolver> {
+    Some(Box::new(snow::resolvers::RingResolver))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
+use snow::resolvers::BoxedCryptoResolver;
 
 use crate::proto::Millis;
 
@@ -45,4 +46,9 @@ pub fn now() -> Millis {
 /// What the swarm uses to run its connection tasks.
 pub fn executor() -> impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static {
     |task| spawn(task)
+}
+
+/// Ciphers and hashes made for this processor: a page has none that answer at once.
+pub fn fast_ciphers() -> Option<BoxedCryptoResolver> {
+    None
 }

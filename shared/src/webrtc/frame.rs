@@ -5,6 +5,8 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::protobuf::{Damaged, peek_varint, put_varint, skip, take_bytes, take_varint};
+
 /// Largest data-channel message that every implementation takes.
 pub const MAX_MESSAGE: usize = 16 * 1024;
 /// Largest frame we accept: what implementations with bigger messages send.
@@ -153,6 +155,12 @@ pub enum BadFrame {
     Damaged,
 }
 
+impl From<Damaged> for BadFrame {
+    fn from(_: Damaged) -> Self {
+        BadFrame::Damaged
+    }
+}
+
 /// Finds frames in what arrives.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -249,50 +257,6 @@ fn extent(bytes: &[u8]) -> Result<Option<(usize, usize)>, BadFrame> {
 
 fn varint_len(value: u64) -> usize {
     (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
-}
-
-fn put_varint(bytes: &mut Vec<u8>, value: u64) {
-    let mut buffer = unsigned_varint::encode::u64_buffer();
-    bytes.extend_from_slice(unsigned_varint::encode::u64(value, &mut buffer));
-}
-
-/// The number at the beginning and its length; nothing when more bytes are needed.
-fn peek_varint(bytes: &[u8]) -> Result<Option<(u64, usize)>, BadFrame> {
-    match unsigned_varint::decode::u64(bytes) {
-        Ok((value, rest)) => Ok(Some((value, bytes.len() - rest.len()))),
-        Err(unsigned_varint::decode::Error::Insufficient) => Ok(None),
-        Err(_) => Err(BadFrame::Damaged),
-    }
-}
-
-fn take_varint(bytes: &mut Bytes) -> Result<u64, BadFrame> {
-    let (value, length) = peek_varint(bytes)?.ok_or(BadFrame::Damaged)?;
-    bytes.advance(length);
-    Ok(value)
-}
-
-fn take_bytes(bytes: &mut Bytes) -> Result<Bytes, BadFrame> {
-    let length = take_varint(bytes)?;
-    match usize::try_from(length) {
-        Ok(length) if length <= bytes.len() => Ok(bytes.split_to(length)),
-        _ => Err(BadFrame::Damaged),
-    }
-}
-
-/// Passes over a field of a later version.
-fn skip(tag: u64, bytes: &mut Bytes) -> Result<(), BadFrame> {
-    let length = match tag & 7 {
-        0 => return take_varint(bytes).map(drop),
-        2 => return take_bytes(bytes).map(drop),
-        1 => 8,
-        5 => 4,
-        _ => return Err(BadFrame::Damaged),
-    };
-    if bytes.len() < length {
-        return Err(BadFrame::Damaged);
-    }
-    bytes.advance(length);
-    Ok(())
 }
 
 #[cfg(test)]
