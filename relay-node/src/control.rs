@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use multibase::Base;
 use serde::{Deserialize, Serialize};
 use warren_shared::error::{Code, Error, Result};
-use warren_shared::net::names::Registry;
+use warren_shared::net::names::{Imported, Registry};
 use warren_shared::platform;
 use warren_shared::proto::Millis;
-use warren_shared::proto::names::Label;
 use warren_shared::proto::names::witness::row::Row;
+use warren_shared::proto::names::{KnownSets, Label};
 
 pub use self::client::Operator;
 pub use self::server::ControlServer;
@@ -34,6 +34,19 @@ enum Order {
     List { after: Option<String> },
     Refuse { name: String, reason: String },
     Allow { name: String },
+    Import { name: String, certificate: String },
+}
+
+impl Order {
+    /// The name that it changes something about.
+    fn changes(&self) -> Option<Label> {
+        match self {
+            Order::List { .. } => None,
+            Order::Refuse { name, .. } | Order::Allow { name } | Order::Import { name, .. } => {
+                name.parse().ok()
+            }
+        }
+    }
 }
 
 /// What came of it.
@@ -42,6 +55,7 @@ enum Order {
 enum Reply {
     Rows(Vec<Witnessed>),
     Done,
+    Shown(Shown),
     Error(Failure),
 }
 
@@ -75,6 +89,18 @@ pub struct Witnessed {
     /// The certificate in force, base64url.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
+}
+
+/// What became of a certificate that was shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shown {
+    /// It is in force from now on.
+    Adopted,
+    /// It is in force already, or a later one is.
+    Known,
+    /// It is not believed; why, in a word.
+    Refused(String),
 }
 
 /// Whether somebody has a name.
@@ -123,9 +149,16 @@ impl Witnessed {
     }
 }
 
+/// The rows of a witness, and whose signatures it believes: nobody's before its first start.
+#[derive(Clone)]
+pub(crate) struct Rows {
+    pub registry: Registry,
+    pub sets: Option<KnownSets>,
+}
+
 /// Carries an order out.
-async fn obey(registry: &Registry, order: Order) -> Result<Reply> {
-    let now = platform::now();
+async fn obey(rows: &Rows, order: Order) -> Result<Reply> {
+    let (registry, now) = (&rows.registry, platform::now());
     match order {
         Order::List { after } => {
             let after = after.map(|name| name.parse()).transpose()?;
@@ -145,7 +178,34 @@ async fn obey(registry: &Registry, order: Order) -> Result<Reply> {
             tracing::warn!(%name, "the operator refuses a name no longer");
             Ok(Reply::Done)
         }
+        Order::Import { name, certificate } => {
+            let shown = import(rows, &name, &certificate, now).await?;
+            Ok(Reply::Shown(shown))
+        }
     }
+}
+
+async fn import(rows: &Rows, name: &str, certificate: &str, now: Millis) -> Result<Shown> {
+    let sets = rows.sets.as_ref().ok_or_else(|| {
+        Error::new(Code::NoQuorum, "this relay does not know its witnesses yet")
+            .with_remedy("Start the relay once, then import again.")
+    })?;
+    let unreadable = || Shown::Refused("malformed".to_owned());
+    let Ok(name) = name.parse::<Label>() else {
+        return Ok(unreadable());
+    };
+    let Ok(certificate) = Base::Base64Url.decode(certificate) else {
+        return Ok(unreadable());
+    };
+    let imported = rows.registry.import(&name, &certificate, sets, now).await?;
+    Ok(match imported {
+        Imported::Adopted => Shown::Adopted,
+        Imported::Known => Shown::Known,
+        Imported::Refused(why) => {
+            tracing::warn!(%name, why, "a certificate that the operator showed is not believed");
+            Shown::Refused(why.to_owned())
+        }
+    })
 }
 
 impl From<&Error> for Failure {

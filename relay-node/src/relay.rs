@@ -28,8 +28,9 @@ use tokio::task::JoinSet;
 
 use self::join::JoinState;
 use self::listen::{all_listening, check_free, expected, external, listen_addresses, local_url};
+pub(crate) use self::witness::kept_sets;
 use crate::config::RelayConfig;
-use crate::control::ControlServer;
+use crate::control::{ControlServer, Rows};
 use crate::dns::{Counts, DnsServer};
 use crate::fetch::Fetcher;
 use crate::http::{HttpServer, HttpState, Provider};
@@ -139,7 +140,11 @@ impl Relay {
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(store.clone()));
         if let Some(control) = control {
-            tasks.spawn(control.serve(registry, node.names().agent().clone()));
+            let rows = Rows {
+                registry,
+                sets: Some(sets.clone()),
+            };
+            tasks.spawn(control.serve(rows, node.names().agent().clone()));
         }
         let join = JoinState::default();
         tasks.spawn(join.clone().keep(node.clone()));

@@ -279,6 +279,9 @@ scenario(
     const verified = await verify(proof, document);
     assert.deepEqual([verified.resolution.resources, verified.pinned], [says('believe me'), true]);
     assert.equal((await verify(proof)).pinned, false);
+    const answer = await (await fetch(`${relay.url}/names/proof-of-concept.p2p`)).json();
+    const answered = await verify(answer, document);
+    assert.deepEqual([answered.resolution.resources, answered.pinned], [says('believe me'), true]);
     await failure(verify(forged));
     const stranger = await (await fetch(`${(await scene.relay()).url}/.well-known/warren.json`)).json();
     assert.equal((await failure(verify(proof, stranger))).code, 'WRONG_NETWORK');

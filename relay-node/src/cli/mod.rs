@@ -3,6 +3,7 @@
 mod cache;
 mod dht;
 mod greet;
+mod import;
 mod lines;
 mod name;
 mod perf;

@@ -7,6 +7,7 @@ use serde_json::json;
 use warren_shared::error::Result;
 use warren_shared::platform;
 
+use super::import::{Exported, import};
 use super::lines::print;
 use super::start_peer_log;
 use crate::config;
@@ -18,6 +19,8 @@ pub(super) enum WitnessCommand {
     List(ListArgs),
     /// Print their certificates, one JSON object a line: what the witnesses of a new set must be shown.
     Export(RelayData),
+    /// Show this relay the certificates that another witness exported. It adopts what its witnesses signed.
+    Import(ImportArgs),
     /// Refuse a name from now on: this relay neither has it claimed nor resolves it.
     Refuse(RefuseArgs),
     /// Refuse a name no longer.
@@ -39,6 +42,15 @@ pub(super) struct ListArgs {
     /// Only names that the operator refuses.
     #[arg(long)]
     refused: bool,
+    #[command(flatten)]
+    relay: RelayData,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// What `warren witness export` printed; - reads standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
     #[command(flatten)]
     relay: RelayData,
 }
@@ -67,6 +79,7 @@ impl WitnessCommand {
         match self {
             WitnessCommand::List(args) => &args.relay,
             WitnessCommand::Export(relay) => relay,
+            WitnessCommand::Import(args) => &args.relay,
             WitnessCommand::Refuse(args) => &args.relay,
             WitnessCommand::Allow(args) => &args.relay,
         }
@@ -103,15 +116,16 @@ async fn carry_out(command: &WitnessCommand, operator: &mut Operator) -> Result<
             operator.list(give).await
         }
         WitnessCommand::Export(_) => {
-            let give = |row: Witnessed| match &row.certificate {
+            let give = |row: Witnessed| match row.certificate {
                 None => Ok(()),
                 Some(certificate) => {
-                    let line = json!({"name": row.name, "certificate": certificate});
-                    print(&line.to_string())
+                    let name = row.name;
+                    print(&json!(Exported { name, certificate }).to_string())
                 }
             };
             operator.list(give).await
         }
+        WitnessCommand::Import(args) => import(&args.file, json, operator).await,
         WitnessCommand::Refuse(args) => {
             operator.refuse(&args.name, &args.reason).await?;
             let line = json!({"refused": args.name, "reason": args.reason});

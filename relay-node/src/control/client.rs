@@ -10,8 +10,9 @@ use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::names::Registry;
 use warren_shared::store::StoreLimits;
 
-use super::{MAX_LINE, Order, PAGE, Reply, Witnessed, obey, socket};
+use super::{MAX_LINE, Order, PAGE, Reply, Rows, Shown, Witnessed, obey, socket};
 use crate::identity::DataDir;
+use crate::relay::kept_sets;
 use crate::store::{RedbNames, RedbStore};
 
 /// The way to the rows of one witness.
@@ -20,7 +21,7 @@ pub struct Operator(Way);
 enum Way {
     Running(BufReader<UnixStream>),
     Stopped {
-        registry: Registry,
+        rows: Rows,
         store: Arc<RedbStore>,
         _data: DataDir,
     },
@@ -53,10 +54,11 @@ impl Operator {
                 .with_remedy("Name it with --data-dir or WARREN_DATA_DIR."));
         }
         let data = DataDir::open(data_dir)?;
+        let sets = kept_sets(&data)?;
         let store = Arc::new(RedbStore::open(data.path(), StoreLimits::default())?);
         let registry = Registry::new(Arc::new(RedbNames::new(store.clone())));
         Ok(Operator(Way::Stopped {
-            registry,
+            rows: Rows { registry, sets },
             store,
             _data: data,
         }))
@@ -95,6 +97,15 @@ impl Operator {
         self.order(Order::Allow { name }).await.map(drop)
     }
 
+    /// Shows it the certificate of a name, base64url, as [`Witnessed`] has it.
+    pub async fn import(&mut self, name: &str, certificate: &str) -> Result<Shown> {
+        let (name, certificate) = (name.to_owned(), certificate.to_owned());
+        match self.order(Order::Import { name, certificate }).await? {
+            Reply::Shown(shown) => Ok(shown),
+            _ => Err(misunderstood("not what became of it")),
+        }
+    }
+
     /// Gives the database free.
     pub async fn close(self) {
         if let Way::Stopped { store, .. } = self.0 {
@@ -104,7 +115,7 @@ impl Operator {
 
     async fn order(&mut self, order: Order) -> Result<Reply> {
         match &mut self.0 {
-            Way::Stopped { registry, .. } => obey(registry, order).await,
+            Way::Stopped { rows, .. } => obey(rows, order).await,
             Way::Running(stream) => match ask(stream, &order).await {
                 Ok(Reply::Error(failure)) => Err(failure.into()),
                 Ok(reply) => Ok(reply),

@@ -9,14 +9,13 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use warren_shared::error::{Code, Error, Result};
-use warren_shared::net::names::{Agent, Registry};
-use warren_shared::proto::names::Label;
+use warren_shared::net::names::Agent;
 use warren_shared::proto::names::name::Root;
 
-use super::{Order, Reply, obey, socket};
+use super::{Order, Reply, Rows, obey, socket};
 
-/// Longest order.
-const MAX_ORDER: u64 = 16 * 1024;
+/// Longest order: a certificate of 16 KiB in base64url, and some words.
+const MAX_ORDER: u64 = 32 * 1024;
 /// Orders are given by one operator, and perhaps a script.
 const CONNECTIONS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -52,7 +51,7 @@ impl ControlServer {
     }
 
     /// Carries orders out for as long as the future is polled.
-    pub(crate) async fn serve(self, registry: Registry, agent: Agent) {
+    pub(crate) async fn serve(self, rows: Rows, agent: Agent) {
         let mut tasks = JoinSet::new();
         loop {
             while tasks.try_join_next().is_some() {}
@@ -61,16 +60,16 @@ impl ControlServer {
                 continue;
             };
             if tasks.len() < CONNECTIONS {
-                let (registry, agent) = (registry.clone(), agent.clone());
+                let (rows, agent) = (rows.clone(), agent.clone());
                 tasks.spawn(async move {
-                    let _ = converse(stream, &registry, &agent).await;
+                    let _ = converse(stream, &rows, &agent).await;
                 });
             }
         }
     }
 }
 
-async fn converse(stream: UnixStream, registry: &Registry, agent: &Agent) -> io::Result<()> {
+async fn converse(stream: UnixStream, rows: &Rows, agent: &Agent) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
         let mut line = String::new();
@@ -79,14 +78,14 @@ async fn converse(stream: UnixStream, registry: &Registry, agent: &Agent) -> io:
         if read == 0 {
             return Ok(());
         }
-        let reply = answer(&line, registry, agent).await;
+        let reply = answer(&line, rows, agent).await;
         let mut bytes = serde_json::to_vec(&reply)?;
         bytes.push(b'\n');
         tokio::time::timeout(PATIENCE, stream.get_mut().write_all(&bytes)).await??;
     }
 }
 
-async fn answer(line: &str, registry: &Registry, agent: &Agent) -> Reply {
+async fn answer(line: &str, rows: &Rows, agent: &Agent) -> Reply {
     let order: Order = match serde_json::from_str(line) {
         Ok(order) => order,
         Err(error) => {
@@ -94,11 +93,8 @@ async fn answer(line: &str, registry: &Registry, agent: &Agent) -> Reply {
             return Reply::Error((&error).into());
         }
     };
-    let about = match &order {
-        Order::Refuse { name, .. } | Order::Allow { name } => name.parse::<Label>().ok(),
-        Order::List { .. } => None,
-    };
-    match obey(registry, order).await {
+    let about = order.changes();
+    match obey(rows, order).await {
         Ok(reply) => {
             // What this relay answers over HTTP and DNS follows at once.
             if let Some(name) = about {

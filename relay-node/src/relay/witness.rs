@@ -62,15 +62,7 @@ impl Start<'_> {
 
     /// The sets that were kept, or those that others name, or, in a network of its own, the first one.
     fn known_sets(&self) -> Result<KnownSets> {
-        if let Some(bytes) = self.data.load(SETS)? {
-            let sets = KnownSets::restore(&bytes).map_err(|refusal| {
-                Error::new(
-                    Code::StorageFailed,
-                    "the witness sets of this relay are damaged",
-                )
-                .caused_by(refusal)
-                .with_remedy("Restore the data directory from a backup.")
-            })?;
+        if let Some(sets) = kept_sets(self.data)? {
             return Ok(sets);
         }
         let set = match &self.told {
@@ -153,4 +145,17 @@ impl Start<'_> {
         }
         Ok(remembers)
     }
+}
+
+/// The sets that were kept in a data directory; none before the relay's first start.
+pub(crate) fn kept_sets(data: &DataDir) -> Result<Option<KnownSets>> {
+    let sets = data.load(SETS)?.map(|bytes| KnownSets::restore(&bytes));
+    sets.transpose().map_err(|refusal| {
+        Error::new(
+            Code::StorageFailed,
+            "the witness sets of this relay are damaged",
+        )
+        .caused_by(refusal)
+        .with_remedy("Restore the data directory from a backup.")
+    })
 }

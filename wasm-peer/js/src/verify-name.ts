@@ -25,7 +25,10 @@ export interface VerifyOptions extends AbortOptions {
 
 /** What a valid proof says. */
 export interface VerifiedName {
-  /** What the name leads to. Aliases are not followed, and addresses in private networks are not left out. */
+  /**
+   * What the name leads to. Aliases are followed as far as there are proofs of them, and addresses in private networks
+   * are not left out.
+   */
   resolution: Resolution;
   /** Whether its witnesses are those that you trust, or follow from them. */
   pinned: boolean;
@@ -34,8 +37,9 @@ export interface VerifiedName {
 }
 
 /**
- * Checks a proof as `peer.names.proof()`, `warren name export` and relays give it: the owner's signature of the zone, the
- * witnesses' signatures of whose the name is, and all times. Needs no peer and no network.
+ * Checks a proof as `peer.names.proof()` and `warren name export` give it, or what a relay answers to `GET /names/NAME`, of
+ * which only `name` and `evidence` count: the owner's signature of the zone, the witnesses' signatures of whose the
+ * name is, and all times. Needs no peer and no network.
  *
  * It cannot tell whether a newer zone or a later owner exists: only witnesses can. Rejects with `NAME_EXPIRED`,
  * `BAD_SIGNATURE`, `WRONG_NETWORK`, `OLDER` or, for what is no proof at all, `PROTOCOL_VIOLATION`.

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use warren_shared::error::{Code, Error, Result};
-use warren_shared::proto::names::verify::Evidence;
+use warren_shared::proto::names::verify;
 use warren_shared::proto::names::work::Puzzle;
 use warren_shared::proto::names::{KnownSets, Name, WitnessSet};
 use wasm_bindgen::prelude::*;
@@ -39,7 +39,8 @@ pub fn search(seed: &[u8], bits: u32, from: f64, tries: u32) -> f64 {
     found.map_or(-1.0, |nonce| nonce as f64)
 }
 
-/// Checks a proof as `Names.proof` and relays give it, at a time in milliseconds since 1970.
+/// Checks a proof as `Names.proof` gives it, or an answer of a relay's `GET /names/NAME` with all its
+/// proofs, at a time in milliseconds since 1970.
 /// `trusted` is JSON, `{network, witnesses}` of a join document, or empty.
 #[wasm_bindgen]
 pub fn verify(proof: &str, trusted: &str, now: f64) -> String {
@@ -51,7 +52,7 @@ fn checked(proof: &str, trusted: &str, now: f64) -> Result<impl Serialize> {
         "" => None,
         text => Some(known(text)?),
     };
-    Evidence::from_json(proof)?.verify(sets.as_ref(), now as u64)
+    verify::verify(proof, sets.as_ref(), now as u64)
 }
 
 /// Witnesses as a join document names them.

@@ -24,7 +24,7 @@ pub use owner::{Held, Names};
 #[cfg(feature = "server")]
 pub use rates::Rates;
 #[cfg(feature = "server")]
-pub use registry::Registry;
+pub use registry::{Imported, Registry};
 #[cfg(feature = "server")]
 pub use service::NameService;
 pub use solver::cooperative;

@@ -1,21 +1,24 @@
-//! The owner's side of a peer: claims names, publishes zones under them, hands them on, and keeps them
-//! alive as long as the peer runs.
+//! The owner's side of a peer: claims names, publishes zones under them, and hands them on.
+//!
+//! What it holds is in `held`; that it lasts is the matter of `upkeep`.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod held;
+mod upkeep;
 
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt;
 use futures::channel::mpsc;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
 use multibase::Base;
-use serde::Serialize;
 
+pub use self::held::Held;
 use super::agent::{Agent, Progressed, Surroundings};
 use crate::error::{Code, Error, Result};
-use crate::limits::{DAY, HOUR};
-use crate::net::handle::Event;
+use crate::limits::DAY;
 use crate::net::overlay::Overlay;
 use crate::net::turns::Turns;
+use crate::platform;
 use crate::proto::Millis;
 use crate::proto::key::{PublicKey, SigningKey};
 use crate::proto::names::certificate::Binding;
@@ -29,32 +32,9 @@ use crate::proto::names::verify::Evidence;
 use crate::proto::names::zone::SignedZone;
 use crate::proto::names::{Label, Resource, Zone};
 use crate::proto::record::Record;
-use crate::{limits, platform};
 
 /// How long a zone counts without its owner.
 const ZONE_LIFETIME: Millis = 30 * DAY;
-/// It is signed again when less than this is left.
-const ZONE_RENEW_BEFORE: Millis = 20 * DAY;
-
-/// A name that this peer's owner holds.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Held {
-    /// The name.
-    pub name: Name,
-    /// Its owner.
-    pub owner: PublicKey,
-    /// Which holder of the name this is.
-    pub generation: u64,
-    /// The end of the term; nothing for the name of a key.
-    pub expires: Option<Millis>,
-    /// Until when the witnesses' signatures count, if nobody renews them.
-    pub live_until: Option<Millis>,
-    /// What is published.
-    pub zone: Option<Zone>,
-    /// The version of it.
-    pub seq: u64,
-}
 
 /// Names as this peer sees and holds them. Cheap to clone.
 #[derive(Clone)]
@@ -80,7 +60,7 @@ impl Names {
             turns: Turns::default(),
             wake,
         };
-        platform::spawn(keep_up(names.clone(), woken));
+        platform::spawn(upkeep::keep_up(names.clone(), woken));
         names
     }
 
@@ -230,26 +210,6 @@ impl Names {
         Ok(self.known())
     }
 
-    fn known(&self) -> Vec<Held> {
-        let holdings = self.holdings();
-        let rows = holdings.iter().flat_map(|holdings| holdings.rows());
-        rows.map(|(label, holding)| {
-            let claim = &holding.certificate.claim;
-            let finals = holding.certificate.finals.iter();
-            let zone = holding.zone.as_ref();
-            Held {
-                name: Name::from(label.clone()),
-                owner: claim.owner(),
-                generation: claim.generation(),
-                expires: Some(claim.expires()),
-                live_until: finals.map(|each| each.not_after).min(),
-                zone: zone.map(|zone| zone.zone().clone()),
-                seq: zone.map_or(0, |zone| zone.floor().seq),
-            }
-        })
-        .collect()
-    }
-
     /// A proof of a name that stands for itself.
     pub async fn evidence(&self, name: &str) -> Result<Evidence> {
         let name = Name::parse(name)?;
@@ -306,14 +266,7 @@ impl Names {
             .into_iter()
             .find(|held| held.name == Name::from(name.clone()));
         let _ = self.wake.clone().try_send(());
-        Ok(held.unwrap_or_else(|| ended(name, &binding)))
-    }
-
-    async fn lost(&self, name: &Label) -> Result<()> {
-        if let Some(holdings) = self.holdings().as_mut() {
-            holdings.lose(name);
-        }
-        self.save().await
+        Ok(held.unwrap_or_else(|| Held::certified(name, &binding)))
     }
 
     /// The certificate of a name of this owner.
@@ -383,7 +336,7 @@ impl Names {
             tracing::debug!(%error, "the zone was not stored in the network");
         }
         self.agent.forget(Root::Human(label.clone())).await?;
-        let mut held = ended(label, &binding);
+        let mut held = Held::certified(label, &binding);
         (held.seq, held.zone) = (signed.floor().seq, Some(signed.zone().clone()));
         Ok(held)
     }
@@ -393,149 +346,8 @@ impl Names {
         self.surroundings.overlay.store(record).await.map(drop)
     }
 
-    fn held_key(&self, name: Name, signed: &SignedZone) -> Held {
-        Held {
-            name,
-            owner: signed.owner(),
-            generation: 0,
-            expires: None,
-            live_until: None,
-            zone: Some(signed.zone().clone()),
-            seq: signed.floor().seq,
-        }
-    }
-
     fn now(&self) -> Millis {
         self.surroundings.overlay.client().now()
-    }
-
-    fn holdings(&self) -> MutexGuard<'_, Option<Holdings>> {
-        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn keepsake(&self) -> String {
-        let owner = self.owner.public().to_base36();
-        format!("names-held-{}-{owner}", self.surroundings.network)
-    }
-
-    /// Reads what was kept, once.
-    async fn load(&self) -> Result<()> {
-        let mut turn = self.turns.take("");
-        turn.come().await;
-        if self.holdings().is_some() {
-            return Ok(());
-        }
-        let kept = self.surroundings.keepsakes.load(self.keepsake()).await?;
-        let seed = u64::from_le_bytes(platform::entropy());
-        let restored = match kept {
-            None => Holdings::new(seed),
-            Some(bytes) => Holdings::restore(&bytes, seed).map_err(|refusal| {
-                Error::new(
-                    Code::StorageFailed,
-                    "what was kept of this owner's names is damaged",
-                )
-                .caused_by(refusal)
-                .with_remedy("Claim each name again with the same key; nobody else can have it.")
-            })?,
-        };
-        self.holdings().get_or_insert(restored);
-        Ok(())
-    }
-
-    async fn save(&self) -> Result<()> {
-        let bytes = self.holdings().as_ref().map(Holdings::export);
-        match bytes {
-            Some(bytes) => {
-                self.surroundings
-                    .keepsakes
-                    .save(self.keepsake(), bytes)
-                    .await
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Does what is due; tells when to come again.
-    async fn renew_due(&self) -> Result<Millis> {
-        self.load().await?;
-        let sets = self.agent.sets().await?;
-        let now = self.now();
-        let due = self
-            .holdings()
-            .as_mut()
-            .map(|holdings| holdings.due(&sets, now));
-        let due = due.unwrap_or_default();
-        let anything = !due.is_empty();
-        for due in due {
-            let done = self.renew_one(&due.name, due.goal).await;
-            if let Err(error) = &done {
-                tracing::debug!(name = %due.name, %error, "a name was not renewed");
-            }
-            let now = self.now();
-            if let Some(holdings) = self.holdings().as_mut() {
-                holdings.finished(&due.name, done.is_ok(), now);
-            }
-        }
-        if anything {
-            self.save().await?;
-        }
-        let next = self.holdings().as_ref().and_then(Holdings::next_wake);
-        Ok(next.unwrap_or(now + HOUR).saturating_sub(now))
-    }
-
-    async fn renew_one(&self, name: &Label, goal: Goal) -> Result<()> {
-        match goal {
-            Goal::Publish(zone, binding) => {
-                let fresh = zone.expires() > self.now() + ZONE_RENEW_BEFORE;
-                let root = Root::Human(name.clone());
-                let zone = match fresh {
-                    true => *zone,
-                    false => {
-                        self.sign(&root, Some(&binding), zone.zone().clone())
-                            .await?
-                    }
-                };
-                self.put(name, zone, *binding).await.map(drop)
-            }
-            goal => self.operate(name, goal, &mut |_| {}).await.map(drop),
-        }
-    }
-}
-
-/// Renews what is due, until the peer is closed.
-async fn keep_up(names: Names, mut woken: mpsc::Receiver<()>) {
-    let handle = names.surroundings.overlay.client().handle();
-    let Ok(mut events) = handle.events_only().await else {
-        return;
-    };
-    let mut due = platform::sleep(Duration::ZERO).fuse();
-    loop {
-        futures::select! {
-            event = events.next() => match event {
-                Some(Event::State { state: "closed", .. }) | None => return,
-                Some(_) => {}
-            },
-            _ = woken.next() => due = platform::sleep(Duration::ZERO).fuse(),
-            () = due => {
-                let wait = match names.renew_due().await {
-                    Ok(wait) => Duration::from_millis(wait.clamp(1_000, HOUR)),
-                    Err(_) => limits::ROUTING_REFRESH,
-                };
-                due = platform::sleep(wait).fuse();
-            }
-        }
-    }
-}
-
-fn ended(name: &Label, binding: &Binding) -> Held {
-    Held {
-        name: Name::from(name.clone()),
-        owner: binding.claim().owner(),
-        generation: binding.claim().generation(),
-        expires: Some(binding.claim().expires()),
-        live_until: Some(binding.live_until()),
-        zone: None,
-        seq: 0,
     }
 }
 

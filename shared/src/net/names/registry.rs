@@ -1,18 +1,33 @@
-//! The rows of a witness for its operator: what there is, and which names it refuses.
+//! The rows of a witness for its operator: what there is, which names it refuses, and what other
+//! witnesses certified.
 //!
 //! Works on the ledger alone, so also for a witness that must not sign, or does not run.
 
 use std::sync::Arc;
 
+use futures::channel::oneshot;
+
 use super::ledger::{Kept, NameLedger};
 use crate::error::{Code, Error, Result};
 use crate::limits::MAX_REFUSAL_REASON;
 use crate::proto::Millis;
-use crate::proto::names::Label;
-use crate::proto::names::wire::Response;
+use crate::proto::names::certificate::Certificate;
+use crate::proto::names::wire::{NameRefusal, Response};
 use crate::proto::names::witness::row::{Denial, Row};
-use crate::proto::names::witness::{Outcome, ZoneWrite};
+use crate::proto::names::witness::{Outcome, ZoneWrite, show};
+use crate::proto::names::{KnownSets, Label};
 use crate::store::StoreError;
+
+/// What became of a certificate that the operator showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Imported {
+    /// It is in force here from now on.
+    Adopted,
+    /// It is in force here already, or a later one is.
+    Known,
+    /// It is not believed; why, in a word.
+    Refused(&'static str),
+}
 
 /// What an operator may do to the rows of a witness. Cheap to clone.
 #[derive(Clone)]
@@ -42,6 +57,49 @@ impl Registry {
     /// Refuses a name no longer.
     pub async fn allow(&self, name: Label) -> Result<()> {
         self.set(name, None).await
+    }
+
+    /// Takes note of a certificate of that name, if the witnesses in `sets` signed it. Signs nothing.
+    pub async fn import(
+        &self,
+        name: &Label,
+        certificate: &[u8],
+        sets: &KnownSets,
+        now: Millis,
+    ) -> Result<Imported> {
+        let certificate = match Certificate::decode(certificate) {
+            Ok(certificate) if certificate.claim.name() == name => certificate,
+            Ok(_) => return Ok(Imported::Refused("other-name")),
+            Err(refusal) => return Ok(Imported::Refused(refusal.as_str())),
+        };
+        let of_network = certificate.claim.network() == sets.network();
+        if of_network && sets.get(certificate.epoch).is_none() {
+            return Ok(Imported::Refused("unknown-epoch"));
+        }
+        let binding = match certificate.verify(sets) {
+            Ok(binding) => binding,
+            Err(refusal) => return Ok(Imported::Refused(refusal.as_str())),
+        };
+        let (tell, told) = oneshot::channel();
+        let work = move |kept: Kept| {
+            let shown = show(&binding, kept.row, now);
+            let _ = tell.send(shown.taken);
+            Outcome {
+                row: shown.row,
+                zone: shown.zone,
+                response: Response::Abandoned,
+            }
+        };
+        let done = self.0.change(name.clone(), Box::new(work)).await;
+        if let Response::Refused { why, .. } = done.map_err(unusable)? {
+            return Ok(Imported::Refused(why.as_str()));
+        }
+        Ok(match told.await {
+            Ok(Ok(true)) => Imported::Adopted,
+            Ok(Ok(false)) => Imported::Known,
+            Ok(Err(why)) => Imported::Refused(why.as_str()),
+            Err(_) => Imported::Refused(NameRefusal::StorageFailed.as_str()),
+        })
     }
 
     async fn set(&self, name: Label, denied: Option<Denial>) -> Result<()> {
@@ -78,6 +136,9 @@ fn unusable(error: StoreError) -> Error {
 mod tests {
     use super::*;
     use crate::net::names::MemoryLedger;
+    use crate::proto::NetworkId;
+    use crate::selftest::names::samples::{alice, certificate, sets, two_sets};
+    use crate::selftest::samples::NOW;
 
     fn run<T>(future: impl Future<Output = T>) -> T {
         futures::executor::block_on(future)
@@ -104,5 +165,42 @@ mod tests {
         run(registry.allow(name.clone())).unwrap();
         assert_eq!(refused(&run(registry.page(None, 9)).unwrap()), 0);
         assert!(run(registry.page(Some(name), 9)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn only_what_verifies_is_imported() {
+        let registry = Registry::new(Arc::new(MemoryLedger::default()));
+        let import = |name: &Label, certificate: &Certificate, sets: &KnownSets| {
+            run(registry.import(name, &certificate.encode(), sets, NOW)).unwrap()
+        };
+        let genuine = certificate();
+        let mut alone = genuine.clone();
+        alone.finals.pop();
+        let mut later = genuine.clone();
+        later.epoch = 2;
+        let elsewhere =
+            KnownSets::pinned(NetworkId::from_entropy([9; 10]), sets().current().clone());
+        let bob: Label = "bob".parse().unwrap();
+        for (name, certificate, sets, why) in [
+            (&alice(), &alone, &sets(), "bad-signature"),
+            (&alice(), &later, &sets(), "unknown-epoch"),
+            (&alice(), &later, &two_sets(), "bad-signature"),
+            (&alice(), &genuine, &elsewhere, "wrong-network"),
+            (&bob, &genuine, &sets(), "other-name"),
+        ] {
+            assert_eq!(import(name, certificate, sets), Imported::Refused(why));
+        }
+        let nonsense = run(registry.import(&bob, b"nonsense", &sets(), NOW)).unwrap();
+        assert!(matches!(nonsense, Imported::Refused(_)));
+        assert!(run(registry.page(None, 9)).unwrap().is_empty());
+
+        assert_eq!(import(&alice(), &genuine, &sets()), Imported::Adopted);
+        assert_eq!(import(&alice(), &genuine, &sets()), Imported::Known);
+        let rows = run(registry.page(None, 9)).unwrap();
+        assert!(rows[0].1.held(NOW).is_some());
+
+        run(registry.refuse(alice(), "a court said so".to_owned(), NOW)).unwrap();
+        let denied = Imported::Refused("denied");
+        assert_eq!(import(&alice(), &genuine, &sets()), denied);
     }
 }

@@ -11,8 +11,10 @@
 mod job;
 pub mod row;
 mod rules;
+mod shown;
 
 pub use job::Job;
+pub use shown::{Shown, show};
 
 use super::certificate::{Certificate, Stage, WitnessSignature};
 use super::claim::Claim;
@@ -140,9 +142,8 @@ impl Witness {
             Ok(response) => response,
             Err(no) => no.answer(&row),
         };
-        let owner = |row: &Row| row.bound.as_ref().map(|bound| key_of(&bound.certificate));
-        if owner(&before).is_some() && owner(&before) != owner(&row) && zone == ZoneWrite::Keep {
-            zone = ZoneWrite::Remove;
+        if zone == ZoneWrite::Keep {
+            zone = shown::zone_after(&before, &row);
         }
         Outcome {
             row: (row != before).then_some(row),

@@ -1,0 +1,140 @@
+//! What this peer's owner holds: kept, read back, and told.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use super::Names;
+use crate::error::{Code, Error, Result};
+use crate::platform;
+use crate::proto::Millis;
+use crate::proto::key::PublicKey;
+use crate::proto::names::certificate::Binding;
+use crate::proto::names::name::Name;
+use crate::proto::names::publisher::schedule::Holdings;
+use crate::proto::names::zone::SignedZone;
+use crate::proto::names::{Label, Zone};
+
+/// A name that this peer's owner holds.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    /// The name.
+    pub name: Name,
+    /// Its owner.
+    pub owner: PublicKey,
+    /// Which holder of the name this is.
+    pub generation: u64,
+    /// The end of the term; nothing for the name of a key.
+    pub expires: Option<Millis>,
+    /// Until when the witnesses' signatures count, if nobody renews them.
+    pub live_until: Option<Millis>,
+    /// What is published.
+    pub zone: Option<Zone>,
+    /// The version of it.
+    pub seq: u64,
+}
+
+impl Held {
+    /// As its certificate says, before anything is published.
+    pub(super) fn certified(name: &Label, binding: &Binding) -> Held {
+        Held {
+            name: Name::from(name.clone()),
+            owner: binding.claim().owner(),
+            generation: binding.claim().generation(),
+            expires: Some(binding.claim().expires()),
+            live_until: Some(binding.live_until()),
+            zone: None,
+            seq: 0,
+        }
+    }
+}
+
+impl Names {
+    /// All that is kept.
+    pub(super) fn known(&self) -> Vec<Held> {
+        let holdings = self.holdings();
+        let rows = holdings.iter().flat_map(|holdings| holdings.rows());
+        rows.map(|(label, holding)| {
+            let claim = &holding.certificate.claim;
+            let finals = holding.certificate.finals.iter();
+            let zone = holding.zone.as_ref();
+            Held {
+                name: Name::from(label.clone()),
+                owner: claim.owner(),
+                generation: claim.generation(),
+                expires: Some(claim.expires()),
+                live_until: finals.map(|each| each.not_after).min(),
+                zone: zone.map(|zone| zone.zone().clone()),
+                seq: zone.map_or(0, |zone| zone.floor().seq),
+            }
+        })
+        .collect()
+    }
+
+    /// Somebody else has it now.
+    pub(super) async fn lost(&self, name: &Label) -> Result<()> {
+        if let Some(holdings) = self.holdings().as_mut() {
+            holdings.lose(name);
+        }
+        self.save().await
+    }
+
+    pub(super) fn held_key(&self, name: Name, signed: &SignedZone) -> Held {
+        Held {
+            name,
+            owner: signed.owner(),
+            generation: 0,
+            expires: None,
+            live_until: None,
+            zone: Some(signed.zone().clone()),
+            seq: signed.floor().seq,
+        }
+    }
+
+    pub(super) fn holdings(&self) -> MutexGuard<'_, Option<Holdings>> {
+        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keepsake(&self) -> String {
+        let owner = self.owner.public().to_base36();
+        format!("names-held-{}-{owner}", self.surroundings.network)
+    }
+
+    /// Reads what was kept, once.
+    pub(super) async fn load(&self) -> Result<()> {
+        let mut turn = self.turns.take("");
+        turn.come().await;
+        if self.holdings().is_some() {
+            return Ok(());
+        }
+        let kept = self.surroundings.keepsakes.load(self.keepsake()).await?;
+        let seed = u64::from_le_bytes(platform::entropy());
+        let restored = match kept {
+            None => Holdings::new(seed),
+            Some(bytes) => Holdings::restore(&bytes, seed).map_err(|refusal| {
+                Error::new(
+                    Code::StorageFailed,
+                    "what was kept of this owner's names is damaged",
+                )
+                .caused_by(refusal)
+                .with_remedy("Claim each name again with the same key; nobody else can have it.")
+            })?,
+        };
+        self.holdings().get_or_insert(restored);
+        Ok(())
+    }
+
+    pub(super) async fn save(&self) -> Result<()> {
+        let bytes = self.holdings().as_ref().map(Holdings::export);
+        match bytes {
+            Some(bytes) => {
+                self.surroundings
+                    .keepsakes
+                    .save(self.keepsake(), bytes)
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+}
