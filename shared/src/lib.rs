@@ -9,6 +9,7 @@ pub mod limits;
 pub mod net;
 pub mod platform;
 pub mod proto;
+mod sorted;
 pub mod store;
 pub mod webrtc;
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::error::{Code, Error, Result};
 use crate::proto::record::provider::Prefix;
+use crate::sorted::sort_short;
 
 /// How two peers are connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -112,12 +113,13 @@ pub fn is_loopback(address: &Multiaddr) -> bool {
 /// The most useful of many addresses: every transport gets its turn, what is reachable from
 /// elsewhere comes before loopback.
 pub fn best_mix(mut addresses: Vec<Multiaddr>, most: usize) -> Vec<Multiaddr> {
-    addresses.sort_by_key(|address| {
+    let rank = |address: &Multiaddr| {
         (
             is_loopback(address),
             ip_of(address).is_some_and(|ip| ip.is_ipv6()),
         )
-    });
+    };
+    sort_short(&mut addresses, |one, two| rank(one).cmp(&rank(two)));
     let mut turns: BTreeMap<Via, usize> = BTreeMap::new();
     let mut ranked: Vec<(usize, Multiaddr)> = addresses
         .into_iter()
@@ -127,7 +129,7 @@ pub fn best_mix(mut addresses: Vec<Multiaddr>, most: usize) -> Vec<Multiaddr> {
             (*turn, address)
         })
         .collect();
-    ranked.sort_by_key(|(turn, _)| *turn);
+    sort_short(&mut ranked, |(one, _), (two, _)| one.cmp(two));
     ranked
         .into_iter()
         .take(most)

@@ -19,6 +19,7 @@ use crate::platform;
 use crate::proto::Millis;
 use crate::proto::homes::{Homes, HomesConfig, Output};
 use crate::proto::join::RelayHint;
+use crate::sorted::sort_short;
 
 /// Which addresses a platform can dial.
 pub type Dialable = std::sync::Arc<dyn Fn(&Multiaddr) -> bool + Send + Sync>;
@@ -373,7 +374,8 @@ impl Keeper {
     pub fn hints(&self) -> Vec<RelayHint> {
         let proven = self.known.iter().filter(|(_, known)| known.proven);
         let mut hints: Vec<_> = proven.collect();
-        hints.sort_by_key(|(_, known)| (known.connected.is_none(), known.met));
+        let rank = |known: &Known| (known.connected.is_none(), known.met);
+        sort_short(&mut hints, |(_, one), (_, two)| rank(one).cmp(&rank(two)));
         hints
             .into_iter()
             .take(MAX_JOIN_RELAYS)

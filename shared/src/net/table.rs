@@ -8,6 +8,7 @@ use libp2p::{Multiaddr, PeerId};
 use super::address::{Via, is_relayed};
 use super::snapshot::{AttemptView, ConnectionView};
 use crate::proto::Millis;
+use crate::sorted::sort_short;
 
 /// Of a dial that came to no end.
 const STOPPED: &str = "not dialled to the end: another transport was faster";
@@ -171,7 +172,9 @@ impl Table {
                 agent: self.agents.get(&connection.peer).cloned(),
             })
             .collect();
-        views.sort_by(|a, b| (a.since, &a.peer).cmp(&(b.since, &b.peer)));
+        sort_short(&mut views, |a, b| {
+            (a.since, &a.peer).cmp(&(b.since, &b.peer))
+        });
         views
     }
 }

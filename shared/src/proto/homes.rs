@@ -24,6 +24,7 @@ use super::Millis;
 use super::join::RelayHint;
 use super::prng::Prng;
 use crate::limits::{HOME_RETRY_VISIBLE, MAX_KNOWN_HOMES};
+use crate::sorted::sort_short;
 use home::Home;
 
 /// The homes of one peer.
@@ -280,7 +281,8 @@ impl Homes {
     fn ranked(&self) -> Vec<usize> {
         let absent = (0..self.homes.len()).filter(|index| self.homes[*index].connected.is_none());
         let mut absent: Vec<usize> = absent.collect();
-        absent.sort_by_key(|index| std::cmp::Reverse(self.homes[*index].last_connected));
+        let last = |index: &usize| self.homes[*index].last_connected;
+        sort_short(&mut absent, |one, two| last(two).cmp(&last(one)));
         absent
     }
 

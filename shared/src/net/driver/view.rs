@@ -6,6 +6,7 @@ use super::super::address::{self};
 use super::super::handle::Event;
 use super::super::snapshot::{BucketView, RoutedView, RoutingView, Snapshot};
 use super::Driver;
+use crate::sorted::sort_short;
 
 impl Driver {
     pub(super) fn publish_snapshot(&mut self) {
@@ -25,7 +26,7 @@ impl Driver {
             .chain(self.swarm.external_addresses())
             .map(|address| address::with_peer(address.clone(), id).to_string())
             .collect();
-        all.sort();
+        sort_short(&mut all, Ord::cmp);
         all.dedup();
         all
     }

@@ -14,6 +14,7 @@ use crate::net::overlay::Overlay;
 use crate::proto::Millis;
 use crate::proto::record::Record;
 use crate::proto::record::peer::{AuthorProof, PeerRecord};
+use crate::sorted::sort_short;
 
 impl Node {
     /// The signed record of a peer: where it can be reached, and for whom it runs.
@@ -71,14 +72,15 @@ impl Node {
             .iter()
             .filter_map(|text| text.parse().ok())
             .collect();
-        addresses.sort_by_key(|address| {
+        let rank = |address: &Multiaddr| {
             let ip = address::ip_of(address);
             (
                 address::is_relayed(address),
                 ip.is_some_and(|ip| ip.is_loopback()),
                 ip.is_some_and(|ip| ip.is_ipv6()),
             )
-        });
+        };
+        sort_short(&mut addresses, |one, two| rank(one).cmp(&rank(two)));
         // One direct and one relayed address say more than two of a kind.
         if let Some(relayed) = addresses
             .iter()

@@ -14,6 +14,7 @@ use super::zone::SignedZone;
 use crate::limits::NAME_GENERATION_STEP;
 use crate::proto::Millis;
 use crate::proto::key::{NetworkId, PublicKey};
+use crate::sorted::sort_short;
 
 /// Claims weighed at once: liars may send many, the one that counts has the highest rank.
 const MAX_TALLIES: usize = 16;
@@ -151,7 +152,7 @@ impl Zones {
         }
         if let Ok(zone) = SignedZone::decode(bytes) {
             self.zones.push(zone);
-            self.zones.sort_by_key(SignedZone::floor);
+            sort_short(&mut self.zones, |one, two| one.floor().cmp(&two.floor()));
             if self.zones.len() > MAX_ZONES {
                 self.zones.remove(0);
             }

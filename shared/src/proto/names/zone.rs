@@ -18,6 +18,7 @@ use crate::proto::envelope::{Body, Envelope};
 use crate::proto::key::{Key, NetworkId, PublicKey, SigningKey};
 use crate::proto::record::Refusal;
 use crate::proto::{Millis, cbor};
+use crate::sorted::sort_short;
 
 /// Domain of zones.
 pub const ZONE_DOMAIN: &str = "zone";
@@ -98,7 +99,7 @@ impl Zone {
         for entry in &mut self.entries {
             entry.sub = sub_name(&entry.sub)?;
         }
-        self.entries.sort_by(|one, two| one.sub.cmp(&two.sub));
+        sort_short(&mut self.entries, |one, two| one.sub.cmp(&two.sub));
         self.check().map_err(unfit)?;
         Ok(self)
     }
