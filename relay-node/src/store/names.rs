@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
+use tokio::sync::oneshot;
 use warren_shared::limits::MAX_WITNESSED;
 use warren_shared::net::names::{Kept, NameLedger, Work};
 use warren_shared::proto::Millis;
@@ -14,6 +15,7 @@ use warren_shared::proto::names::witness::row::Row;
 use warren_shared::store::StoreError;
 
 use super::RedbStore;
+use super::news::NewZone;
 use super::schema::{Fault, NAMES, NAMES_SINCE, ZONES};
 
 /// The tables of names within a transaction.
@@ -112,11 +114,24 @@ impl NameLedger for RedbNames {
     }
 
     async fn change(&self, name: Label, work: Work) -> Result<Response, StoreError> {
+        let (put, zone) = oneshot::channel();
+        let work: Work = Box::new(move |kept| {
+            let outcome = work(kept);
+            if let ZoneWrite::Put(bytes) = &outcome.zone {
+                let _ = put.send(bytes.clone());
+            }
+            outcome
+        });
         let changed = self
             .0
             .writer
             .run(move |batch| batch.names.change(&name, work));
-        changed.await?
+        let changed = changed.await?;
+        if let (Ok(_), Ok(bytes)) = (&changed, zone.await) {
+            let witnessed = true;
+            self.0.news.tell(NewZone { bytes, witnessed });
+        }
+        changed
     }
 
     async fn page(
