@@ -49,6 +49,7 @@ impl Names {
     /// Does what is due; tells when to come again.
     async fn renew_due(&self) -> Result<Millis> {
         self.load().await?;
+        self.renew_own().await?;
         let sets = self.agent.sets().await?;
         let now = self.now();
         let due = self
