@@ -49,10 +49,9 @@ pub(super) fn recall(
     resolver.restore(&kept, now);
     resolver.start(name, options, now);
     let answers = std::iter::from_fn(|| resolver.poll());
-    let found = answers.filter_map(|output| match output {
+    let mut found = answers.filter_map(|output| match output {
         Output::Done { result, .. } => result.ok(),
         _ => None,
     });
-    let fresh = |found: &Box<Resolution>| !found.proofs.iter().any(|proof| proof.stale);
-    Ok(found.filter(fresh).next())
+    Ok(found.find(|found| !found.proofs.iter().any(|proof| proof.stale)))
 }
