@@ -24,9 +24,13 @@ const PORTS: usize = 16;
 /// Bounds of the DNS port.
 #[derive(Debug, Clone, Copy)]
 pub struct DnsLimits {
-    /// Questions in a minute from one address prefix: a busy office; more are sent to TCP, where
-    /// addresses cannot be forged. Private addresses hide forwarders and have no limit of their own.
-    pub questions_per_prefix: u32,
+    /// Questions over UDP in a minute from one address prefix. Their addresses can be forged: so many
+    /// answers go to somebody who did not ask, and those who did are sent to TCP. Private addresses hide
+    /// forwarders and have no limit of their own.
+    pub udp_per_prefix: u32,
+    /// Questions over TCP in a minute from one address prefix, whatever comes in its name over UDP: a
+    /// busy office.
+    pub tcp_per_prefix: u32,
     /// Names that are being resolved for UDP at one time.
     pub under_way: usize,
     /// Open TCP connections.
@@ -42,7 +46,8 @@ pub struct DnsLimits {
 impl Default for DnsLimits {
     fn default() -> Self {
         Self {
-            questions_per_prefix: 6_000,
+            udp_per_prefix: 600,
+            tcp_per_prefix: 6_000,
             under_way: 256,
             connections: 256,
             connections_per_address: 16,

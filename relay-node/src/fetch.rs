@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::uri::Scheme;
-use axum::http::{Request, Uri, header};
+use axum::http::{Request, StatusCode, Uri, header};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http_body_util::{BodyExt, Empty, Limited};
@@ -13,6 +13,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::limits::MAX_JOIN_TEXT;
+use warren_shared::net::discover::WELL_KNOWN;
 use warren_shared::net::outside::Outside;
 
 /// Fetches over the host's network.
@@ -55,7 +56,7 @@ async fn get(url: &str) -> Result<String> {
         let stream = tls()?
             .connect(name, stream)
             .await
-            .map_err(|error| failed(url, error))?;
+            .map_err(|error| no_tls(url, error))?;
         exchange(url, &uri, TokioIo::new(stream)).await
     } else {
         exchange(url, &uri, TokioIo::new(stream)).await
@@ -82,7 +83,7 @@ where
         .await
         .map_err(|error| failed(url, error))?;
     if !response.status().is_success() {
-        return Err(failed(url, response.status()));
+        return Err(no_document(url, response.status()));
     }
     let body = Limited::new(response.into_body(), MAX_JOIN_TEXT)
         .collect()
@@ -106,17 +107,52 @@ fn tls() -> Result<tokio_rustls::TlsConnector> {
 }
 
 fn bad_url(url: &str) -> Error {
+    // What was typed, without what was put behind it.
+    let typed = url.strip_suffix(WELL_KNOWN).unwrap_or(url);
     Error::new(
         Code::InvalidAddress,
-        format!("{url:?} is not an http:// or https:// URL"),
+        format!("{typed:?} is not an http:// or https:// URL"),
     )
     .with_remedy(
         "give the address of the relay's page, like https://relay.example or http://127.0.0.1:8080",
     )
 }
 
+/// Most often the port speaks HTTP without TLS.
+fn no_tls(url: &str, cause: std::io::Error) -> Error {
+    failed(url, cause)
+        .with_remedy("if the relay has no certificate, write http:// instead of https://")
+}
+
+fn no_document(url: &str, status: StatusCode) -> Error {
+    let error = failed(url, status);
+    match status {
+        StatusCode::NOT_FOUND => {
+            error.with_remedy("no Warren relay answers there: check the address and the port")
+        }
+        _ => error,
+    }
+}
+
 fn failed(url: &str, cause: impl std::fmt::Display) -> Error {
     Error::new(Code::JoinFailed, format!("{url} could not be fetched"))
         .caused_by(cause)
         .with_remedy("check that the relay runs and that its HTTP port is open")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_talk_about_what_was_typed_and_what_answers() {
+        let error = bad_url("127.0.0.1:8080/.well-known/warren.json");
+        assert!(!error.to_string().contains("well-known"), "{error}");
+        let error = no_document("http://127.0.0.1:8080/", StatusCode::NOT_FOUND);
+        assert!(
+            error.remedy().contains("no Warren relay"),
+            "{}",
+            error.remedy()
+        );
+    }
 }

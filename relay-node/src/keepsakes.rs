@@ -1,7 +1,8 @@
 //! A few small files beside the identity: which witnesses are believed, what was seen of names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
 use warren_shared::error::{Code, Error, Result};
@@ -11,23 +12,46 @@ use crate::identity::sync_dir;
 
 const FOLDER: &str = "names";
 
-/// One file for each, replaced as a whole.
+/// How the file is called until it is complete.
+const UNFINISHED: &str = "new";
+
+/// One file for each, replaced as a whole: by what was saved last, whichever write ends last.
 #[derive(Clone, Debug)]
-pub struct Keepsakes(PathBuf);
+pub struct Keepsakes {
+    folder: PathBuf,
+    order: Arc<Mutex<Order>>,
+}
+
+#[derive(Debug, Default)]
+struct Order {
+    /// How many saves were asked for.
+    asked: u64,
+    /// Which one is in a file.
+    written: HashMap<PathBuf, u64>,
+}
 
 impl Keepsakes {
-    /// In a folder of the data directory.
+    /// In a folder of the data directory, which is locked by whoever calls this. What an earlier
+    /// program left unfinished is removed.
     pub fn in_dir(data: &Path) -> Result<Self> {
         let folder = data.join(FOLDER);
         std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
-        Ok(Self(folder))
+        for entry in std::fs::read_dir(&folder).map_err(|error| failed(&folder, error))? {
+            let path = entry.map_err(|error| failed(&folder, error))?.path();
+            if path.extension().is_some_and(|end| end == UNFINISHED) {
+                std::fs::remove_file(&path).map_err(|error| failed(&path, error))?;
+            }
+        }
+        let order = Arc::default();
+        Ok(Self { folder, order })
     }
 
     /// All that are kept under names with this beginning, by the rest of their names.
     pub fn all(&self, beginning: &str) -> Result<BTreeMap<String, Vec<u8>>> {
         let mut found = BTreeMap::new();
-        for entry in std::fs::read_dir(&self.0).map_err(|error| failed(&self.0, error))? {
-            let path = entry.map_err(|error| failed(&self.0, error))?.path();
+        let unreadable = |error| failed(&self.folder, error);
+        for entry in std::fs::read_dir(&self.folder).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
             let name = path.file_name().and_then(|name| name.to_str());
             if let Some(rest) = name.and_then(|name| name.strip_prefix(beginning)) {
                 let bytes = std::fs::read(&path).map_err(|error| failed(&path, error))?;
@@ -39,8 +63,26 @@ impl Keepsakes {
 
     /// Keeps something durably, in the place of what was there. Blocks.
     pub fn put(&self, what: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.path(what);
-        replace(&self.0, &path, bytes).map_err(|error| failed(&path, error))
+        self.writing(what)(bytes)
+    }
+
+    /// Takes a place in the order of saves, at once; the write may come when it likes, and blocks.
+    fn writing(&self, what: &str) -> impl FnOnce(&[u8]) -> Result<()> + Send + use<> {
+        let (folder, path, order) = (self.folder.clone(), self.path(what), self.order.clone());
+        let number = {
+            let mut order = locked(&order);
+            order.asked += 1;
+            order.asked
+        };
+        move |bytes| {
+            let mut order = locked(&order);
+            if order.written.get(&path).is_some_and(|last| *last > number) {
+                return Ok(());
+            }
+            replace(&folder, &path, bytes).map_err(|error| failed(&path, error))?;
+            order.written.insert(path, number);
+            Ok(())
+        }
     }
 
     fn path(&self, what: &str) -> PathBuf {
@@ -49,7 +91,7 @@ impl Keepsakes {
             .chars()
             .map(|c| if plain(c) { c } else { '_' })
             .collect();
-        self.0.join(name)
+        self.folder.join(name)
     }
 }
 
@@ -66,16 +108,18 @@ impl outside::Keepsakes for Keepsakes {
     }
 
     fn save(&self, what: String, bytes: Vec<u8>) -> BoxFuture<'static, Result<()>> {
-        let (folder, path) = (self.0.clone(), self.path(&what));
+        let write = self.writing(&what);
         Box::pin(async move {
-            let write =
-                move || replace(&folder, &path, &bytes).map_err(|error| failed(&path, error));
-            let written = tokio::task::spawn_blocking(write).await;
+            let written = tokio::task::spawn_blocking(move || write(&bytes)).await;
             written.map_err(|error| {
                 Error::new(Code::Internal, "a write was dropped").caused_by(error)
             })?
         })
     }
+}
+
+fn locked(order: &Mutex<Order>) -> MutexGuard<'_, Order> {
+    order.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -90,7 +134,7 @@ fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// Two writes of one process never share a file.
 fn tempfile_in(folder: &Path) -> std::io::Result<(PathBuf, std::fs::File)> {
     let number = u64::from_le_bytes(warren_shared::platform::entropy());
-    let path = folder.join(format!("{number:016x}.new"));
+    let path = folder.join(format!("{number:016x}.{UNFINISHED}"));
     let file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -130,5 +174,30 @@ mod tests {
         );
         let files = std::fs::read_dir(data.path().join(FOLDER)).unwrap().count();
         assert_eq!(files, 2, "nothing unfinished, and nothing outside");
+    }
+
+    #[tokio::test]
+    async fn what_was_saved_last_stays_whichever_write_ends_last() {
+        let data = tempfile::tempdir().unwrap();
+        let keepsakes = Keepsakes::in_dir(data.path()).unwrap();
+        let first = keepsakes.save("held".into(), vec![1]);
+        let other = keepsakes.save("floors".into(), vec![9]);
+        let second = keepsakes.save("held".into(), vec![2]);
+        for save in [second, first, other] {
+            save.await.unwrap();
+        }
+        assert_eq!(keepsakes.load("held".into()).await.unwrap(), Some(vec![2]));
+        let floors = keepsakes.load("floors".into()).await.unwrap();
+        assert_eq!(floors, Some(vec![9]));
+    }
+
+    #[test]
+    fn what_was_left_unfinished_is_removed() {
+        let data = tempfile::tempdir().unwrap();
+        Keepsakes::in_dir(data.path()).unwrap();
+        let left = data.path().join(FOLDER).join("0123456789abcdef.new");
+        std::fs::write(&left, "half").unwrap();
+        Keepsakes::in_dir(data.path()).unwrap();
+        assert!(!left.exists());
     }
 }

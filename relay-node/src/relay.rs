@@ -1,6 +1,7 @@
 //! A relay: listeners, swarm, store and HTTP server put together. The binary and the tests start
 //! the same one.
 
+mod fresh;
 mod join;
 mod listen;
 mod names;
@@ -139,6 +140,8 @@ impl Relay {
             .await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(store.clone()));
+        let agent = node.names().agent().clone();
+        tasks.spawn(fresh::forget_older(store.new_zones(), agent));
         if let Some(control) = control {
             let rows = Rows {
                 registry,

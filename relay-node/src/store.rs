@@ -9,6 +9,7 @@ mod batch;
 mod ledger;
 mod medium;
 mod names;
+mod news;
 mod open;
 mod providers;
 mod schema;
@@ -18,7 +19,7 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use redb::{Database, ReadableDatabase};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use warren_shared::{
     error::Result,
     proto::{
@@ -31,8 +32,10 @@ use warren_shared::{
     },
 };
 
+pub use self::news::NewZone;
 use self::{
     medium::Medium,
+    news::News,
     schema::{Counters, Fault, META, PROVIDERS, RECORDS, decode},
     writer::Writer,
 };
@@ -46,6 +49,7 @@ pub struct RedbStore {
     medium: Arc<Medium>,
     writer: Writer,
     reads: Semaphore,
+    news: News,
 }
 
 impl RedbStore {
@@ -71,7 +75,14 @@ impl RedbStore {
             medium,
             writer,
             reads: Semaphore::new(CONCURRENT_READS),
+            news: News::default(),
         })
+    }
+
+    /// The zones of names that come in from now on, once they are durable. For one listener; what it
+    /// does not take in time is left out.
+    pub fn new_zones(&self) -> mpsc::Receiver<NewZone> {
+        self.news.listen()
     }
 
     /// Why it does not work just now, if it does not. It opens its file again by itself.
@@ -113,9 +124,16 @@ impl RecordStore for RedbStore {
         record: Record,
         now: Millis,
     ) -> Result<Outcome, StoreError> {
-        self.writer
+        let zone = news::zone_in(&record);
+        let put = self
+            .writer
             .run(move |batch| batch.put(source, record, now))
-            .await?
+            .await?;
+        if let (Some(bytes), Ok(Outcome::Stored)) = (zone, &put) {
+            let witnessed = false;
+            self.news.tell(NewZone { bytes, witnessed });
+        }
+        put
     }
 
     async fn get(&self, key: Key, now: Millis) -> Result<Option<Record>, StoreError> {

@@ -41,6 +41,12 @@ scenario(
     await other.page.goto(`${relay.url}/#/n/garden-gate.p2p`);
     await other.page.reload();
     await result.locator('.good').waitFor();
+    for (const broken of ['#/n/%', '#/k/%ff']) {
+      await other.page.goto(`${relay.url}/${broken}`);
+      await other.page.reload();
+      await other.joined();
+      assert.equal(await other.page.locator('#name').inputValue(), '');
+    }
   },
   PATIENCE,
 );

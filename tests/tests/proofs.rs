@@ -7,7 +7,8 @@ use tokio::net::TcpStream;
 use warren_shared::platform;
 use warren_shared::proto::key::SigningKey;
 use warren_shared::proto::names::Zone;
-use warren_tests::peers::member;
+use warren_shared::proto::names::resolver::Options;
+use warren_tests::peers::{arguments, member};
 use warren_tests::program::run_with;
 use warren_tests::relays::TestRelay;
 use warren_tests::wait::within;
@@ -36,7 +37,11 @@ async fn get(relay: &TestRelay, path: &str) -> (u16, String, String) {
 }
 
 async fn verified(text: &str) -> Result<Json, Json> {
-    let output = run_with(&["verify", "-", "--json"], text).await;
+    verified_with(text, &[]).await
+}
+
+async fn verified_with(text: &str, more: &[&str]) -> Result<Json, Json> {
+    let output = run_with(&[&["verify", "-", "--json"], more].concat(), text).await;
     let told = match output.status.success() {
         true => &output.stdout,
         false => &output.stderr,
@@ -46,6 +51,49 @@ async fn verified(text: &str) -> Result<Json, Json> {
         true => Ok(json),
         false => Err(json["error"].clone()),
     }
+}
+
+/// A proof by anybody's witnesses looks the same: only those who compare can tell.
+async fn compared_with_witnesses_that_are_known(relay: &TestRelay, proof: &str) {
+    let plain = async |more: &[&str]| {
+        let output = run_with(&[&["verify", "-"], more].concat(), proof).await;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (
+            output.status.success(),
+            text.lines().next().unwrap_or_default().to_owned(),
+        )
+    };
+    let (holds, first) = plain(&[]).await;
+    assert!(holds && first.starts_with("NOT compared"), "{first}");
+    let (holds, first) = plain(&["--trust", &relay.url()]).await;
+    assert!(holds && first.contains("that you trust"), "{first}");
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let document = folder.path().join("warren.json");
+    let text = get(relay, "/.well-known/warren.json").await.2;
+    std::fs::write(&document, text).expect("written");
+    let document = document.to_str().expect("a path in UTF-8");
+    let checked = verified_with(proof, &["--trust", document]).await;
+    assert_eq!(checked.expect("the proofs hold")["pinned"], true);
+
+    let data = folder.path().join("peer");
+    let mut args = arguments(&[relay.url()], &[]);
+    args.data_dir = Some(data.clone());
+    let peer = args.start(Vec::new()).await.expect("joined");
+    let resolved = peer.node.names().resolve(NAME, Options::default()).await;
+    resolved.expect("it is there");
+    peer.node.close().await;
+    drop(peer);
+    let data = ["--data-dir", data.to_str().expect("a path in UTF-8")];
+    let checked = verified_with(proof, &data).await;
+    assert_eq!(checked.expect("the proofs hold")["pinned"], true);
+
+    let other = TestRelay::first().await;
+    let refused = verified_with(proof, &["--trust", &other.url()]).await;
+    assert_eq!(
+        refused.expect_err("other witnesses")["code"],
+        "WRONG_NETWORK"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,8 +126,22 @@ async fn what_a_relay_says_of_a_name_is_checked_without_it() {
     assert_eq!(found["proofs"][0]["owner"], told["proofs"][0]["owner"]);
     assert!(checked["witnessSet"].is_string());
 
-    let home: Json =
-        serde_json::from_str(&get(&relay, &format!("/names/home.{NAME}")).await.2).expect("JSON");
+    compared_with_witnesses_that_are_known(&relay, &body).await;
+
+    let (_, _, body) = get(&relay, &format!("/names/home.{NAME}")).await;
+    let found = &verified(&body).await.expect("the proofs hold")["resolution"];
+    assert_eq!(
+        (
+            found["resources"].as_array().map(Vec::len),
+            &found["hidden"]
+        ),
+        (Some(0), &1.into())
+    );
+    let all = verified_with(&body, &["--private"])
+        .await
+        .expect("the proofs hold");
+    assert_eq!(all["resolution"]["resources"][0]["type"], "address");
+    let home: Json = serde_json::from_str(&body).expect("JSON");
     assert_eq!(
         (home["resources"].as_array().map(Vec::len), &home["hidden"]),
         (Some(0), &1.into())
@@ -124,6 +186,9 @@ async fn what_a_relay_says_of_a_name_is_checked_without_it() {
             "{path}"
         );
         assert!(told["error"]["remedy"].is_string());
+        let error = verified(&body).await.expect_err("it proves nothing");
+        let message = error["message"].as_str().expect("a message");
+        assert!(message.contains(told["error"]["message"].as_str().expect("a message")));
     }
     relay.stop().await;
 }

@@ -7,7 +7,7 @@ use std::process::Output;
 use serde_json::Value as Json;
 use warren_tests::peers::member;
 use warren_tests::program::run;
-use warren_tests::relays::TestRelay;
+use warren_tests::relays::{TestRelay, dead_port};
 
 const NAME: &str = "remembered-here.p2p";
 
@@ -64,6 +64,11 @@ async fn what_was_resolved_is_kept_listed_and_flushed() {
         kept["resources"][0]["text"], "one",
         "for as long as it is fresh"
     );
+    let nobody = format!("http://127.0.0.1:{}", dead_port());
+    let away = with_data(&data, &["resolve", NAME, "--join", &nobody]).await;
+    assert_eq!(lines(&away)[0]["resources"], kept["resources"], "no relay");
+    let asked = with_data(&data, &["resolve", NAME, "--join", &nobody, "--fresh"]).await;
+    assert!(!asked.status.success());
     let fresh = resolve(&["--fresh"]).await;
     assert_eq!(fresh["resources"][0]["text"], "two");
     assert_eq!(list().await[0]["floor"]["seq"], second);

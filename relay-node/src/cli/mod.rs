@@ -7,7 +7,10 @@ mod import;
 mod lines;
 mod name;
 mod perf;
+mod recall;
 mod relay;
+mod resolve;
+mod verify;
 mod witness;
 
 use std::io::IsTerminal;
@@ -43,9 +46,9 @@ enum Command {
     #[command(subcommand)]
     Name(name::NameCommand),
     /// Tell what a name leads to, and why one may believe it.
-    Resolve(name::ResolveArgs),
+    Resolve(resolve::ResolveArgs),
     /// Check a proof of a name, without the network.
-    Verify(name::VerifyArgs),
+    Verify(verify::VerifyArgs),
     /// What this relay witnesses, and which names it refuses.
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
@@ -130,8 +133,8 @@ impl Command {
             Command::Dial(args) => greet::dial(args).await,
             Command::Dht(command) => dht::run(command).await,
             Command::Name(command) => name::run(command).await,
-            Command::Resolve(args) => name::resolve(args).await,
-            Command::Verify(args) => name::verify(args).await,
+            Command::Resolve(args) => resolve::run(args).await,
+            Command::Verify(args) => verify::run(args).await,
             Command::Witness(command) => witness::run(command).await,
             Command::Perf(args) => perf::run(args).await,
         }

@@ -1,4 +1,4 @@
-//! `warren name …`, `warren resolve` and `warren verify`: names, from the command line.
+//! `warren name …`: what owners do with names, from the command line.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -6,14 +6,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use warren_shared::error::{Code, Error, Result};
-use warren_shared::net::names::Held;
+use warren_shared::net::names::{Held, Names};
 use warren_shared::platform;
 use warren_shared::proto::key::PublicKey;
-use warren_shared::proto::names::Zone;
 use warren_shared::proto::names::publisher::Progress;
-use warren_shared::proto::names::resolution::{Proof, Resolution};
-use warren_shared::proto::names::resolver::Options;
-use warren_shared::proto::names::verify;
+use warren_shared::proto::names::{Name, Zone};
 
 use super::cache::{self, CacheCommand};
 use super::lines::print;
@@ -46,6 +43,8 @@ pub(super) enum OwnerCommand {
     Transfer(TransferArgs),
     /// Take over a name that was signed over to this owner.
     Accept(AcceptArgs),
+    /// Take over a name whose recovery key is the one in the data directory.
+    Recover(OneName),
     /// Give a name up.
     Release(OneName),
     /// Print the proof of a name, which `warren verify` checks.
@@ -90,7 +89,20 @@ pub(super) struct SetArgs {
     peer: PeerArgs,
 }
 
+/// What a zone looks like in a file.
+const ZONE_EXAMPLE: &str = r#"Example of a zone:
+  ttl = 300
+
+  [[entries]]
+  sub = ""
+  resources = [{ type = "url", url = "https://example.org" }]
+
+  [[entries]]
+  sub = "blog"
+  resources = [{ type = "text", text = "hello" }]"#;
+
 #[derive(Debug, Args)]
+#[command(after_help = ZONE_EXAMPLE)]
 pub(super) struct ApplyArgs {
     /// The name.
     name: String,
@@ -118,32 +130,6 @@ pub(super) struct AcceptArgs {
     peer: PeerArgs,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct ResolveArgs {
-    /// The name, such as alice.p2p or k51….
-    name: String,
-    /// Give addresses in private networks and on this device too.
-    #[arg(long)]
-    private: bool,
-    /// Ask even if --data-dir has a fresh answer.
-    #[arg(long)]
-    fresh: bool,
-    /// Print the proof with which others can check the answer.
-    #[arg(long)]
-    proof: bool,
-    #[command(flatten)]
-    pub(super) peer: PeerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct VerifyArgs {
-    /// The proof; - reads standard input.
-    file: PathBuf,
-    /// The answer as JSON.
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
 impl NameCommand {
     pub(super) fn wants_json(&self) -> bool {
         match self {
@@ -164,6 +150,7 @@ impl OwnerCommand {
             OwnerCommand::Mine(args) => &args.peer,
             OwnerCommand::Show(args)
             | OwnerCommand::Renew(args)
+            | OwnerCommand::Recover(args)
             | OwnerCommand::Release(args)
             | OwnerCommand::Export(args) => &args.peer,
         }
@@ -209,26 +196,20 @@ async fn carry_out(command: &OwnerCommand, peer: &Peer, json: bool) -> Result<()
             let zone: Zone = toml::from_str(&read(&args.file)?).map_err(|error| {
                 Error::new(Code::InvalidArgument, "the file is not a zone")
                     .caused_by(error)
-                    .with_remedy("See `shared/spec/names.md` for an example.")
+                    .with_remedy("`warren name apply --help` shows an example.")
             })?;
             told(&names.publish(&args.name, zone).await?, json)
         }
         OwnerCommand::Show(args) => {
-            let held = names.mine().await?;
-            let wanted = args.name.trim_end_matches(".p2p");
-            let found = held
-                .iter()
-                .find(|held| held.name.to_string().trim_end_matches(".p2p") == wanted);
-            let held = found.ok_or_else(|| {
-                Error::new(
-                    Code::NameNotFound,
-                    format!("{} is not held by this owner", args.name),
-                )
-                .with_remedy("`warren name mine` lists the names of this owner.")
-            })?;
-            told(held, json)
+            let mut held = names.show(&args.name).await?;
+            let name = Name::parse(&args.name)?;
+            if let (false, Some(zone)) = (name.sub().is_empty(), &mut held.zone) {
+                zone.entries.retain(|entry| entry.sub == name.sub());
+            }
+            told(&held, json)
         }
         OwnerCommand::Renew(args) => told(&names.renew(&args.name, progress).await?, json),
+        OwnerCommand::Recover(args) => told(&names.recover(&args.name, progress).await?, json),
         OwnerCommand::Transfer(args) => {
             let handover = names.transfer(&args.name, &args.to).await?;
             print(&match json {
@@ -249,7 +230,7 @@ async fn carry_out(command: &OwnerCommand, peer: &Peer, json: bool) -> Result<()
             print(&json!(evidence).to_string())
         }
         OwnerCommand::Mine(_) => {
-            let held = names.mine().await?;
+            let held = mine(names).await?;
             if json {
                 return print(&json!(held).to_string());
             }
@@ -257,6 +238,16 @@ async fn carry_out(command: &OwnerCommand, peer: &Peer, json: bool) -> Result<()
             held.iter().try_for_each(|held| told(held, false))
         }
     }
+}
+
+/// All names of this owner, as the network has them; as they were, if it does not say.
+async fn mine(names: &Names) -> Result<Vec<Held>> {
+    for held in names.mine().await? {
+        if let Err(error) = names.show(&held.name.to_string()).await {
+            eprintln!("… {}: {error}", held.name);
+        }
+    }
+    names.mine().await
 }
 
 /// Replaces one entry of the zone.
@@ -267,76 +258,6 @@ async fn set(args: &SetArgs, peer: &Peer) -> Result<()> {
         .set(&args.name, resources.collect::<Result<_>>()?)
         .await?;
     told(&held, args.peer.json)
-}
-
-pub(super) async fn resolve(args: ResolveArgs) -> Result<()> {
-    start_peer_log();
-    let peer = args.peer.start(Vec::new()).await?;
-    let names = peer.node.names();
-    let options = Options {
-        fresh: args.fresh,
-        private: args.private,
-    };
-    let found = names.resolve(&args.name, options).await;
-    if args.peer.data_dir.is_some() && found.is_ok() {
-        names.agent().keep_cache().await?;
-    }
-    let outcome = match found {
-        Err(error) => Err(error),
-        Ok(_) if args.proof => match names.evidence(&args.name).await {
-            Ok(evidence) => print(&json!(evidence).to_string()),
-            Err(error) => Err(error),
-        },
-        Ok(found) if args.peer.json => print(&json!(found).to_string()),
-        Ok(found) => print(&described(&found)),
-    };
-    peer.node.close().await;
-    outcome
-}
-
-pub(super) async fn verify(args: VerifyArgs) -> Result<()> {
-    let verified = verify::verify(&read(&args.file)?, None, platform::now())?;
-    if args.json {
-        return print(&json!(verified).to_string());
-    }
-    let mut text = described(&verified.resolution);
-    if let Some(set) = &verified.witness_set {
-        text.push_str(&format!(
-            "\nwitness set {set}: compare it with what you know"
-        ));
-    }
-    print(&text)
-}
-
-fn described(found: &Resolution) -> String {
-    let mut lines = vec![found.name.to_string()];
-    for via in &found.via {
-        lines.push(format!("  is an alias of {via}"));
-    }
-    for resource in &found.resources {
-        lines.push(format!("  {resource}"));
-    }
-    if found.hidden > 0 {
-        lines.push(format!(
-            "  ({} in private networks left out; --private shows them)",
-            found.hidden
-        ));
-    }
-    lines.extend(found.proofs.iter().map(because));
-    lines.join("\n")
-}
-
-/// Why one may believe it, in words.
-fn because(proof: &Proof) -> String {
-    let age = proof.age / 1_000;
-    let witnesses = match proof.of {
-        0 => "signed by the key itself".to_owned(),
-        of => format!("{} of {of} witnesses", proof.witnesses.len()),
-    };
-    format!(
-        "  {}: {witnesses}, owner {}, version {}, {age} s old",
-        proof.name, proof.owner_name, proof.seq
-    )
 }
 
 fn tell(step: Progress, json: bool) {
@@ -378,7 +299,7 @@ fn told(held: &Held, json: bool) -> Result<()> {
     print(&lines.join("\n"))
 }
 
-fn read(file: &std::path::Path) -> Result<String> {
+pub(super) fn read(file: &std::path::Path) -> Result<String> {
     let unreadable = |error: std::io::Error| {
         Error::new(
             Code::InvalidArgument,

@@ -135,7 +135,7 @@ async fn carry_out(command: &WitnessCommand, operator: &mut Operator) -> Result<
         WitnessCommand::Allow(args) => {
             operator.allow(&args.name).await?;
             let line = json!({"allowed": args.name});
-            let text = format!("{} is not refused", args.name);
+            let text = format!("{} is refused no longer, if it was", args.name);
             print(&if json { line.to_string() } else { text })
         }
     }

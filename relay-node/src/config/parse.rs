@@ -14,12 +14,16 @@ pub(super) fn listen(text: &str) -> Result<Listen, Complaint> {
     if text.eq_ignore_ascii_case("off") {
         return Ok(Listen::Off);
     }
-    text.parse::<SocketAddr>()
-        .map(Listen::At)
-        .map_err(|_| Complaint {
-            problem: "not an IP address and port".into(),
-            remedy: "Write it like 0.0.0.0:8080, 127.0.0.1:0 or [::]:8080, or off.",
-        })
+    let problem = match text.parse::<SocketAddr>() {
+        Ok(address) => return Ok(Listen::At(address)),
+        Err(_) if text.parse::<u16>().is_ok() => "a port without an IP address",
+        Err(_) if text.starts_with("localhost:") => "a host name, not an IP address",
+        Err(_) => "not an IP address and port",
+    };
+    Err(Complaint {
+        problem: problem.into(),
+        remedy: "Write it like 0.0.0.0:8080, 127.0.0.1:0 or [::]:8080, or off.",
+    })
 }
 
 pub(super) fn network(text: &str) -> Result<NetworkId, Complaint> {

@@ -9,6 +9,7 @@ use warren_shared::error::{Code, Error};
 use warren_shared::net::address::quota_prefix;
 use warren_shared::net::names::{Agent, Rates};
 use warren_shared::platform;
+use warren_shared::proto::Millis;
 use warren_shared::proto::names::Name;
 use warren_shared::proto::names::dns::{self, Outcome, Query, Rcode, Received, Transport};
 use warren_shared::proto::names::resolver::Options;
@@ -44,8 +45,35 @@ pub(super) enum Next {
 pub(super) struct Responder {
     agent: Agent,
     limits: DnsLimits,
-    rates: Mutex<Rates<Prefix>>,
+    shares: Mutex<Shares>,
     counts: Arc<Counts>,
+}
+
+/// How often networks may ask. What is forged over UDP takes nothing from those who ask over TCP.
+struct Shares {
+    udp: Rates<Prefix>,
+    tcp: Rates<Prefix>,
+}
+
+impl Shares {
+    fn new(limits: &DnsLimits) -> Self {
+        Self {
+            udp: Rates::new(limits.udp_per_prefix),
+            tcp: Rates::new(limits.tcp_per_prefix),
+        }
+    }
+
+    /// Loopback and private networks are not told apart: there may be anybody behind an address.
+    fn take(&mut self, from: IpAddr, transport: Transport, now: Millis) -> bool {
+        let rates = match transport {
+            Transport::Udp => &mut self.udp,
+            Transport::Tcp => &mut self.tcp,
+        };
+        match quota_prefix(&Multiaddr::from(from)) {
+            Some(prefix) => rates.take(prefix, now),
+            None => true,
+        }
+    }
 }
 
 impl Responder {
@@ -53,7 +81,7 @@ impl Responder {
         Self {
             agent,
             limits,
-            rates: Mutex::new(Rates::new(limits.questions_per_prefix)),
+            shares: Mutex::new(Shares::new(&limits)),
             counts,
         }
     }
@@ -65,7 +93,7 @@ impl Responder {
             self.dropped();
             return Next::Nothing;
         }
-        if !self.within_rates(from) {
+        if !locked(&self.shares).take(from, transport, platform::now()) {
             return self.too_many(received, transport);
         }
         match received {
@@ -90,14 +118,6 @@ impl Responder {
     /// There is no room for one more.
     pub fn dropped(&self) {
         self.counts.one(Counts::DROPPED);
-    }
-
-    /// Loopback and private networks are not told apart: there may be anybody behind an address.
-    fn within_rates(&self, from: IpAddr) -> bool {
-        match quota_prefix(&Multiaddr::from(from)) {
-            Some(prefix) => locked(&self.rates).take(prefix, platform::now()),
-            None => true,
-        }
     }
 
     /// The answer, within the deadline.
@@ -142,4 +162,29 @@ impl Responder {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_forged_over_udp_locks_nobody_out_of_tcp() {
+        let limits = DnsLimits::default();
+        let mut shares = Shares::new(&limits);
+        let mut taken = |from: &str, transport| {
+            let from = from.parse().unwrap();
+            let asked = 0..2 * limits.tcp_per_prefix;
+            asked.filter(|_| shares.take(from, transport, 0)).count() as u32
+        };
+        assert_eq!(taken("203.0.113.1", Transport::Udp), limits.udp_per_prefix);
+        assert_eq!(taken("203.0.113.2", Transport::Udp), 0);
+        assert_eq!(taken("203.0.113.2", Transport::Tcp), limits.tcp_per_prefix);
+        assert_eq!(
+            taken("127.0.0.1", Transport::Udp),
+            2 * limits.tcp_per_prefix
+        );
+        // What one network can be sent that asked for nothing, in a burst and then each second.
+        assert!(limits.udp_per_prefix * 10 <= limits.tcp_per_prefix);
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
+use tokio::sync::oneshot;
 use warren_shared::limits::MAX_WITNESSED;
 use warren_shared::net::names::{Kept, NameLedger, Work};
 use warren_shared::platform;
@@ -16,6 +17,7 @@ use warren_shared::proto::names::witness::row::Row;
 use warren_shared::store::StoreError;
 
 use super::RedbStore;
+use super::news::NewZone;
 use super::schema::{Fault, NAMES, NAMES_SINCE, ZONES};
 
 /// Rows looked at for each new one: a flood of attempts leaves no more behind than it makes in the time
@@ -171,12 +173,25 @@ impl NameLedger for RedbNames {
     }
 
     async fn change(&self, name: Label, work: Work) -> Result<Response, StoreError> {
+        let (put, zone) = oneshot::channel();
+        let work: Work = Box::new(move |kept| {
+            let outcome = work(kept);
+            if let ZoneWrite::Put(bytes) = &outcome.zone {
+                let _ = put.send(bytes.clone());
+            }
+            outcome
+        });
         let room = self.room.clone();
         let changed = self
             .store
             .writer
             .run(move |batch| batch.names.change(&name, work, &room));
-        changed.await?
+        let changed = changed.await?;
+        if let (Ok(_), Ok(bytes)) = (&changed, zone.await) {
+            let witnessed = true;
+            self.store.news.tell(NewZone { bytes, witnessed });
+        }
+        changed
     }
 
     async fn page(

@@ -10,7 +10,7 @@ export interface NamesGlue {
   canonical(text: string): string;
   entry(text: string): string;
   search(seed: Uint8Array, bits: number, from: number, tries: number): number;
-  verify(proof: string, trusted: string, now: number): string;
+  verify(proof: string, trusted: string, now: number, asPrivate: boolean): string;
 }
 
 /** The module, compiled for this thread and for others. */
@@ -55,8 +55,8 @@ export class NamesModule {
     return answer((await this.load()).glue.entry(text));
   }
 
-  async verify(proof: string, trusted: string, now: number): Promise<unknown> {
-    return answer((await this.load()).glue.verify(proof, trusted, now));
+  async verify(proof: string, trusted: string, now: number, asPrivate: boolean): Promise<unknown> {
+    return answer((await this.load()).glue.verify(proof, trusted, now, asPrivate));
   }
 }
 

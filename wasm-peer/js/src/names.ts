@@ -143,7 +143,7 @@ export class Names {
     await this.#work('release', { name: await this.#spelled(name, options) }, options);
   }
 
-  /** The names that this owner holds, as far as this profile knows. */
+  /** The names that this owner holds, as far as this profile knows; and that of its key, if something is published there. */
   async mine(options: AbortOptions = {}): Promise<HeldName[]> {
     return (await this.#ask<unknown[]>('mine', {}, options)).map(toHeld);
   }

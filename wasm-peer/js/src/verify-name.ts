@@ -17,6 +17,8 @@ export interface VerifyOptions extends AbortOptions {
    * proof shows only that whoever signed it signed it: `pinned` is false then.
    */
   trusted?: TrustedWitnesses;
+  /** Give addresses in private networks and on the own device, too. Default: they are counted in `hidden`, as when resolving. */
+  private?: boolean;
   /** When it must have counted. Default: now. */
   at?: Date;
   /** Where the build put `warren_names_bg.wasm`. Default: beside the package's own script. */
@@ -25,10 +27,7 @@ export interface VerifyOptions extends AbortOptions {
 
 /** What a valid proof says. */
 export interface VerifiedName {
-  /**
-   * What the name leads to. Aliases are followed as far as there are proofs of them, and addresses in private networks
-   * are not left out.
-   */
+  /** What the name leads to. Aliases are followed as far as there are proofs of them. */
   resolution: Resolution;
   /** Whether its witnesses are those that you trust, or follow from them. */
   pinned: boolean;
@@ -51,7 +50,7 @@ export async function verifyName(proof: string | object, options: VerifyOptions 
   const { trusted, at = new Date() } = options;
   const module = new NamesModule(options.namesWasmUrl);
   const pinned = trusted === undefined ? '' : JSON.stringify({ network: trusted.network, witnesses: trusted.witnesses });
-  const checked = (await abortable(module.verify(text, pinned, at.getTime()), options.signal)) as {
+  const checked = (await abortable(module.verify(text, pinned, at.getTime(), options.private === true), options.signal)) as {
     resolution: unknown;
     pinned: boolean;
     witnessSet?: string | null;

@@ -41,18 +41,23 @@ pub fn search(seed: &[u8], bits: u32, from: f64, tries: u32) -> f64 {
 
 /// Checks a proof as `Names.proof` gives it, or an answer of a relay's `GET /names/NAME` with all its
 /// proofs, at a time in milliseconds since 1970.
-/// `trusted` is JSON, `{network, witnesses}` of a join document, or empty.
+/// `trusted` is JSON, `{network, witnesses}` of a join document, or empty. Resources that only mean
+/// something inside some network are counted and left out, unless `private` is set.
 #[wasm_bindgen]
-pub fn verify(proof: &str, trusted: &str, now: f64) -> String {
-    told(checked(proof, trusted, now))
+pub fn verify(proof: &str, trusted: &str, now: f64, private: bool) -> String {
+    told(checked(proof, trusted, now, private))
 }
 
-fn checked(proof: &str, trusted: &str, now: f64) -> Result<impl Serialize> {
+fn checked(proof: &str, trusted: &str, now: f64, private: bool) -> Result<impl Serialize> {
     let sets = match trusted {
         "" => None,
         text => Some(known(text)?),
     };
-    verify::verify(proof, sets.as_ref(), now as u64)
+    let mut verified = verify::verify(proof, sets.as_ref(), now as u64)?;
+    if !private {
+        verified.hide_private();
+    }
+    Ok(verified)
 }
 
 /// Witnesses as a join document names them.

@@ -2,6 +2,7 @@
 
 import type { HeldName, Peer, Resolution } from 'warren-p2p';
 import { byId, h } from '../dom.ts';
+import { linked } from '../link.ts';
 import { copyable, errorCard, facts, wireForm } from '../result.ts';
 import { wireOwnNames } from './names/own.ts';
 import { progressView } from './names/progress.ts';
@@ -80,9 +81,9 @@ function claimedCard({ name, expires }: HeldName): HTMLElement {
 }
 
 function lookUpLinked(): void {
-  const name = LINK.exec(location.hash)?.[1];
+  const name = linked(LINK);
   if (name === undefined) return;
-  byId<HTMLInputElement>('name').value = decodeURIComponent(name);
+  byId<HTMLInputElement>('name').value = name;
   const form = byId<HTMLFormElement>('name-form');
   form.scrollIntoView({ block: 'center' });
   if (!form.hasAttribute('aria-busy')) form.requestSubmit();

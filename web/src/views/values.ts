@@ -2,6 +2,7 @@
 
 import type { DhtEntry, Peer } from 'warren-p2p';
 import { byId, h } from '../dom.ts';
+import { linked } from '../link.ts';
 import { copyable, facts, wireForm } from '../result.ts';
 import { inWords } from '../words.ts';
 
@@ -104,9 +105,9 @@ function moment(date: Date | undefined): string | undefined {
 }
 
 function readLinked(): void {
-  const key = LINK.exec(location.hash)?.[1];
+  const key = linked(LINK);
   if (key === undefined) return;
-  byId<HTMLInputElement>('read-key').value = decodeURIComponent(key);
+  byId<HTMLInputElement>('read-key').value = key;
   const form = byId<HTMLFormElement>('read-form');
   form.scrollIntoView({ block: 'center' });
   if (!form.hasAttribute('aria-busy')) form.requestSubmit();

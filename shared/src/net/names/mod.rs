@@ -15,6 +15,8 @@ mod rates;
 mod registry;
 #[cfg(feature = "server")]
 mod service;
+#[cfg(feature = "server")]
+mod shares;
 mod solver;
 
 pub use agent::{Agent, Progressed, Solver, Surroundings};

@@ -2,8 +2,12 @@
 //!
 //! What it holds is in `held`; that it lasts is the matter of `upkeep`.
 
+mod editing;
 mod held;
+mod own;
+mod saves;
 mod upkeep;
+mod words;
 
 use std::sync::{Arc, Mutex};
 
@@ -13,9 +17,10 @@ use futures::future::BoxFuture;
 use multibase::Base;
 
 pub use self::held::Held;
+use self::saves::Saves;
+use self::words::{human, needs_the_key, not_yours, owner_of};
 use super::agent::{Agent, Progressed, Surroundings};
 use crate::error::{Code, Error, Result};
-use crate::limits::DAY;
 use crate::net::overlay::Overlay;
 use crate::net::turns::Turns;
 use crate::platform;
@@ -24,17 +29,14 @@ use crate::proto::key::{PublicKey, SigningKey};
 use crate::proto::names::certificate::Binding;
 use crate::proto::names::claim::Handover;
 use crate::proto::names::name::{Name, Root};
-use crate::proto::names::publisher::schedule::Holdings;
+use crate::proto::names::publisher::schedule::{Holdings, ZONE_LIFETIME};
 use crate::proto::names::publisher::{Goal, Progress};
 use crate::proto::names::resolution::Resolution;
 use crate::proto::names::resolver::{CachedName, Options};
 use crate::proto::names::verify::Evidence;
 use crate::proto::names::zone::SignedZone;
-use crate::proto::names::{Label, Resource, Zone};
+use crate::proto::names::{Label, Zone};
 use crate::proto::record::Record;
-
-/// How long a zone counts without its owner.
-const ZONE_LIFETIME: Millis = 30 * DAY;
 
 /// Names as this peer sees and holds them. Cheap to clone.
 #[derive(Clone)]
@@ -45,6 +47,7 @@ pub struct Names {
     /// Nothing until what was kept has been read.
     holdings: Arc<Mutex<Option<Holdings>>>,
     turns: Turns,
+    saves: Saves,
     wake: mpsc::Sender<()>,
 }
 
@@ -54,6 +57,7 @@ impl Names {
         let (wake, woken) = mpsc::channel(1);
         let names = Names {
             agent: Agent::start(surroundings.clone()),
+            saves: Saves::new(surroundings.keepsakes.clone()),
             surroundings,
             owner,
             holdings: Arc::default(),
@@ -90,6 +94,7 @@ impl Names {
     }
 
     /// Claims a human name, or says why not. `recovery` may take it over when the owner's key is lost.
+    /// A name that this owner holds already is found again, with what is published under it.
     pub async fn claim(
         &self,
         name: &str,
@@ -97,8 +102,27 @@ impl Names {
         mut progress: impl FnMut(Progress) + Send,
     ) -> Result<Held> {
         let name = human(name)?;
-        self.operate(&name, Goal::Claim { recovery }, &mut progress)
-            .await
+        let mut claimed = false;
+        let mut told = |step| {
+            claimed |= matches!(step, Progress::Working(_));
+            progress(step);
+        };
+        let goal = Goal::Claim { recovery };
+        let held = self.operate(&name, goal, &mut told).await?;
+        match held.zone.is_some() || claimed {
+            true => Ok(held),
+            false => self.show(name.as_str()).await,
+        }
+    }
+
+    /// Takes over a name whose recovery key is this owner's.
+    pub async fn recover(
+        &self,
+        name: &str,
+        mut progress: impl FnMut(Progress) + Send,
+    ) -> Result<Held> {
+        let name = human(name)?;
+        self.operate(&name, Goal::Recover, &mut progress).await
     }
 
     /// Keeps a name for another term.
@@ -108,7 +132,8 @@ impl Names {
         mut progress: impl FnMut(Progress) + Send,
     ) -> Result<Held> {
         let name = human(name)?;
-        self.operate(&name, Goal::Extend, &mut progress).await
+        let renewed = self.operate(&name, Goal::Extend, &mut progress).await;
+        renewed.map_err(needs_the_key)
     }
 
     /// Signs a name over to another owner, who takes it with [`Self::accept`]. Until then nothing has
@@ -137,6 +162,12 @@ impl Names {
             .decode(handover.trim())
             .map_err(|_| unreadable())?;
         let handover = Handover::decode(&bytes).map_err(|_| unreadable())?;
+        if handover.to() != self.owner() {
+            let to = handover.to().to_base36();
+            let what = format!("this handover is for {to}, not for this key");
+            return Err(Error::new(Code::PermissionDenied, what)
+                .with_remedy("Use that key, or have the name signed over to this one."));
+        }
         let name = handover.name().clone();
         self.operate(&name, Goal::Accept(Box::new(handover)), &mut progress)
             .await
@@ -150,7 +181,7 @@ impl Names {
     ) -> Result<()> {
         let name = human(name)?;
         let released = self.operate(&name, Goal::Release, &mut progress).await;
-        released.map(drop)
+        released.map(drop).map_err(needs_the_key)
     }
 
     /// Publishes what is under a name of this owner: at the witnesses and in the network.
@@ -165,6 +196,10 @@ impl Names {
         }
         let mut turn = self.turns.take(&name.to_string());
         turn.come().await;
+        self.publish_in_turn(&name, zone).await
+    }
+
+    async fn publish_in_turn(&self, name: &Name, zone: Zone) -> Result<Held> {
         match name.root().clone() {
             Root::Human(label) => {
                 let binding = self.binding(&label).await?;
@@ -172,36 +207,16 @@ impl Names {
                 self.put(&label, signed, binding).await
             }
             Root::Key(key) if key == self.owner.public() => {
+                self.load().await?;
                 let signed = self.sign(name.root(), None, zone).await?;
                 self.store(&signed).await?;
+                self.keep_zone(name.root(), &signed).await?;
                 self.agent.forget(name.root().clone()).await?;
-                Ok(self.held_key(name, &signed))
+                let _ = self.wake.clone().try_send(());
+                Ok(self.held_key(&signed))
             }
-            Root::Key(_) => Err(not_yours(&name)),
+            Root::Key(_) => Err(not_yours(name)),
         }
-    }
-
-    /// Replaces what is under a name or an entry of its zone; nothing at all removes it.
-    pub async fn set(&self, name: &str, resources: Vec<Resource>) -> Result<Held> {
-        let name = Name::parse(name)?;
-        let root = name.root().name();
-        let mut zone = match name.root() {
-            Root::Human(_) => {
-                let mine = self.mine().await?;
-                let held = mine.into_iter().find(|held| held.name == root);
-                held.ok_or_else(|| not_yours(&root))?.zone
-            }
-            Root::Key(key) => {
-                let location = SignedZone::location(key, name.root());
-                let found = self.surroundings.overlay.record_at(location).await?;
-                found.and_then(|record| {
-                    Some(SignedZone::decode(record.bytes()).ok()?.zone().clone())
-                })
-            }
-        }
-        .unwrap_or_default();
-        zone.set(name.sub(), resources)?;
-        self.publish(&root.to_string(), zone).await
     }
 
     /// The names that this owner holds, as far as this peer knows.
@@ -241,12 +256,7 @@ impl Names {
         turn.come().await;
         let mut told = |told| match told {
             Progressed::Progress(step) => progress(step),
-            Progressed::Keep(certificate) => {
-                let now = self.now();
-                if let Some(holdings) = self.holdings().as_mut() {
-                    holdings.keep(*certificate, now);
-                }
-            }
+            told => self.keep(told),
         };
         let owner = self.owner.clone();
         let done = self
@@ -269,7 +279,8 @@ impl Names {
         Ok(held.unwrap_or_else(|| Held::certified(name, &binding)))
     }
 
-    /// The certificate of a name of this owner.
+    /// The certificate of a name of this owner: the kept one, or, where none is kept, what the
+    /// witnesses have.
     async fn binding(&self, name: &Label) -> Result<Binding> {
         self.load().await?;
         let sets = self.agent.sets().await?;
@@ -279,7 +290,9 @@ impl Names {
             rows.and_then(|rows| rows.get(name))
                 .map(|held| held.certificate.clone())
         };
-        let certificate = certificate.ok_or_else(|| not_yours(&Name::from(name.clone())))?;
+        let Some(certificate) = certificate else {
+            return self.find(name).await;
+        };
         let binding = certificate.verify(&sets);
         binding.map_err(|refusal| {
             Error::new(
@@ -306,7 +319,8 @@ impl Names {
             _ => 0,
         };
         let floor = binding.map_or(0, |binding| binding.floor(now).seq);
-        let seq = known.max(floor).saturating_add(1).max(now);
+        let kept = self.kept(root).map_or(0, |zone| zone.floor().seq);
+        let seq = known.max(floor).max(kept).saturating_add(1).max(now);
         let network = &self.surroundings.network;
         zone.sign(&self.owner, network, root, seq, (now, now + ZONE_LIFETIME))
     }
@@ -314,23 +328,13 @@ impl Names {
     /// Gives a signed zone to the witnesses and to the network.
     async fn put(&self, label: &Label, signed: SignedZone, binding: Binding) -> Result<Held> {
         let goal = Goal::Publish(Box::new(signed.clone()), Box::new(binding));
-        let mut told = |told| {
-            if let Progressed::Keep(certificate) = told {
-                let now = self.now();
-                if let Some(holdings) = self.holdings().as_mut() {
-                    holdings.keep(*certificate, now);
-                }
-            }
-        };
+        let mut keep = |told| self.keep(told);
         let owner = self.owner.clone();
         let binding = self
             .agent
-            .operate(owner, label.clone(), goal, &mut told)
+            .operate(owner, label.clone(), goal, &mut keep)
             .await?;
-        if let Some(holdings) = self.holdings().as_mut() {
-            holdings.publish(label, signed.clone());
-        }
-        self.save().await?;
+        self.keep_zone(&Root::Human(label.clone()), &signed).await?;
         if let Err(error) = self.store(&signed).await {
             // The witnesses have it; the network gets it with the next renewal.
             tracing::debug!(%error, "the zone was not stored in the network");
@@ -349,44 +353,4 @@ impl Names {
     fn now(&self) -> Millis {
         self.surroundings.overlay.client().now_for_names()
     }
-}
-
-fn human(text: &str) -> Result<Label> {
-    let name = Name::parse(text)?;
-    match (name.root(), name.sub()) {
-        (Root::Human(label), "") => Ok(label.clone()),
-        (Root::Human(label), _) => Err(Error::new(
-            Code::NameInvalid,
-            format!("{name} is an entry in a zone and needs no claim"),
-        )
-        .with_remedy(format!(
-            "Claim {label}.p2p, and put the entry into its zone."
-        ))),
-        (Root::Key(_), _) => Err(Error::new(
-            Code::NameInvalid,
-            "the name of a key belongs to that key and needs no claim",
-        )
-        .with_remedy("Publish a zone under it.")),
-    }
-}
-
-/// An owner as people write it: the name of its key, with or without `.p2p`.
-fn owner_of(text: &str) -> Result<PublicKey> {
-    let name = Name::parse(text)?;
-    match (name.root(), name.sub()) {
-        (Root::Key(key), "") => Ok(*key),
-        _ => Err(
-            Error::new(Code::InvalidKey, format!("{text:?} is not an owner's key")).with_remedy(
-                "An owner's key begins with k51; it is shown beside the owner's names.",
-            ),
-        ),
-    }
-}
-
-fn not_yours(name: &Name) -> Error {
-    Error::new(
-        Code::PermissionDenied,
-        format!("{name} is not held by this owner"),
-    )
-    .with_remedy("Claim it first, or use the key that owns it.")
 }

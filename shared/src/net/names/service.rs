@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::ledger::{Kept, NameLedger};
 use super::rates::Rates;
+use super::shares::Shares;
 use crate::limits::{NAME_CHANGES_PER_KEY, NAME_CHANGES_PER_PREFIX, NAME_READS_PER_PREFIX};
 use crate::net::budget::Asker;
 use crate::platform;
@@ -14,7 +15,6 @@ use crate::proto::key::PublicKey;
 use crate::proto::names::KnownSets;
 use crate::proto::names::wire::{Answer, NameRefusal, Request, Response};
 use crate::proto::names::witness::{Job, Witness, ZoneWrite};
-use crate::proto::record::provider::Prefix;
 use crate::store::StoreError;
 
 /// Answers requests about names out of a ledger.
@@ -26,8 +26,8 @@ pub struct NameService {
 }
 
 struct Limits {
-    reads: Rates<Option<Prefix>>,
-    changes: Rates<Option<Prefix>>,
+    reads: Shares,
+    changes: Shares,
     keys: Rates<PublicKey>,
 }
 
@@ -38,8 +38,8 @@ impl NameService {
             witness: RwLock::new(Arc::new(witness)),
             ledger,
             limits: Mutex::new(Limits {
-                reads: Rates::new(NAME_READS_PER_PREFIX),
-                changes: Rates::new(NAME_CHANGES_PER_PREFIX),
+                reads: Shares::new(NAME_READS_PER_PREFIX),
+                changes: Shares::new(NAME_CHANGES_PER_PREFIX),
                 keys: Rates::new(NAME_CHANGES_PER_KEY),
             }),
             refusals: Mutex::default(),
@@ -132,13 +132,13 @@ impl NameService {
 
     /// This node's own questions have no limit.
     fn within_rates(&self, asker: Option<Asker>, reads_only: bool, now: u64) -> bool {
-        let Some(Asker { prefix, .. }) = asker else {
+        let Some(asker) = asker else {
             return true;
         };
         let mut limits = locked(&self.limits);
         match reads_only {
-            true => limits.reads.take(prefix, now),
-            false => limits.changes.take(prefix, now),
+            true => limits.reads.take(asker, now),
+            false => limits.changes.take(asker, now),
         }
     }
 }

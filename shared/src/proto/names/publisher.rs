@@ -17,7 +17,7 @@ pub use interface::{Failure, Goal, Output, Progress};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::certificate::{Binding, Stage, Tally};
-use super::claim::{Abandon, Claim, Draft, Right};
+use super::claim::{Abandon, Claim, Draft, Handover, Right};
 use super::name::Label;
 use super::set::KnownSets;
 use super::view::View;
@@ -255,6 +255,16 @@ impl Operation {
             self.ask(now);
         }
         self.advance(now);
+    }
+
+    /// The recovery key signs the name over to itself.
+    fn recover(&mut self, held: &Binding, issued: Millis, now: Millis) {
+        let (network, from) = (self.sets.network(), held.claim().generation());
+        let to = self.owner.public();
+        match Handover::sign(network, &self.name, from, to, &self.owner, now) {
+            Ok(handover) => self.propose(Right::Handed(Box::new(handover)), issued, now),
+            Err(_) => self.finish(Err(Failure::Refused(NameRefusal::Invalid))),
+        }
     }
 
     /// A silent witness is asked again, a few times.

@@ -157,7 +157,9 @@ impl From<Unresolved> for Error {
             Unresolved::Empty { owner } => {
                 let owner = owner.to_base36();
                 let what = format!("its owner {owner} published nothing under this name");
-                Error::new(Code::NameNotFound, what).with_detail("holder", owner)
+                Error::new(Code::NameNotFound, what)
+                    .with_remedy("Check the spelling; if it is yours, put something there.")
+                    .with_detail("holder", owner)
             }
             Unresolved::Expired { until, owner } => {
                 expired(until).with_detail("holder", owner.to_base36())

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::certificate::{Binding, Certificate, Floor};
 use super::name::{Name, Root};
 use super::resolution::{Proof, Resolution, expired};
+use super::resource::Resource;
 use super::set::KnownSets;
 use super::zone::SignedZone;
 use crate::error::{Code, Error, Result};
@@ -50,6 +51,16 @@ pub struct Verified {
     pub pinned: bool,
     /// BLAKE3 of the witness set that signed, in hex: for comparison with one from elsewhere.
     pub witness_set: Option<String>,
+}
+
+impl Verified {
+    /// Leaves out what only means something inside some network or device, as readers do.
+    pub fn hide_private(&mut self) {
+        let found = &mut self.resolution;
+        let all = found.resources.len();
+        found.resources.retain(Resource::is_public);
+        found.hidden += all - found.resources.len();
+    }
 }
 
 impl Evidence {

@@ -76,6 +76,8 @@ function fill(element: HTMLElement, context: Context): void {
   // The buttons stay, so that the focus does; each time they act on what is held by then.
   const buttons = ACTIONS.map(([label], index) => (acts.children[index] ?? acts.appendChild(actionButton(label, context.held.name))) as HTMLButtonElement);
   buttons.forEach((button, index) => {
+    // The name of a key can be neither renewed nor given away.
+    button.hidden = index > 0 && context.held.generation === 0;
     button.onclick = () => ACTIONS[index]?.[1]({ ...context, done }, place);
   });
 }

@@ -4,13 +4,14 @@ use std::sync::{MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+use super::super::agent::Progressed;
 use super::Names;
 use crate::error::{Code, Error, Result};
 use crate::platform;
 use crate::proto::Millis;
 use crate::proto::key::PublicKey;
 use crate::proto::names::certificate::Binding;
-use crate::proto::names::name::Name;
+use crate::proto::names::name::{Name, Root};
 use crate::proto::names::publisher::schedule::Holdings;
 use crate::proto::names::zone::SignedZone;
 use crate::proto::names::{Label, Zone};
@@ -23,6 +24,8 @@ pub struct Held {
     pub name: Name,
     /// Its owner.
     pub owner: PublicKey,
+    /// The owner as people write it: the name of its key.
+    pub owner_name: String,
     /// Which holder of the name this is.
     pub generation: u64,
     /// The end of the term; nothing for the name of a key.
@@ -41,6 +44,7 @@ impl Held {
         Held {
             name: Name::from(name.clone()),
             owner: binding.claim().owner(),
+            owner_name: binding.claim().owner().to_base36(),
             generation: binding.claim().generation(),
             expires: Some(binding.claim().expires()),
             live_until: Some(binding.live_until()),
@@ -55,21 +59,56 @@ impl Names {
     pub(super) fn known(&self) -> Vec<Held> {
         let holdings = self.holdings();
         let rows = holdings.iter().flat_map(|holdings| holdings.rows());
-        rows.map(|(label, holding)| {
+        let own = holdings.iter().filter_map(Holdings::own);
+        let own = own.map(|zone| self.held_key(zone));
+        let rows = rows.map(|(label, holding)| {
             let claim = &holding.certificate.claim;
             let finals = holding.certificate.finals.iter();
             let zone = holding.zone.as_ref();
             Held {
                 name: Name::from(label.clone()),
                 owner: claim.owner(),
+                owner_name: claim.owner().to_base36(),
                 generation: claim.generation(),
                 expires: Some(claim.expires()),
                 live_until: finals.map(|each| each.not_after).min(),
                 zone: zone.map(|zone| zone.zone().clone()),
                 seq: zone.map_or(0, |zone| zone.floor().seq),
             }
-        })
-        .collect()
+        });
+        rows.chain(own).collect()
+    }
+
+    /// A certificate that an operation wants kept.
+    pub(super) fn keep(&self, told: Progressed) {
+        if let Progressed::Keep(certificate) = told {
+            let now = self.now();
+            if let Some(holdings) = self.holdings().as_mut() {
+                holdings.keep(*certificate, now);
+            }
+        }
+    }
+
+    /// A zone that is published: it stays, unless a newer one is known.
+    pub(super) async fn keep_zone(&self, root: &Root, zone: &SignedZone) -> Result<()> {
+        let now = self.now();
+        if let Some(holdings) = self.holdings().as_mut() {
+            match root {
+                Root::Human(label) => holdings.publish(label, zone.clone()),
+                Root::Key(_) => holdings.publish_own(zone.clone(), now),
+            }
+        }
+        self.save().await
+    }
+
+    /// What is kept of an own name's zone.
+    pub(super) fn kept(&self, root: &Root) -> Option<SignedZone> {
+        let holdings = self.holdings();
+        let holdings = holdings.as_ref()?;
+        match root {
+            Root::Human(label) => holdings.rows().get(label)?.zone.clone(),
+            Root::Key(key) => holdings.own().filter(|zone| zone.owner() == *key).cloned(),
+        }
     }
 
     /// Somebody else has it now.
@@ -80,10 +119,11 @@ impl Names {
         self.save().await
     }
 
-    pub(super) fn held_key(&self, name: Name, signed: &SignedZone) -> Held {
+    pub(super) fn held_key(&self, signed: &SignedZone) -> Held {
         Held {
-            name,
+            name: Root::Key(signed.owner()).name(),
             owner: signed.owner(),
+            owner_name: signed.owner().to_base36(),
             generation: 0,
             expires: None,
             live_until: None,
@@ -126,15 +166,11 @@ impl Names {
     }
 
     pub(super) async fn save(&self) -> Result<()> {
-        let bytes = self.holdings().as_ref().map(Holdings::export);
-        match bytes {
-            Some(bytes) => {
-                self.surroundings
-                    .keepsakes
-                    .save(self.keepsake(), bytes)
-                    .await
-            }
-            None => Ok(()),
-        }
+        let holdings = self.holdings.clone();
+        let newest = move || {
+            let holdings = holdings.lock().unwrap_or_else(PoisonError::into_inner);
+            holdings.as_ref().map(Holdings::export)
+        };
+        self.saves.save(self.keepsake(), newest).await
     }
 }

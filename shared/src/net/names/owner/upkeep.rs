@@ -7,20 +7,17 @@ use futures::{FutureExt, StreamExt};
 
 use super::Names;
 use crate::error::{Code, Result};
-use crate::limits::{DAY, HOUR};
+use crate::limits::HOUR;
 use crate::net::handle::Event;
 use crate::net::overlay::Overlay;
 use crate::proto::Millis;
 use crate::proto::names::Label;
 use crate::proto::names::name::{Name, Root};
 use crate::proto::names::publisher::Goal;
-use crate::proto::names::publisher::schedule::Holdings;
+use crate::proto::names::publisher::schedule::{Holdings, is_old};
 use crate::proto::names::resolver::Options;
 use crate::proto::names::zone::SignedZone;
 use crate::{limits, platform};
-
-/// A zone is signed again when less than this is left.
-const ZONE_RENEW_BEFORE: Millis = 20 * DAY;
 
 /// Renews what is due, until the peer is closed.
 pub(super) async fn keep_up(names: Names, mut woken: mpsc::Receiver<()>) {
@@ -51,6 +48,7 @@ impl Names {
     /// Does what is due; tells when to come again.
     async fn renew_due(&self) -> Result<Millis> {
         self.load().await?;
+        self.renew_own().await?;
         let sets = self.agent.sets().await?;
         let now = self.now();
         let due = self
@@ -91,7 +89,7 @@ impl Names {
             return Ok(());
         };
         let binding = self.binding(name).await?;
-        let lasts = |zone: &SignedZone| zone.expires() > self.now() + ZONE_RENEW_BEFORE;
+        let lasts = |zone: &SignedZone| !is_old(zone, self.now());
         let mut refused = None;
         if lasts(&held) {
             match self.put(name, held.clone(), binding.clone()).await {

@@ -176,7 +176,7 @@ pub(super) fn check(label: &str, typed: &str) -> Result<(), Flaw> {
         if !scripts.contains(&script) && !matches!(script, Common | Inherited) {
             scripts.push(script);
             if !written_together(&scripts) {
-                return flaw("another script than the characters before it");
+                return flaw("another script than those before it, which may only look alike");
             }
         }
     }

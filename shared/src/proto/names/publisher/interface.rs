@@ -19,9 +19,13 @@ pub enum Goal {
         /// Who may hand it over when the owner's key is lost.
         recovery: Option<PublicKey>,
     },
+    /// Know that it is this owner's, with the certificate that proves it; changes nothing.
+    Find,
+    /// Take it over with its recovery key.
+    Recover,
     /// Keep it for another term.
     Extend,
-    /// Take it over from its holder, or with its recovery key.
+    /// Take it over with what its holder, or its recovery key, signed.
     Accept(Box<Handover>),
     /// Give it up.
     Release,
@@ -81,7 +85,9 @@ pub enum Failure {
         /// Until when, as far as known.
         until: Option<Millis>,
     },
-    /// The name is not this owner's, or the handover does not fit.
+    /// Nobody holds the name.
+    Unheld,
+    /// The handover does not fit.
     NotYours,
     /// This key left an attempt unfinished.
     Barred {
@@ -112,17 +118,37 @@ impl From<Failure> for Error {
                 let error = Error::new(Code::NameTaken, what).with_details("holder", holder);
                 error.with_details("until", until)
             }
-            Failure::NotYours => Error::new(Code::PermissionDenied, "the name is not yours")
-                .with_remedy("Use the key that owns the name, or have it handed over to this one."),
+            Failure::Unheld => Error::new(Code::PermissionDenied, "nobody holds this name")
+                .with_remedy("Claim it first."),
+            Failure::NotYours => Error::new(
+                Code::PermissionDenied,
+                "the name has changed hands since this handover was signed",
+            )
+            .with_remedy("Ask whoever holds the name now to sign it over to this key."),
             Failure::Barred { until } => {
                 let why = "an earlier attempt was left unfinished; wait a few minutes";
                 Error::new(Code::Overloaded, why).with_detail("until", until)
             }
             Failure::NoQuorum { answered, wanted } => no_quorum(&answered, wanted),
-            Failure::Refused(why) => {
-                Error::new(Code::Refused, "the witnesses refused").caused_by(why)
-            }
+            Failure::Refused(why) => refused(why),
             Failure::TimedOut => Error::new(Code::TimedOut, "the witnesses did not agree in time"),
         }
     }
+}
+
+/// What witnesses refuse, with what one can do about it.
+fn refused(why: NameRefusal) -> Error {
+    let remedy = match why {
+        NameRefusal::RateLimited => {
+            "Wait some seconds and go on: a key may change names 60 times a minute, a network more often. \
+             A whole zone at once counts as one change."
+        }
+        NameRefusal::Denied => {
+            "The operators of the witnesses refuse this name, for a reason that they keep: ask them."
+        }
+        NameRefusal::NoRight => "Look who holds the name now: resolve it.",
+        _ => return Error::new(Code::Refused, "the witnesses refused").caused_by(why),
+    };
+    let error = Error::new(Code::Refused, "the witnesses refused");
+    error.caused_by(why).with_remedy(remedy)
 }

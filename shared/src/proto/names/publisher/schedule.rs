@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use minicbor::{Decode, Encode};
 
 use super::Goal;
-use crate::limits::{HOUR, MINUTE, NAME_EXTEND_BEFORE, NAME_GRACE, NAME_RENEW_EVERY};
+use crate::limits::{DAY, HOUR, MINUTE, NAME_EXTEND_BEFORE, NAME_GRACE, NAME_RENEW_EVERY};
 use crate::proto::names::certificate::Certificate;
 use crate::proto::names::name::Label;
 use crate::proto::names::set::KnownSets;
@@ -22,6 +22,11 @@ const RETRY_FIRST: Millis = 5 * MINUTE;
 /// Longest wait after failures.
 const RETRY_LONGEST: Millis = 6 * HOUR;
 
+/// How long a zone counts without its owner.
+pub const ZONE_LIFETIME: Millis = 30 * DAY;
+/// A zone is signed again when less than this is left.
+const ZONE_RENEW_BEFORE: Millis = 20 * DAY;
+
 /// One name that is held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
@@ -29,9 +34,13 @@ pub struct Holding {
     pub certificate: Certificate,
     /// What is published under it.
     pub zone: Option<SignedZone>,
-    /// When the witnesses were last shown both.
-    pub shown: Millis,
-    /// When it is their turn again.
+    turn: Turn,
+}
+
+/// When something was shown to others, and when that is due again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Turn {
+    shown: Millis,
     due: Millis,
     failures: u64,
 }
@@ -39,6 +48,7 @@ pub struct Holding {
 #[derive(Encode, Decode)]
 #[cbor(array)]
 struct HoldingWire {
+    /// Empty for the name of the owner's key, which needs none.
     #[cbor(n(0), with = "minicbor::bytes")]
     certificate: Vec<u8>,
     #[cbor(n(1), with = "minicbor::bytes")]
@@ -60,7 +70,46 @@ pub struct Due {
 #[derive(Clone, Debug)]
 pub struct Holdings {
     rows: BTreeMap<Label, Holding>,
+    /// What is published under the name of the owner's key. Nobody but the owner keeps it for longer
+    /// than a record is kept.
+    own: Option<(SignedZone, Turn)>,
     prng: Prng,
+}
+
+/// Whether a zone must be signed again before it is shown again.
+pub fn is_old(zone: &SignedZone, now: Millis) -> bool {
+    zone.expires() <= now.saturating_add(ZONE_RENEW_BEFORE)
+}
+
+impl Turn {
+    fn done(now: Millis, prng: &mut Prng) -> Turn {
+        Turn {
+            shown: now,
+            due: now.saturating_add(prng.jitter(NAME_RENEW_EVERY)),
+            failures: 0,
+        }
+    }
+
+    fn finished(&mut self, success: bool, now: Millis, prng: &mut Prng) {
+        if success {
+            *self = Turn::done(now, prng);
+        } else {
+            let wait = RETRY_FIRST << self.failures.min(10);
+            self.failures += 1;
+            self.due = now.saturating_add(prng.jitter(wait.min(RETRY_LONGEST)));
+        }
+    }
+
+    /// Whether it is due. It is due again after [`Self::finished`], or after an hour.
+    fn comes(&mut self, now: Millis) -> bool {
+        // A clock that jumped back must not stop renewals for long.
+        let jumped = self.shown > now.saturating_add(HOUR);
+        let comes = self.due <= now || jumped;
+        if comes {
+            self.due = now.saturating_add(HOUR);
+        }
+        comes
+    }
 }
 
 impl Holdings {
@@ -68,6 +117,7 @@ impl Holdings {
     pub fn new(seed: u64) -> Holdings {
         Holdings {
             rows: BTreeMap::new(),
+            own: None,
             prng: Prng::new(seed),
         }
     }
@@ -92,16 +142,37 @@ impl Holdings {
         }
         let zone = known.and_then(|known| known.zone.clone());
         let zone = zone.filter(|zone| zone.zone().generation == claim.generation());
-        let due = now.saturating_add(self.prng.jitter(NAME_RENEW_EVERY));
-        let (shown, failures) = (now, 0);
+        let turn = Turn::done(now, &mut self.prng);
         let holding = Holding {
             certificate,
             zone,
-            shown,
-            due,
-            failures,
+            turn,
         };
         self.rows.insert(name, holding);
+    }
+
+    /// What is published under the name of the owner's key.
+    pub fn own(&self) -> Option<&SignedZone> {
+        self.own.as_ref().map(|(zone, _)| zone)
+    }
+
+    /// A zone that is to stay published under the name of the owner's key.
+    pub fn publish_own(&mut self, zone: SignedZone, now: Millis) {
+        if self.own().is_none_or(|known| known.floor() < zone.floor()) {
+            self.own = Some((zone, Turn::done(now, &mut self.prng)));
+        }
+    }
+
+    /// Whether the zone of the owner's key is due; given once, as [`Self::due`].
+    pub fn own_due(&mut self, now: Millis) -> bool {
+        self.own.as_mut().is_some_and(|(_, turn)| turn.comes(now))
+    }
+
+    /// How storing the zone of the owner's key ended.
+    pub fn own_finished(&mut self, success: bool, now: Millis) {
+        if let Some((_, turn)) = &mut self.own {
+            turn.finished(success, now, &mut self.prng);
+        }
     }
 
     /// A zone that is to stay published.
@@ -121,17 +192,8 @@ impl Holdings {
 
     /// How an operation ended: when to come back.
     pub fn finished(&mut self, name: &Label, success: bool, now: Millis) {
-        let Some(holding) = self.rows.get_mut(name) else {
-            return;
-        };
-        if success {
-            holding.failures = 0;
-            holding.shown = now;
-            holding.due = now.saturating_add(self.prng.jitter(NAME_RENEW_EVERY));
-        } else {
-            let wait = RETRY_FIRST << holding.failures.min(10);
-            holding.failures += 1;
-            holding.due = now.saturating_add(self.prng.jitter(wait.min(RETRY_LONGEST)));
+        if let Some(holding) = self.rows.get_mut(name) {
+            holding.turn.finished(success, now, &mut self.prng);
         }
     }
 
@@ -140,12 +202,9 @@ impl Holdings {
     pub fn due(&mut self, sets: &KnownSets, now: Millis) -> Vec<Due> {
         let mut due = Vec::new();
         for (name, holding) in &mut self.rows {
-            // A clock that jumped back must not stop renewals for long.
-            let jumped = holding.shown > now.saturating_add(HOUR);
-            if holding.due > now && !jumped {
+            if !holding.turn.comes(now) {
                 continue;
             }
-            holding.due = now.saturating_add(HOUR);
             let claim = &holding.certificate.claim;
             let over = claim.expires().saturating_add(NAME_GRACE) <= now;
             let Ok(binding) = holding.certificate.verify(sets) else {
@@ -164,9 +223,11 @@ impl Holdings {
         due
     }
 
-    /// When [`Self::due`] has something.
+    /// When [`Self::due`] or [`Self::own_due`] has something.
     pub fn next_wake(&self) -> Option<Millis> {
-        self.rows.values().map(|holding| holding.due).min()
+        let rows = self.rows.values().map(|holding| &holding.turn);
+        let own = self.own.iter().map(|(_, turn)| turn);
+        rows.chain(own).map(|turn| turn.due).min()
     }
 
     /// For storage.
@@ -174,9 +235,14 @@ impl Holdings {
         let rows = self.rows.values().map(|holding| HoldingWire {
             certificate: holding.certificate.encode(),
             zone: holding.zone.as_ref().map(|zone| zone.bytes().to_vec()),
-            shown: holding.shown,
+            shown: holding.turn.shown,
         });
-        cbor::encode(&rows.collect::<Vec<_>>())
+        let own = self.own.iter().map(|(zone, turn)| HoldingWire {
+            certificate: Vec::new(),
+            zone: Some(zone.bytes().to_vec()),
+            shown: turn.shown,
+        });
+        cbor::encode(&rows.chain(own).collect::<Vec<_>>())
     }
 
     /// Reads what was exported; everything is due at once.
@@ -184,14 +250,20 @@ impl Holdings {
         let rows: Vec<HoldingWire> = cbor::decode(bytes)?;
         let mut holdings = Holdings::new(seed);
         for row in rows {
-            let certificate = Certificate::decode(&row.certificate)?;
             let zone = row.zone.map(|bytes| SignedZone::decode(&bytes));
-            let holding = Holding {
-                zone: zone.transpose()?,
+            let zone = zone.transpose()?;
+            let turn = Turn {
                 shown: row.shown,
-                due: 0,
-                failures: 0,
-                certificate,
+                ..Turn::default()
+            };
+            if row.certificate.is_empty() {
+                holdings.own = zone.map(|zone| (zone, turn));
+                continue;
+            }
+            let holding = Holding {
+                certificate: Certificate::decode(&row.certificate)?,
+                zone,
+                turn,
             };
             let name = holding.certificate.claim.name().clone();
             holdings.rows.insert(name, holding);

@@ -102,7 +102,12 @@ impl Operation {
         };
         let issued = now.max(self.last_issued + 1);
         match (self.goal.clone(), held) {
-            (Goal::Claim { .. }, Some(held)) if mine => self.confirm(held, now),
+            (Goal::Claim { .. } | Goal::Find | Goal::Recover, Some(held)) if mine => {
+                self.confirm(held, now);
+            }
+            (Goal::Recover, Some(held)) if held.claim().recovery() == Some(self.owner.public()) => {
+                self.recover(&held, issued, now);
+            }
             (Goal::Claim { .. }, Some(held)) => self.finish(Err(taken(&held))),
             (Goal::Claim { .. }, None) => self.work(now),
             (Goal::Extend, Some(held)) if mine => {
@@ -127,10 +132,10 @@ impl Operation {
                 Some(gone) if gone.claim().owner() == self.owner.public() => {
                     self.confirm(gone, now);
                 }
-                _ => self.finish(Err(Failure::NotYours)),
+                _ => self.finish(Err(Failure::Unheld)),
             },
             (_, Some(held)) => self.finish(Err(taken(&held))),
-            (_, None) => self.finish(Err(Failure::NotYours)),
+            (_, None) => self.finish(Err(Failure::Unheld)),
         }
     }
 

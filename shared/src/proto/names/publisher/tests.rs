@@ -3,8 +3,8 @@
 use super::schedule::Holdings;
 use super::*;
 use crate::error::{Code, Error};
-use crate::limits::{DAY, MINUTE, NAME_EXTEND_BEFORE, NAME_LEASE, NAME_TERM};
-use crate::proto::names::claim::Handover;
+use crate::limits::{DAY, MINUTE, NAME_EXTEND_BEFORE, NAME_LEASE, NAME_TERM, RECORD_RETENTION};
+use crate::proto::names::name::Root;
 use crate::proto::names::resource::Resource;
 use crate::proto::names::testing::Net;
 use crate::proto::names::zone::Zone;
@@ -205,4 +205,83 @@ fn what_is_due_is_done_in_time() {
     holdings.finished(&alice(), true, late);
     let jumped_back = NOW - 30 * DAY;
     assert_eq!(holdings.due(&sets(), jumped_back).len(), 1);
+}
+
+#[test]
+fn the_recovery_key_takes_the_name_over_and_nobody_else_does() {
+    let mut net = Net::new();
+    let (rescue, stranger) = (transport(), SigningKey::from_seed([9; 32]));
+    let recovery = Some(rescue.public());
+    net.run(&author(), Goal::Claim { recovery }).unwrap();
+    for goal in [Goal::Recover, Goal::Find] {
+        let refused = net.run(&stranger, goal).unwrap_err();
+        assert!(matches!(refused, Failure::Taken { .. }), "{refused:?}");
+    }
+    let binding = net.run(&rescue, Goal::Recover).unwrap();
+    assert_eq!(binding.claim().owner(), rescue.public());
+    assert_eq!(binding.claim().generation(), 2);
+    let again = net.run(&rescue, Goal::Recover).unwrap();
+    assert_eq!(again.claim(), binding.claim(), "it is its already");
+    assert!(net.run(&author(), Goal::Find).is_err(), "it was the owner");
+}
+
+#[test]
+fn finding_a_name_changes_nothing() {
+    let mut net = Net::new();
+    let nobody = net.run(&author(), Goal::Find).unwrap_err();
+    assert_eq!(nobody, Failure::Unheld);
+    let claimed = net.claim(&author());
+    net.now += DAY;
+    let found = net.run(&author(), Goal::Find).unwrap();
+    assert_eq!(found.claim(), claimed.claim());
+}
+
+/// The store of others forgets what is not stored again; zones end.
+#[test]
+fn the_zone_of_a_key_outlives_every_store() {
+    let owner = author();
+    let root = Root::Key(owner.public());
+    let sign = |now: Millis| {
+        let times = (now, now + schedule::ZONE_LIFETIME);
+        Zone::default().sign(&owner, &network(), &root, now, times)
+    };
+    let mut holdings = Holdings::new(1);
+    let mut published = sign(NOW).unwrap();
+    let mut kept_until = NOW + RECORD_RETENTION;
+    holdings.publish_own(published.clone(), NOW);
+    for hour in 0..40 * 24 {
+        let now = NOW + hour * HOUR;
+        assert!(now < kept_until, "forgotten after {hour} hours");
+        assert!(now < published.expires(), "over after {hour} hours");
+        if !holdings.own_due(now) {
+            continue;
+        }
+        // Every third time nobody is there; every fifth the owner begins again.
+        holdings.own_finished(hour % 3 != 0, now);
+        if hour % 3 == 0 {
+            continue;
+        }
+        if schedule::is_old(&published, now) {
+            published = sign(now).unwrap();
+            holdings.publish_own(published.clone(), now);
+        }
+        kept_until = now + RECORD_RETENTION;
+        if hour % 5 == 0 {
+            holdings = Holdings::restore(&holdings.export(), hour).unwrap();
+        }
+    }
+    assert_eq!(holdings.own(), Some(&published));
+    assert!(published.expires() > NOW + 40 * DAY);
+}
+
+#[test]
+fn what_witnesses_refuse_is_told_with_what_to_do() {
+    for (why, told) in [
+        (NameRefusal::RateLimited, "60 times a minute"),
+        (NameRefusal::Denied, "ask them"),
+        (NameRefusal::NoRight, "Look who holds"),
+    ] {
+        let error = Error::from(Failure::Refused(why));
+        assert!(error.remedy().contains(told), "{}", error.remedy());
+    }
 }

@@ -9,6 +9,9 @@ use crate::error::{Code, Error, Result};
 use crate::proto::key::PublicKey;
 use crate::proto::names::name::Name;
 
+/// So many characters of what is no resource are told.
+const MAX_TOLD: usize = 80;
+
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -29,7 +32,11 @@ impl FromStr for Resource {
 
     fn from_str(line: &str) -> Result<Resource> {
         let wrong = |cause: &dyn fmt::Display| {
-            Error::new(Code::InvalidArgument, format!("{line:?} is not a resource"))
+            // Somebody may have given a whole file.
+            let short: String = line.chars().take(MAX_TOLD).collect();
+            let more = if short.len() < line.len() { "…" } else { "" };
+            let what = format!("\"{}{more}\" is not a resource", short.escape_debug());
+            Error::new(Code::InvalidArgument, what)
                 .caused_by(cause)
                 .with_remedy("Write it like address:192.0.2.7, url:https://example.org, text:hello or alias:bob.p2p.")
         };
@@ -65,6 +72,16 @@ fn address(text: &str) -> Option<Resource> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_long_is_not_told_whole() {
+        let error = format!("text:{}", "ü".repeat(2_000)).parse::<Resource>();
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.chars().count() < 200 && error.contains('…'),
+            "{error}"
+        );
+    }
 
     #[test]
     fn lines_are_read_back() {

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Evidence, MAX_TEXT, Verified, invalid};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::limits::MAX_ALIASES;
 use crate::proto::Millis;
 use crate::proto::names::name::Name;
@@ -30,10 +30,36 @@ struct Proofs {
     evidence: Vec<Evidence>,
 }
 
+/// What a relay answers when it has nothing to prove.
+#[derive(Deserialize)]
+struct Failed {
+    error: Failure,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    message: String,
+    remedy: String,
+}
+
 /// Checks a proof, or an answer with all its proofs; what is found in the proofs counts.
 pub fn verify(text: &str, trusted: Option<&KnownSets>, now: Millis) -> Result<Verified> {
     if text.len() > (MAX_ALIASES + 1) * MAX_TEXT {
         return Err(invalid("too long"));
+    }
+    if text.trim().is_empty() {
+        return Err(Error::new(
+            Code::ProtocolViolation,
+            "there is no proof: nothing was given",
+        )
+        .with_remedy("Look whether the program before the pipe said why."));
+    }
+    if let Ok(Failed { error }) = serde_json::from_str(text) {
+        let what = format!(
+            "this is no proof, but the answer that there is none: {}",
+            error.message
+        );
+        return Err(Error::new(Code::ProtocolViolation, what).with_remedy(error.remedy));
     }
     match serde_json::from_str(text) {
         Ok(proofs) => follow(proofs, trusted, now),

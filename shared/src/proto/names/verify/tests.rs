@@ -169,3 +169,26 @@ fn anything_else_is_refused_with_its_reason() {
     assert!(Evidence::from_json("{}").is_err());
     assert!(Evidence::from_json(&" ".repeat(10_000_000)).is_err());
 }
+
+#[test]
+fn a_refusal_is_told_as_what_it_is() {
+    let refusal = r#"{"error":{"code":"NAME_NOT_FOUND","message":"nobody holds this name","remedy":"Claim it.","retryable":true}}"#;
+    let error = verify(refusal, None, NOW).unwrap_err();
+    assert!(
+        error.to_string().contains("nobody holds this name"),
+        "{error}"
+    );
+    assert_eq!(error.remedy(), "Claim it.");
+    let error = verify(" \n", None, NOW).unwrap_err();
+    assert!(error.to_string().contains("nothing was given"), "{error}");
+}
+
+#[test]
+fn what_is_private_is_left_out_when_it_is_to_be() {
+    let mut verified = evidence("alice.p2p").verify(None, NOW).unwrap();
+    let all = verified.resolution.resources.clone();
+    verified.hide_private();
+    let public = all.iter().filter(|it| it.is_public()).count();
+    assert_eq!(verified.resolution.resources.len(), public);
+    assert_eq!(verified.resolution.hidden, all.len() - public);
+}
