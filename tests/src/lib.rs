@@ -5,6 +5,7 @@
 //! removed. `WARREN_LONG=1` asks for full counts, `WARREN_SEED` repeats a run.
 
 pub mod fuzz;
+pub mod links;
 pub mod peers;
 pub mod program;
 pub mod random;
