@@ -4,7 +4,7 @@
 //! delay at first, so that a large network is grown quickly, and then it is set for all at once. A forwarder
 //! accepts a connection at once, so it also holds back what the dialler says first, for as long as
 //! the dialler would still have been connecting: a connection costs one round trip, as it does in
-//! TCP. Whoever gives [`Links::transport`] to its nodes need not know that they do not meet directly.
+//! TCP. Whoever gives [`detour`] to its nodes need not know that they do not meet directly.
 
 use std::collections::HashMap;
 use std::io;
@@ -87,22 +87,6 @@ impl Links {
         entrances.insert(port, entrance);
         Ok(entrance)
     }
-
-    /// TCP whose dials go over the links.
-    pub fn transport(&self) -> Detour {
-        Detour {
-            tcp: tcp::tokio::Transport::new(tcp::Config::new().nodelay(true)),
-            links: self.clone(),
-        }
-    }
-
-    fn detour(&self, address: Multiaddr) -> io::Result<Multiaddr> {
-        let part = |part| match part {
-            Protocol::Tcp(port) => self.entrance(port).map(Protocol::Tcp),
-            other => Ok(other),
-        };
-        address.into_iter().map(part).collect()
-    }
 }
 
 impl Default for Links {
@@ -111,10 +95,21 @@ impl Default for Links {
     }
 }
 
-/// See [`Links::transport`].
+/// The port to dial in the place of another one.
+pub type Entrance = Arc<dyn Fn(u16) -> io::Result<u16> + Send + Sync>;
+
+/// TCP that dials other ports than it is told to.
+pub fn detour(entrance: Entrance) -> Detour {
+    Detour {
+        tcp: tcp::tokio::Transport::new(tcp::Config::new().nodelay(true)),
+        entrance,
+    }
+}
+
+/// See [`detour`].
 pub struct Detour {
     tcp: tcp::tokio::Transport,
-    links: Links,
+    entrance: Entrance,
 }
 
 impl Transport for Detour {
@@ -140,8 +135,13 @@ impl Transport for Detour {
         address: Multiaddr,
         options: DialOpts,
     ) -> Result<Self::Dial, TransportError<io::Error>> {
-        let detour = self.links.detour(address).map_err(TransportError::Other)?;
-        self.tcp.dial(detour, options)
+        let part = |part| match part {
+            Protocol::Tcp(port) => (self.entrance)(port).map(Protocol::Tcp),
+            other => Ok(other),
+        };
+        let other: io::Result<Multiaddr> = address.into_iter().map(part).collect();
+        self.tcp
+            .dial(other.map_err(TransportError::Other)?, options)
     }
 
     fn poll(

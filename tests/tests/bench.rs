@@ -35,7 +35,7 @@ fn round_trips(answer: &Value) -> Vec<f64> {
 #[tokio::test]
 async fn a_small_network_answers_what_the_bench_of_names_asks() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_bench-native"))
-        .args(["names", "12", "3"])
+        .args(["names", "8", "2"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -45,19 +45,19 @@ async fn a_small_network_answers_what_the_bench_of_names_asks() {
         input: child.stdin.take().expect("piped"),
         output: BufReader::new(child.stdout.take().expect("piped")).lines(),
     };
-    assert_eq!(bench.answer().await["ready"], 12);
-    assert_eq!(bench.ask("delay 40").await["delay"], 40.0);
-    for (question, count) in [("human 6", 6), ("key 6", 6), ("newcomer 1", 1)] {
+    assert_eq!(bench.answer().await["ready"], 8);
+    assert_eq!(bench.ask("delay 20").await["delay"], 20);
+    for (question, count) in [("human 3", 3), ("key 3", 3), ("newcomer 1", 1)] {
         let took = round_trips(&bench.ask(question).await);
         assert_eq!(took.len(), count, "{question}");
         // Nobody answers faster than the links.
         assert!(took.iter().all(|took| *took >= 1.0), "{question}: {took:?}");
     }
-    assert_eq!(bench.ask("churn").await["stopped"], 3);
+    assert_eq!(bench.ask("churn").await["stopped"], 2);
     let read = bench.ask("read 2").await;
     for kind in ["human", "key"] {
         let counts = (read[kind]["found"].as_u64(), read[kind]["of"].as_u64());
-        assert_eq!(counts, (Some(6), Some(6)), "{kind}");
+        assert_eq!(counts, (Some(4), Some(4)), "{kind}");
     }
     drop(bench);
     let status = within("the program ends", child.wait()).await;

@@ -16,6 +16,8 @@
 //! all computing, and the time a resolution takes is divided by the round trip. So everything counts
 //! that somebody has to wait for: connections, handshakes, walks, requests one after the other.
 
+#[path = "names/delayed.rs"]
+mod delayed;
 #[path = "names/network.rs"]
 mod network;
 
@@ -62,7 +64,7 @@ pub async fn serve(nodes: &str, names: &str) -> Result<(), Failure> {
     while let Some(line) = lines.next_line().await? {
         let words: Vec<&str> = line.split(' ').collect();
         let answer = match words[..] {
-            ["delay", millis] => delay(&bench.network.links, millis)?,
+            ["delay", millis] => bench.delay(millis)?,
             [kind @ ("human" | "key"), count] => bench.resolve(kind, count.parse()?).await?,
             ["newcomer", count] => bench.newcomers(count.parse()?).await?,
             ["churn"] => json!({"stopped": bench.network.churn()}),
@@ -80,17 +82,15 @@ pub async fn links() -> Result<(), Failure> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {
         let answer = match line.split_once(' ') {
-            Some(("delay", millis)) => delay(&links, millis)?,
+            Some(("delay", millis)) => {
+                links.set_round_trip(Duration::from_millis(millis.parse()?));
+                json!("set")
+            }
             _ => json!(links.entrance(line.parse()?)?),
         };
         println!("{answer}");
     }
     Ok(())
-}
-
-fn delay(links: &Links, millis: &str) -> Result<Value, Failure> {
-    links.set_round_trip(Duration::from_millis(millis.parse()?));
-    Ok(json!({ "delay": links.round_trip().as_secs_f64() * 1_000.0 }))
 }
 
 impl Bench {
@@ -110,6 +110,11 @@ impl Bench {
             bench.publish(number, owner).await?;
         }
         Ok(bench)
+    }
+
+    fn delay(&mut self, millis: &str) -> Result<Value, Failure> {
+        self.network.links.delay(millis.parse()?)?;
+        Ok(json!({ "delay": self.network.links.round_trip().as_millis() as u64 }))
     }
 
     /// The owner claims a name and fills it, and fills that of its key.

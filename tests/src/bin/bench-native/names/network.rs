@@ -21,11 +21,11 @@ use warren_shared::proto::names::witness::Witness;
 use warren_shared::proto::names::work::Hardness;
 use warren_shared::proto::names::{KnownSets, WitnessSet};
 use warren_shared::store::{MemoryStore, StoreLimits};
-use warren_tests::links::Links;
 use warren_tests::peers::{loopback, plain};
 use warren_tests::random::Random;
 use warren_tests::wait::until;
 
+use super::delayed::Delayed;
 use crate::Failure;
 
 const WITNESSES: usize = 3;
@@ -45,7 +45,7 @@ pub(super) struct Member {
 /// All relays, and what newcomers have to know.
 pub(super) struct Network {
     pub members: Vec<Member>,
-    pub links: Links,
+    pub links: Delayed,
     id: NetworkId,
     sets: KnownSets,
     doomed: Option<Runtime>,
@@ -61,7 +61,7 @@ impl Network {
         let id = NetworkId::from_entropy(platform::entropy());
         let mut network = Network {
             members: Vec::new(),
-            links: Links::new(),
+            links: Delayed::start()?,
             sets: KnownSets::pinned(id.clone(), set),
             id,
             doomed: Some(Builder::new_multi_thread().enable_all().build()?),
