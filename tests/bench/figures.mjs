@@ -7,23 +7,25 @@ export function summary(numbers) {
     const below = Math.floor(place);
     return sorted[below] + (sorted[Math.ceil(place)] - sorted[below]) * (place - below);
   };
-  return { median: at(0.5), low: at(0.25), high: at(0.75), min: sorted[0], max: sorted.at(-1) };
+  return { median: at(0.5), low: at(0.25), high: at(0.75), most: at(0.95), min: sorted[0], max: sorted.at(-1) };
 }
 
 /**
- * `goal`: {ratio} is the largest ratio ours / rival, {floor} the smallest, {ours} the largest number of ours;
- * without any of them the row is only shown.
+ * `goal`: {ratio} is the largest ratio ours / rival, {floor} the smallest, {ours} the largest number of ours, {least}
+ * the smallest; without any of them the row is only shown. A rival of `null` is none.
  */
 export function row(name, ours, rival, unit, goal, more = {}) {
-  const ratio = ours / rival;
+  const ratio = rival === null ? null : ours / rival;
   const { met, words } = judged(goal, ours, ratio, unit);
-  return { name, ours: rounded(ours), rival: rounded(rival), unit, ratio: rounded(ratio, 3), goal: words, met, ...more };
+  const shown = (number, digits) => (number === null ? null : rounded(number, digits));
+  return { name, ours: rounded(ours), rival: shown(rival), unit, ratio: shown(ratio, 3), goal: words, met, ...more };
 }
 
 function judged(goal, ours, ratio, unit) {
   if (goal.ratio !== undefined) return { met: ratio <= goal.ratio, words: `ratio ≤ ${goal.ratio}` };
   if (goal.floor !== undefined) return { met: ratio >= goal.floor, words: `ratio ≥ ${goal.floor}` };
   if (goal.ours !== undefined) return { met: ours <= goal.ours, words: `ours ≤ ${goal.ours} ${unit}` };
+  if (goal.least !== undefined) return { met: ours >= goal.least, words: `ours ≥ ${goal.least} ${unit}` };
   return { met: null, words: 'shown' };
 }
 

@@ -7,6 +7,7 @@
 pub mod dns;
 pub mod fuzz;
 pub mod killed;
+pub mod links;
 pub mod peers;
 pub mod program;
 pub mod random;

@@ -94,30 +94,41 @@ fn bare(
     store: Option<SharedStore>,
     ping_every: Duration,
 ) -> Node {
-    let key = SigningKey::from_seed(platform::entropy());
+    let config = NodeConfig {
+        listen,
+        store,
+        ping_every,
+        ..plain(network, role, SigningKey::from_seed(platform::entropy()))
+    };
+    Node::start(config).expect("the node starts")
+}
+
+/// A node with one key for everything and all native transports, that listens nowhere, keeps nothing
+/// and knows nobody: to be changed before it is started.
+pub fn plain(network: &NetworkId, role: Role, key: SigningKey) -> NodeConfig {
     let certificate = Certificate::generate().and_then(|pem| Certificate::from_pem(&pem));
     let certificate = certificate.expect("a certificate");
-    let config = NodeConfig {
+    NodeConfig {
         network: network.clone(),
         role,
         connections: connections(&key, Some(&certificate), None).expect("transports"),
         transport_key: key.clone(),
         author_key: key,
-        listen,
+        listen: Vec::new(),
         external: Vec::new(),
-        store,
+        store: None,
         names: None,
         keepsakes: Arc::new(Forgetful::default()),
         solver: solver(),
         homes: HomesConfig::default(),
         outside: Arc::new(Fetcher),
         dialable: Arc::new(dialable),
-        ping_every,
+        ping_every: PING_OFTEN,
         capabilities: Vec::new(),
-    };
-    Node::start(config).expect("the node starts")
+    }
 }
 
-fn loopback() -> Multiaddr {
+/// TCP on a port the system picks.
+pub fn loopback() -> Multiaddr {
     "/ip4/127.0.0.1/tcp/0".parse().expect("an address")
 }

@@ -1,14 +1,21 @@
+//! The native side of benchmarks.
+//!
 //! Measures native transports against each other, for `cargo xtask bench webrtc`: WebRTC-direct, TCP
 //! and QUIC between two nodes of ours, and a bare pair of data channels of the stack underneath.
 //!
 //! `bench-native ROUNDS MIB` prints one line of JSON per measurement, interleaved:
 //! `{"path": …, "round": …, "mibPerSecond": …, "cpuSeconds": …}`. `bench-native idle PEERS` prints the
 //! memory that so many idle WebRTC connections take on the listening side.
+//!
+//! For `cargo xtask bench names` it is a network to be questioned, `bench-native names`, and the delayed
+//! links of another one, `bench-native links`.
 
 #[path = "bench-native/bare.rs"]
 mod bare;
 #[path = "bench-native/idle.rs"]
 mod idle;
+#[path = "bench-native/names.rs"]
+mod names;
 #[path = "bench-native/usage.rs"]
 mod usage;
 
@@ -23,6 +30,8 @@ use warren_tests::relays::{ANY_PORT, TestRelay};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+const USAGE: &str = "usage: bench-native ROUNDS MIB | bench-native idle PEERS | \
+    bench-native names NODES NAMES | bench-native links";
 const MIB: u64 = 1024 * 1024;
 /// What the address of each path contains.
 const PATHS: [(&str, &str); 3] = [
@@ -40,8 +49,10 @@ async fn main() -> ExitCode {
         [idle::CALLERS, peers, network, relay, address] => {
             idle::call(peers, network, relay, address).await
         }
+        ["names", nodes, names] => names::serve(nodes, names).await,
+        ["links"] => names::links().await,
         [rounds, size] => transfers(rounds, size).await,
-        _ => Err("usage: bench-native ROUNDS MIB | bench-native idle PEERS".into()),
+        _ => Err(USAGE.into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

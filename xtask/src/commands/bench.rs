@@ -19,10 +19,13 @@ use crate::wasm::WasmBuild;
 use crate::workspace::Workspace;
 
 /// The scripts of the folder that measure something; the others help them.
-const NAMES: [&str; 2] = ["join", "webrtc"];
+const NAMES: [&str; 3] = ["join", "names", "webrtc"];
 
-/// The one that also measures the stock WebRTC transports, and native transports against each other.
-const WITH_RIVALS: &str = "webrtc";
+/// Those that need the native side: a network in one process, or native transports against each other.
+const WITH_NATIVE: [&str; 2] = ["names", "webrtc"];
+
+/// The one that also measures the stock WebRTC transports.
+const WITH_STOCK: &str = "webrtc";
 
 pub fn run(workspace: &Workspace, mut arguments: Arguments) -> Result {
     let json = arguments.flag("--json");
@@ -50,17 +53,19 @@ fn prepare(workspace: &Workspace, name: &str) -> Result<Command> {
     command
         .env(chromium::VARIABLE, browser)
         .env(relay::VARIABLE, binary);
-    if name == WITH_RIVALS {
+    if WITH_NATIVE.contains(&name) {
+        command.env("WARREN_BENCH_NATIVE", native(workspace)?);
+    }
+    if name == WITH_STOCK {
         let rival = rival::build(workspace)?;
         command
             .env(rival::NODE, rival.node)
-            .env(rival::PAGE, rival.page)
-            .env("WARREN_BENCH_NATIVE", native(workspace)?);
+            .env(rival::PAGE, rival.page);
     }
     Ok(command)
 }
 
-/// The program that measures native transports against each other.
+/// The native side of benchmarks.
 fn native(workspace: &Workspace) -> Result<PathBuf> {
     let mut cargo = workspace.command("cargo");
     cargo.args(["build", "--locked", "--release"]);

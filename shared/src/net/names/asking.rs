@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::{Either, select};
 use libp2p::{Multiaddr, PeerId};
 
 #[cfg(feature = "server")]
@@ -41,7 +43,9 @@ impl Asking {
         answer.map(|answer| answer.response).ok()
     }
 
-    /// Where a witness may be: as other relays say, or as it says itself.
+    /// Where a witness may be: as other relays say, or as it says itself. Nowhere in particular when it
+    /// was reached meanwhile: the routing table may know the way, and walking through the network to its
+    /// peer record takes many round trips.
     async fn addresses(&self, handle: &Handle, key: PublicKey, peer: PeerId) -> Vec<Multiaddr> {
         let hints = handle.relay_hints().await.unwrap_or_default();
         let name = peer.to_string();
@@ -53,6 +57,16 @@ impl Asking {
         if !hinted.is_empty() {
             return hinted;
         }
+        let dialled = handle.dial(Some(peer), Vec::new()).boxed();
+        match select(dialled, self.recorded(key).boxed()).await {
+            Either::Left((Ok(_), _)) => Vec::new(),
+            Either::Left((Err(_), recorded)) => recorded.await,
+            Either::Right((recorded, _)) => recorded,
+        }
+    }
+
+    /// The addresses in a witness's peer record.
+    async fn recorded(&self, key: PublicKey) -> Vec<Multiaddr> {
         let record = self.overlay.record_at(PeerRecord::key(&key)).await;
         let Ok(Some(Record::Signed(envelope))) = record else {
             return Vec::new();

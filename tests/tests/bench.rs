@@ -1,0 +1,65 @@
+//! The native side of `cargo xtask bench names`, small: so that it still works when it is wanted.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{ChildStdin, ChildStdout, Command};
+use warren_tests::wait::within;
+
+struct Bench {
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Bench {
+    async fn ask(&mut self, question: &str) -> Value {
+        let question = format!("{question}\n");
+        let asked = self.input.write_all(question.as_bytes());
+        asked.await.expect("the program reads");
+        self.answer().await
+    }
+
+    async fn answer(&mut self) -> Value {
+        let line = within("the program answers", self.output.next_line()).await;
+        let line = line.expect("readable").expect("it has not ended");
+        serde_json::from_str(&line).expect("lines of JSON")
+    }
+}
+
+fn round_trips(answer: &Value) -> Vec<f64> {
+    let list = answer["roundTrips"].as_array().expect("a list");
+    list.iter().filter_map(Value::as_f64).collect()
+}
+
+#[tokio::test]
+async fn a_small_network_answers_what_the_bench_of_names_asks() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bench-native"))
+        .args(["names", "8", "2"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("bench-native starts");
+    let mut bench = Bench {
+        input: child.stdin.take().expect("piped"),
+        output: BufReader::new(child.stdout.take().expect("piped")).lines(),
+    };
+    assert_eq!(bench.answer().await["ready"], 8);
+    assert_eq!(bench.ask("delay 20").await["delay"], 20);
+    for (question, count) in [("human 3", 3), ("key 3", 3), ("newcomer 1", 1)] {
+        let took = round_trips(&bench.ask(question).await);
+        assert_eq!(took.len(), count, "{question}");
+        // Nobody answers faster than the links.
+        assert!(took.iter().all(|took| *took >= 1.0), "{question}: {took:?}");
+    }
+    assert_eq!(bench.ask("churn").await["stopped"], 2);
+    let read = bench.ask("read 2").await;
+    for kind in ["human", "key"] {
+        let counts = (read[kind]["found"].as_u64(), read[kind]["of"].as_u64());
+        assert_eq!(counts, (Some(4), Some(4)), "{kind}");
+    }
+    drop(bench);
+    let status = within("the program ends", child.wait()).await;
+    assert!(status.expect("our child").success());
+}
