@@ -281,6 +281,8 @@ pub const CONNECTIONS_PER_SUBSCRIBER: usize = 256;
 pub const PENDING_PER_SUBSCRIBER: usize = 128;
 /// A connection nobody uses is closed after this; homes are kept by their reservation.
 pub const IDLE_CONNECTION: Duration = Duration::from_secs(600);
+/// How long a peer that is being closed waits for what is to be kept.
+pub const CLOSING: Duration = Duration::from_secs(2);
 /// How long one address may take to be dialled and authenticated.
 pub const DIAL_DEADLINE: Duration = Duration::from_secs(10);
 

@@ -1,9 +1,13 @@
-//! Sorting short lists in little code.
+//! Sorting short lists, and maps of few entries, in little code.
 //!
 //! The standard library's stable sort is some four kilobytes for every type that is sorted, and a page
 //! downloads them all. The lists that are sorted here have tens of items.
 
+mod map;
+
 use std::cmp::Ordering;
+
+pub use self::map::SortedMap;
 
 /// Sorts a short list; equal items keep their order.
 pub(crate) fn sort_short<T>(items: &mut [T], order: impl Fn(&T, &T) -> Ordering) {

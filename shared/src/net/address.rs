@@ -1,7 +1,6 @@
 //! What a multiaddress tells: its transport, its peer, whether a circuit carries it, and which
 //! address prefix a quota counts it under.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use libp2p::multiaddr::Protocol;
@@ -10,7 +9,7 @@ use serde::Serialize;
 
 use crate::error::{Code, Error, Result};
 use crate::proto::record::provider::Prefix;
-use crate::sorted::sort_short;
+use crate::sorted::{SortedMap, sort_short};
 
 /// How two peers are connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -120,11 +119,11 @@ pub fn best_mix(mut addresses: Vec<Multiaddr>, most: usize) -> Vec<Multiaddr> {
         )
     };
     sort_short(&mut addresses, |one, two| rank(one).cmp(&rank(two)));
-    let mut turns: BTreeMap<Via, usize> = BTreeMap::new();
+    let mut turns: SortedMap<Via, usize> = SortedMap::default();
     let mut ranked: Vec<(usize, Multiaddr)> = addresses
         .into_iter()
         .map(|address| {
-            let turn = turns.entry(Via::of(&address)).or_default();
+            let turn = turns.or_default(Via::of(&address));
             *turn += 1;
             (*turn, address)
         })

@@ -1,7 +1,6 @@
 //! Stores records at given nodes and reads them back: asks in parallel, believes only what
 //! verifies, repairs nodes that had an older record or none.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt;
@@ -17,6 +16,7 @@ use crate::proto::record::provider::ProviderEntry;
 use crate::proto::record::wire::{Answer, Request, Response};
 use crate::proto::record::{Decision, Record, supersedes};
 use crate::proto::{Millis, NetworkId};
+use crate::sorted::SortedMap;
 use crate::store::Outcome;
 use crate::{limits, platform};
 
@@ -26,7 +26,7 @@ pub struct StoreReport {
     /// Nodes that have it durably.
     pub stored: usize,
     /// Nodes that refused it, by reason.
-    pub refused: BTreeMap<&'static str, usize>,
+    pub refused: SortedMap<&'static str, usize>,
 }
 
 /// Asks nodes for records, and counts this node's own store as one of them when it has one.
@@ -141,7 +141,7 @@ impl RecordClient {
                 Ok(())
             }
             Response::Refused { why, newer: found } => {
-                *report.refused.entry(why.as_str()).or_default() += 1;
+                *report.refused.or_default(why.as_str()) += 1;
                 newer |= found.is_some_and(|found| self.is_newer(&found, &record));
                 Err(why.into())
             }
@@ -227,7 +227,7 @@ impl RecordClient {
 
     /// Every provider that any of the routes lists, each once.
     pub async fn providers(&self, routes: Vec<Route>, key: Key) -> Result<Vec<ProviderEntry>> {
-        let mut found: BTreeMap<Vec<u8>, ProviderEntry> = BTreeMap::new();
+        let mut found = SortedMap::default();
         let (mut reached, mut failure) = (false, None);
         let mut lists = self.provider_lists(routes, key)?;
         while let Some(list) = lists.next().await {
@@ -346,7 +346,7 @@ impl RecordClient {
     }
 }
 
-fn keep_freshest(found: &mut BTreeMap<Vec<u8>, ProviderEntry>, entry: ProviderEntry) {
+fn keep_freshest(found: &mut SortedMap<Vec<u8>, ProviderEntry>, entry: ProviderEntry) {
     match found.get(&entry.peer) {
         Some(known) if known.expires >= entry.expires => {}
         _ => {

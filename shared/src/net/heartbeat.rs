@@ -2,17 +2,16 @@
 //! a silence that is too long. Pure bookkeeping; stock ping forgives the first failure and so takes
 //! twice as long as a reconnection may.
 
-use std::collections::BTreeMap;
-
 use libp2p::PeerId;
 
 use crate::limits::{BEAT_EVERY, BEAT_PATIENCE};
 use crate::proto::Millis;
+use crate::sorted::SortedMap;
 
 /// The homes that are being listened to.
 #[derive(Default)]
 pub(super) struct Heartbeats {
-    beats: BTreeMap<PeerId, Beat>,
+    beats: SortedMap<PeerId, Beat>,
     now: Millis,
 }
 
@@ -34,9 +33,10 @@ pub(super) enum Due {
 impl Heartbeats {
     pub fn start(&mut self, peer: PeerId, now: Millis) {
         self.advance(now);
-        self.beats.entry(peer).or_insert(Beat::Resting {
-            until: now + BEAT_EVERY,
-        });
+        if !self.beats.contains_key(&peer) {
+            let until = now + BEAT_EVERY;
+            self.beats.insert(peer, Beat::Resting { until });
+        }
     }
 
     pub fn stop(&mut self, peer: &PeerId) {

@@ -1,7 +1,7 @@
 //! Carries messages between the pure home-keeping state machine and the driver: peer ids and
 //! addresses are text there and libp2p types here.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use libp2p::core::transport::ListenerId;
@@ -19,7 +19,7 @@ use crate::platform;
 use crate::proto::Millis;
 use crate::proto::homes::{Homes, HomesConfig, Output};
 use crate::proto::join::RelayHint;
-use crate::sorted::sort_short;
+use crate::sorted::{SortedMap, sort_short};
 
 /// Which addresses a platform can dial.
 pub type Dialable = std::sync::Arc<dyn Fn(&Multiaddr) -> bool + Send + Sync>;
@@ -45,7 +45,7 @@ pub(super) enum Step {
 /// Keeps this peer attached to relays.
 pub(super) struct Keeper {
     homes: Homes,
-    known: BTreeMap<PeerId, Known>,
+    known: SortedMap<PeerId, Known>,
     listeners: HashMap<ListenerId, PeerId>,
     outside: SharedOutside,
     handle: Handle,
@@ -76,7 +76,7 @@ impl Keeper {
         let seed = u64::from_be_bytes(platform::entropy());
         Keeper {
             homes: Homes::new(config, seed),
-            known: BTreeMap::new(),
+            known: SortedMap::default(),
             listeners: HashMap::new(),
             outside,
             handle,
@@ -97,7 +97,7 @@ impl Keeper {
             .filter_map(|text| text.parse().ok())
             .chain(page)
             .collect();
-        self.known.entry(peer).or_default().met = false;
+        self.known.or_default(peer).met = false;
         self.add(peer, self.dialable(addresses), hint.http);
         Some(peer)
     }
@@ -116,7 +116,7 @@ impl Keeper {
         };
         let all = claimed.into_iter().filter(there);
         let all = all.chain(dialled.iter().cloned()).collect();
-        self.known.entry(peer).or_default().proven = true;
+        self.known.or_default(peer).proven = true;
         self.add(peer, self.dialable(all), None);
         true
     }
@@ -130,7 +130,7 @@ impl Keeper {
     }
 
     fn add(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, url: Option<String>) {
-        let known = self.known.entry(peer).or_default();
+        let known = self.known.or_default(peer);
         known.url = url
             .or(known.url.take())
             .or_else(|| addresses.iter().find_map(address::page_of));

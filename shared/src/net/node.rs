@@ -10,7 +10,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::future::select;
+use futures::{FutureExt, StreamExt};
 use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, PeerId};
 
@@ -30,12 +31,12 @@ use super::streams::Registry;
 use super::swarm::{self, Connections};
 use super::turns::Turns;
 use crate::error::{Code, Error, Result};
-use crate::platform;
 use crate::proto::NetworkId;
 use crate::proto::homes::HomesConfig;
 use crate::proto::join::RelayHint;
 use crate::proto::key::{PublicKey, SigningKey};
 use crate::proto::names::work::Hardness;
+use crate::{limits, platform};
 
 /// What a peer is made of.
 pub struct NodeConfig {
@@ -262,6 +263,9 @@ impl Node {
 
     /// Closes every connection and stops; harmless the second time.
     pub async fn close(&self) {
+        // What was seen of names is not forgotten; a disk that hangs holds nobody up for long.
+        let settled = self.names.agent().settle().boxed();
+        select(settled, platform::sleep(limits::CLOSING)).await;
         self.handle.close().await;
     }
 }

@@ -1,6 +1,6 @@
 //! Who is connected how, and how the attempts to reach each relay went. Plain bookkeeping, no swarm.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
@@ -8,7 +8,7 @@ use libp2p::{Multiaddr, PeerId};
 use super::address::{Via, is_relayed};
 use super::snapshot::{AttemptView, ConnectionView};
 use crate::proto::Millis;
-use crate::sorted::sort_short;
+use crate::sorted::{SortedMap, sort_short};
 
 /// Of a dial that came to no end.
 const STOPPED: &str = "not dialled to the end: another transport was faster";
@@ -27,7 +27,7 @@ pub(super) struct Connection {
 pub(super) struct Table {
     connections: HashMap<ConnectionId, Connection>,
     agents: HashMap<PeerId, String>,
-    attempts: BTreeMap<PeerId, Vec<Attempt>>,
+    attempts: SortedMap<PeerId, Vec<Attempt>>,
 }
 
 struct Attempt {
@@ -91,7 +91,7 @@ impl Table {
 
     /// Remembers that these addresses of a relay are being dialled.
     pub fn attempt(&mut self, peer: PeerId, addresses: &[Multiaddr], now: Millis) {
-        let attempts = self.attempts.entry(peer).or_default();
+        let attempts = self.attempts.or_default(peer);
         attempts.retain(|attempt| !addresses.contains(&attempt.address));
         attempts.extend(addresses.iter().map(|address| Attempt {
             address: address.clone(),

@@ -88,6 +88,7 @@ enum Command {
     Cached(oneshot::Sender<Vec<CachedName>>),
     #[cfg(feature = "server")]
     Kept(oneshot::Sender<Vec<KeptName>>),
+    Settle(oneshot::Sender<()>),
     Flush,
     Forget(Root),
     Evidence(Root, oneshot::Sender<Option<(Option<Binding>, SignedZone)>>),
@@ -131,6 +132,11 @@ impl Agent {
     /// What is in the cache.
     pub async fn cached(&self) -> Result<Vec<CachedName>> {
         self.request(Command::Cached).await
+    }
+
+    /// Waits until all that must not be forgotten is saved.
+    pub async fn settle(&self) -> Result<()> {
+        self.request(Command::Settle).await
     }
 
     /// Keeps the cache for the next start, where what is still fresh then is given without asking.

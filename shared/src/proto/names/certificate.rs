@@ -3,8 +3,6 @@
 //! Knows the bytes that are signed, quorums of signatures, and until when they count. Does not know
 //! when a witness may sign: `witness` does.
 
-use std::collections::BTreeMap;
-
 use minicbor::{Decode, Encode};
 
 use super::claim::Claim;
@@ -15,6 +13,7 @@ use crate::limits::{
 use crate::proto::key::{NetworkId, PublicKey, SigningKey};
 use crate::proto::record::Refusal;
 use crate::proto::{Millis, cbor};
+use crate::sorted::SortedMap;
 
 /// Precedes what a witness signs about a name.
 const WITNESS_PREFIX: &[u8] = b"warren-witness-1\0";
@@ -302,7 +301,7 @@ pub struct Tally {
     claim: Claim,
     epoch: u64,
     stage: Stage,
-    signatures: BTreeMap<u64, WitnessSignature>,
+    signatures: SortedMap<u64, WitnessSignature>,
 }
 
 impl Tally {
@@ -312,7 +311,7 @@ impl Tally {
             claim,
             epoch,
             stage,
-            signatures: BTreeMap::new(),
+            signatures: SortedMap::default(),
         }
     }
 

@@ -14,7 +14,7 @@ mod steps;
 
 pub use interface::{Failure, Goal, Output, Progress};
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use super::certificate::{Binding, Stage, Tally};
 use super::claim::{Abandon, Claim, Draft, Handover, Right};
@@ -27,6 +27,7 @@ use crate::limits::{HOUR, NAME_ANSWER, NAME_OPERATION};
 use crate::proto::Millis;
 use crate::proto::key::{PublicKey, SigningKey};
 use crate::proto::prng::Prng;
+use crate::sorted::SortedMap;
 
 /// Where an operation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +71,7 @@ pub struct Operation {
     hardness: Hardness,
     prng: Prng,
     outputs: VecDeque<Output>,
-    pending: BTreeMap<u64, Pending>,
+    pending: SortedMap<u64, Pending>,
     next_id: u64,
     /// Counts attempts, so that answers to earlier ones are recognised.
     round: u64,
@@ -80,7 +81,7 @@ pub struct Operation {
     patience: Millis,
     view: View,
     answered: BTreeSet<PublicKey>,
-    refusals: BTreeMap<PublicKey, (NameRefusal, Option<Millis>)>,
+    refusals: SortedMap<PublicKey, (NameRefusal, Option<Millis>)>,
     claim: Option<Claim>,
     last_issued: Millis,
     puzzle: Option<(Puzzle, Millis)>,
@@ -111,14 +112,14 @@ impl Operation {
             hardness,
             prng: Prng::new(seed),
             outputs: VecDeque::new(),
-            pending: BTreeMap::new(),
+            pending: SortedMap::default(),
             next_id: 0,
             round: 0,
             step: Step::Asking,
             deadline: now.saturating_add(NAME_OPERATION),
             patience: now,
             answered: BTreeSet::new(),
-            refusals: BTreeMap::new(),
+            refusals: SortedMap::default(),
             claim: None,
             last_issued: 0,
             puzzle: None,

@@ -17,7 +17,7 @@ mod query;
 
 pub use interface::{CachedName, Options, Output};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::certificate::Binding;
 use super::name::{Name, Root};
@@ -29,6 +29,7 @@ use super::zone::SignedZone;
 use crate::limits::{MAX_RESOLUTIONS, MAX_RESOLVED, NAME_MISSING_TTL};
 use crate::proto::Millis;
 use crate::proto::prng::Prng;
+use crate::sorted::SortedMap;
 use floors::Floors;
 use lookup::{Found, Lookup};
 
@@ -58,12 +59,12 @@ struct Query {
 pub struct Resolver {
     sets: KnownSets,
     floors: Floors,
-    cache: BTreeMap<Root, Cached>,
-    missing: BTreeMap<Root, (Unresolved, Millis)>,
-    lookups: BTreeMap<Root, Lookup>,
-    queries: BTreeMap<u64, Query>,
+    cache: SortedMap<Root, Cached>,
+    missing: SortedMap<Root, (Unresolved, Millis)>,
+    lookups: SortedMap<Root, Lookup>,
+    queries: SortedMap<u64, Query>,
     /// Requests that only renew a lease in passing.
-    passing: BTreeMap<u64, Root>,
+    passing: SortedMap<u64, Root>,
     outputs: VecDeque<Output>,
     next_id: u64,
     prng: Prng,
@@ -75,11 +76,11 @@ impl Resolver {
         Resolver {
             sets,
             floors,
-            cache: BTreeMap::new(),
-            missing: BTreeMap::new(),
-            lookups: BTreeMap::new(),
-            queries: BTreeMap::new(),
-            passing: BTreeMap::new(),
+            cache: SortedMap::default(),
+            missing: SortedMap::default(),
+            lookups: SortedMap::default(),
+            queries: SortedMap::default(),
+            passing: SortedMap::default(),
             outputs: VecDeque::new(),
             next_id: 0,
             prng: Prng::new(seed),

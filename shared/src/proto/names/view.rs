@@ -3,8 +3,6 @@
 //! Knows that signatures of one claim add up, wherever they come from, and which claim and zone wins.
 //! Believes nothing that does not verify. Does not ask anybody.
 
-use std::collections::BTreeMap;
-
 use super::certificate::{Binding, Certificate, Floor, Stage, Tally, WitnessSignature};
 use super::claim::Claim;
 use super::name::{Label, Root};
@@ -14,6 +12,7 @@ use super::zone::SignedZone;
 use crate::limits::{MAX_WITNESSES, NAME_GENERATION_STEP};
 use crate::proto::Millis;
 use crate::proto::key::{NetworkId, PublicKey};
+use crate::sorted::SortedMap;
 use crate::sorted::sort_short;
 
 /// Claims weighed at once: of every witness the one that it says is in force, in two epochs, and the
@@ -28,7 +27,7 @@ pub struct View {
     name: Label,
     tallies: Vec<Tally>,
     zones: Zones,
-    tops: BTreeMap<PublicKey, u64>,
+    tops: SortedMap<PublicKey, u64>,
     busy: Option<Millis>,
     newest_epoch: u64,
 }
@@ -40,7 +39,7 @@ impl View {
             name,
             tallies: Vec::new(),
             zones: Zones::default(),
-            tops: BTreeMap::new(),
+            tops: SortedMap::default(),
             busy: None,
             newest_epoch: 0,
         }

@@ -28,13 +28,25 @@ use crate::proto::record::Record;
 /// Those that wait for a name, by the number of the query.
 type Waiting = HashMap<u64, oneshot::Sender<Result<Box<Resolution>>>>;
 
-/// The least time between the end of a save and the next one.
+/// The least time between the end of a save of the floors and the next one.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// How far saving is. A rest ends early when something must not wait.
+#[derive(PartialEq)]
+enum Saving {
+    Idle,
+    Writing,
+    Resting,
+}
+
+const SETS: &str = "sets";
+const FLOORS: &str = "floors";
 
 enum Found {
     Answer(u64, Option<Response>),
     Zones(u64, Option<Vec<Vec<u8>>>),
-    Kept,
+    Kept { rest: bool },
+    Rested,
 }
 
 pub(super) struct Task {
@@ -49,10 +61,11 @@ pub(super) struct Task {
     unreadable: Option<Error>,
     /// Who others said the witnesses are, while that is so.
     offered: Option<Box<KnownSets>>,
-    /// Whether a save is under way, and what has changed since it began.
-    saving: bool,
+    /// How far saving is, what has changed since it began, and who waits until all is saved.
+    saving: Saving,
     sets_grew: bool,
     floors_rose: bool,
+    settling: Vec<oneshot::Sender<()>>,
 }
 
 impl Task {
@@ -67,9 +80,10 @@ impl Task {
             watchers: Vec::new(),
             unreadable: None,
             offered: None,
-            saving: false,
+            saving: Saving::Idle,
             sets_grew: false,
             floors_rose: false,
+            settling: Vec::new(),
         }
     }
 
@@ -137,6 +151,7 @@ impl Task {
                 let evidence = evidence.map(|(binding, zone)| (binding.cloned(), zone.clone()));
                 let _ = reply.send(evidence);
             }
+            (Command::Settle(reply), _) => self.settling.push(reply),
             (Command::Flush, Some(resolver)) => resolver.flush(),
             (Command::Forget(root), Some(resolver)) => resolver.forget(&root),
             (Command::Learned(sets), Some(resolver)) => resolver.learn(&sets),
@@ -151,9 +166,15 @@ impl Task {
     }
 
     fn on_found(&mut self, found: Found) {
-        if matches!(found, Found::Kept) {
-            self.saving = false;
-            return self.save_next();
+        match found {
+            Found::Kept { rest: true } => {
+                self.saving = Saving::Resting;
+                let rest = platform::sleep(SAVE_EVERY).map(|()| Found::Rested);
+                self.jobs.push(rest.boxed());
+            }
+            Found::Kept { rest: false } => self.saving = Saving::Idle,
+            Found::Rested if self.saving == Saving::Resting => self.saving = Saving::Idle,
+            _ => {}
         }
         let now = self.now();
         let Some(resolver) = &mut self.resolver else {
@@ -164,7 +185,7 @@ impl Task {
             Found::Answer(id, None) => resolver.failed(id, now),
             Found::Zones(id, Some(zones)) => resolver.zones_found(id, &zones, now),
             Found::Zones(id, None) => resolver.failed(id, now),
-            Found::Kept => {}
+            Found::Kept { .. } | Found::Rested => {}
         }
     }
 
@@ -207,44 +228,52 @@ impl Task {
     }
 
     /// What is to be saved next.
-    fn unsaved(&mut self) -> Option<(String, Vec<u8>)> {
+    fn unsaved(&mut self) -> Option<(&'static str, Vec<u8>)> {
         let resolver = self.resolver.as_ref()?;
-        let (what, bytes) = if std::mem::take(&mut self.sets_grew) {
-            ("sets", resolver.sets().export())
+        if std::mem::take(&mut self.sets_grew) {
+            Some((SETS, resolver.sets().export()))
         } else if std::mem::take(&mut self.floors_rose) {
-            ("floors", resolver.floors().export())
+            Some((FLOORS, resolver.floors().export()))
         } else {
-            return None;
-        };
-        Some((self.keepsake(what), bytes))
+            None
+        }
     }
 
     /// Saves one after the other: of two that overtake each other the older one would stay. And not all
     /// the time: strangers choose how often something rises.
     fn save_next(&mut self) {
-        if self.saving {
-            return;
+        let urgent = self.sets_grew || !self.settling.is_empty();
+        match self.saving {
+            Saving::Writing => return,
+            Saving::Resting if !urgent => return,
+            Saving::Resting | Saving::Idle => {}
         }
-        let Some((key, bytes)) = self.unsaved() else {
+        let Some((what, bytes)) = self.unsaved() else {
+            for settled in self.settling.drain(..) {
+                let _ = settled.send(());
+            }
             return;
         };
-        self.saving = true;
-        let save = self.surroundings.keepsakes.save(key, bytes);
+        self.saving = Saving::Writing;
+        let save = self.surroundings.keepsakes.save(self.keepsake(what), bytes);
+        let rest = what == FLOORS;
         let kept = async move {
             report(save.await);
-            platform::sleep(SAVE_EVERY).await;
-            Found::Kept
+            Found::Kept { rest }
         };
         self.jobs.push(kept.boxed());
     }
 
     /// Nothing more will come: what has not been saved is saved, after what is under way.
     async fn save_at_last(mut self) {
-        while self.saving {
-            self.saving = !matches!(self.jobs.next().await, Some(Found::Kept) | None);
+        while self.saving == Saving::Writing {
+            if matches!(self.jobs.next().await, Some(Found::Kept { .. }) | None) {
+                self.saving = Saving::Idle;
+            }
         }
-        while let Some((key, bytes)) = self.unsaved() {
-            report(self.surroundings.keepsakes.save(key, bytes).await);
+        while let Some((what, bytes)) = self.unsaved() {
+            let save = self.surroundings.keepsakes.save(self.keepsake(what), bytes);
+            report(save.await);
         }
     }
 
@@ -261,7 +290,7 @@ impl Task {
         match kept_sets(keepsakes, network).await {
             Ok(Some(sets)) => self.believe(sets).await,
             Ok(None) => self.pin().await,
-            Err(error) => self.unreadable = Some(unreadable("sets", &error)),
+            Err(error) => self.unreadable = Some(unreadable(SETS, &error)),
         }
     }
 
@@ -283,7 +312,7 @@ impl Task {
         let floors = match kept_floors(keepsakes, network).await {
             Ok(floors) => floors,
             Err(error) => {
-                self.unreadable = Some(unreadable("floors", &error));
+                self.unreadable = Some(unreadable(FLOORS, &error));
                 return;
             }
         };
@@ -313,7 +342,7 @@ fn report(saved: Result<()>) {
 }
 
 async fn kept_sets(from: &SharedKeepsakes, network: &NetworkId) -> Result<Option<KnownSets>> {
-    let Some(bytes) = from.load(keepsake("sets", network)).await? else {
+    let Some(bytes) = from.load(keepsake(SETS, network)).await? else {
         return Ok(None);
     };
     let sets = KnownSets::restore(&bytes)?;
@@ -322,7 +351,7 @@ async fn kept_sets(from: &SharedKeepsakes, network: &NetworkId) -> Result<Option
 
 async fn kept_floors(from: &SharedKeepsakes, network: &NetworkId) -> Result<Floors> {
     let mut floors = Floors::default();
-    if let Some(bytes) = from.load(keepsake("floors", network)).await? {
+    if let Some(bytes) = from.load(keepsake(FLOORS, network)).await? {
         floors.restore(&bytes)?;
     }
     Ok(floors)

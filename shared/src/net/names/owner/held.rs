@@ -58,7 +58,7 @@ impl Names {
     /// All that is kept.
     pub(super) fn known(&self) -> Vec<Held> {
         let holdings = self.holdings();
-        let rows = holdings.iter().flat_map(|holdings| holdings.rows());
+        let rows = holdings.iter().flat_map(|holdings| holdings.rows().iter());
         let own = holdings.iter().filter_map(Holdings::own);
         let own = own.map(|zone| self.held_key(zone));
         let rows = rows.map(|(label, holding)| {

@@ -30,6 +30,11 @@ pub(super) async fn keep_up(names: Names, mut woken: mpsc::Receiver<()>) {
         futures::select! {
             event = events.next() => match event {
                 Some(Event::State { state: "closed", .. }) | None => return,
+                Some(Event::State { state: "joined", .. }) => {
+                    let now = names.now();
+                    names.holdings().iter_mut().for_each(|holdings| holdings.retry(now));
+                    due = platform::sleep(Duration::ZERO).fuse();
+                }
                 Some(_) => {}
             },
             _ = woken.next() => due = platform::sleep(Duration::ZERO).fuse(),

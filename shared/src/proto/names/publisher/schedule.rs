@@ -3,8 +3,6 @@
 //! Knows certificates, zones and due times. Does not do anything: an [`Operation`](super::Operation)
 //! does, and its result is reported here.
 
-use std::collections::BTreeMap;
-
 use minicbor::{Decode, Encode};
 
 use super::Goal;
@@ -16,6 +14,7 @@ use crate::proto::names::zone::SignedZone;
 use crate::proto::prng::Prng;
 use crate::proto::record::Refusal;
 use crate::proto::{Millis, cbor};
+use crate::sorted::SortedMap;
 
 /// First wait after a failure, doubling.
 const RETRY_FIRST: Millis = 5 * MINUTE;
@@ -69,7 +68,7 @@ pub struct Due {
 /// All names of one owner.
 #[derive(Clone, Debug)]
 pub struct Holdings {
-    rows: BTreeMap<Label, Holding>,
+    rows: SortedMap<Label, Holding>,
     /// What is published under the name of the owner's key. Nobody but the owner keeps it for longer
     /// than a record is kept.
     own: Option<(SignedZone, Turn)>,
@@ -116,14 +115,14 @@ impl Holdings {
     /// None yet.
     pub fn new(seed: u64) -> Holdings {
         Holdings {
-            rows: BTreeMap::new(),
+            rows: SortedMap::default(),
             own: None,
             prng: Prng::new(seed),
         }
     }
 
     /// What is held, by name.
-    pub fn rows(&self) -> &BTreeMap<Label, Holding> {
+    pub fn rows(&self) -> &SortedMap<Label, Holding> {
         &self.rows
     }
 
@@ -201,7 +200,7 @@ impl Holdings {
     /// hour.
     pub fn due(&mut self, sets: &KnownSets, now: Millis) -> Vec<Due> {
         let mut due = Vec::new();
-        for (name, holding) in &mut self.rows {
+        for (name, holding) in self.rows.iter_mut() {
             if !holding.turn.comes(now) {
                 continue;
             }
@@ -221,6 +220,15 @@ impl Holdings {
             due.push(Due { name, goal });
         }
         due
+    }
+
+    /// What failed is due again: there is a way to others once more.
+    pub fn retry(&mut self, now: Millis) {
+        let own = self.own.iter_mut().map(|(_, turn)| turn);
+        let rows = self.rows.values_mut().map(|holding| &mut holding.turn);
+        for turn in rows.chain(own).filter(|turn| turn.failures > 0) {
+            turn.due = now;
+        }
     }
 
     /// When [`Self::due`] or [`Self::own_due`] has something.

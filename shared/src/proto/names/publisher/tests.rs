@@ -236,6 +236,24 @@ fn finding_a_name_changes_nothing() {
     assert_eq!(found.claim(), claimed.claim());
 }
 
+#[test]
+fn what_failed_is_tried_again_as_soon_as_there_is_a_way() {
+    let owner = author();
+    let root = Root::Key(owner.public());
+    let times = (NOW, NOW + schedule::ZONE_LIFETIME);
+    let zone = Zone::default().sign(&owner, &network(), &root, 1, times);
+    let mut holdings = Holdings::new(1);
+    holdings.publish_own(zone.unwrap(), NOW);
+    holdings.retry(NOW);
+    assert!(!holdings.own_due(NOW), "nothing has failed");
+    let later = NOW + 2 * DAY;
+    assert!(holdings.own_due(later));
+    holdings.own_finished(false, later);
+    assert!(!holdings.own_due(later + 1));
+    holdings.retry(later + 1);
+    assert!(holdings.own_due(later + 1));
+}
+
 /// The store of others forgets what is not stored again; zones end.
 #[test]
 fn the_zone_of_a_key_outlives_every_store() {

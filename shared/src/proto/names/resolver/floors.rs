@@ -2,8 +2,6 @@
 //!
 //! Knows generations, holders and the newest zones. Does not know time but to forget the oldest.
 
-use std::collections::BTreeMap;
-
 use minicbor::{Decode, Encode};
 
 use crate::limits::{MAX_KEY_FLOORS, MAX_NAME_FLOORS};
@@ -13,6 +11,7 @@ use crate::proto::names::claim::Holder;
 use crate::proto::names::name::{Name, Root};
 use crate::proto::record::Refusal;
 use crate::proto::{Millis, cbor};
+use crate::sorted::SortedMap;
 
 /// The highest that was seen of one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +28,7 @@ pub struct Seen {
 /// What was seen of all names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Floors {
-    seen: BTreeMap<Root, Seen>,
+    seen: SortedMap<Root, Seen>,
     /// How many of them are names of keys.
     keys: usize,
 }

@@ -133,7 +133,9 @@ impl Resolver {
                     fetched,
                     used: fetched,
                 };
-                self.cache.entry(root).or_insert(cached);
+                if !self.cache.contains_key(&root) {
+                    self.cache.insert(root, cached);
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Knows the steps: witnesses, then a renewal if the lease is over, then the overlay if no witness has
 //! the zone. What is believed at the end has a live quorum and is not below any floor.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Output, Resolver};
 use crate::limits::{LOOKUP_DEADLINE, NAME_ANSWER, NAME_RENEW_BEFORE};
@@ -17,6 +17,7 @@ use crate::proto::names::set::KnownSets;
 use crate::proto::names::view::{Newest, View, Zones};
 use crate::proto::names::wire::{NameRefusal, Request, Response};
 use crate::proto::names::zone::SignedZone;
+use crate::sorted::SortedMap;
 
 /// Witnesses asked at once beyond a quorum, in large sets.
 const SPARE: usize = 2;
@@ -41,9 +42,9 @@ pub(super) struct Lookup {
     step: Step,
     view: Option<View>,
     zones: Zones,
-    pending: BTreeMap<u64, (Option<PublicKey>, Millis)>,
+    pending: SortedMap<u64, (Option<PublicKey>, Millis)>,
     unasked: Vec<PublicKey>,
-    answered: BTreeMap<PublicKey, Option<Vec<u8>>>,
+    answered: SortedMap<PublicKey, Option<Vec<u8>>>,
     denied: BTreeSet<PublicKey>,
     ask_sets: Option<PublicKey>,
     asked_sets: bool,
@@ -63,9 +64,9 @@ impl Lookup {
             step: Step::Start,
             view,
             zones: Zones::default(),
-            pending: BTreeMap::new(),
+            pending: SortedMap::default(),
             unasked: Vec::new(),
-            answered: BTreeMap::new(),
+            answered: SortedMap::default(),
             denied: BTreeSet::new(),
             ask_sets: None,
             asked_sets: false,
