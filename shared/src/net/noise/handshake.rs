@@ -12,6 +12,7 @@ use snow::params::{
     BaseChoice, CipherChoice, DHChoice, HandshakeChoice, HandshakeModifierList, HandshakePattern,
     HashChoice, NoiseParams,
 };
+use snow::resolvers::BoxedCryptoResolver;
 use snow::types::Dh;
 
 use super::primitives::{Exchange, KEY, Primitives};
@@ -42,6 +43,8 @@ pub(super) enum Side {
 pub(super) struct Identity {
     pub(super) exchange: Exchange,
     pub(super) payload: Vec<u8>,
+    /// Where fast ciphers come from, if there are any.
+    pub(super) fast: fn() -> Option<BoxedCryptoResolver>,
 }
 
 impl Identity {
@@ -51,12 +54,16 @@ impl Identity {
         let mut payload = Vec::new();
         put_bytes(&mut payload, IDENTITY_KEY, &key.public().encode_protobuf());
         put_bytes(&mut payload, IDENTITY_SIGNATURE, &signature);
-        Ok(Identity { exchange, payload })
+        Ok(Identity {
+            exchange,
+            payload,
+            fast: platform::fast_ciphers,
+        })
     }
 
     fn state(&self, prologue: &[u8], side: Side) -> Result<HandshakeState, snow::Error> {
         let primitives = Primitives {
-            fast: platform::fast_ciphers(),
+            fast: (self.fast)(),
         };
         let builder = snow::Builder::with_resolver(params(), Box::new(primitives))
             .prologue(prologue)?
@@ -96,7 +103,9 @@ where
     let remote = match side {
         Side::Begins => {
             send(&mut io, &mut state, &[]).await?;
-            let remote = receive(&mut io, &mut state).await?;
+            let payload = receive(&mut io, &mut state).await?;
+            // Only who has proved itself learns who calls.
+            let remote = proved(payload, &state)?;
             send(&mut io, &mut state, &identity.payload).await?;
             remote
         }
@@ -105,10 +114,10 @@ where
                 return Err(broken("the first message of the handshake says something"));
             }
             send(&mut io, &mut state, &identity.payload).await?;
-            receive(&mut io, &mut state).await?
+            let payload = receive(&mut io, &mut state).await?;
+            proved(payload, &state)?
         }
     };
-    let remote = proved(remote, state.get_remote_static().unwrap_or_default())?;
     let session = state.into_transport_mode().map_err(failed)?;
     Ok((remote, Encrypted::new(io, session)))
 }
@@ -147,7 +156,8 @@ async fn receive<T: AsyncRead + Unpin>(
 }
 
 /// Whose payload this is, if it vouches for the key that noise has proved.
-fn proved(payload: Vec<u8>, key: &[u8]) -> io::Result<PeerId> {
+fn proved(payload: Vec<u8>, state: &HandshakeState) -> io::Result<PeerId> {
+    let key = state.get_remote_static().unwrap_or_default();
     let (identity, signature) =
         read(payload.into()).map_err(|_| broken("the remote does not say who it is"))?;
     let identity = PublicKey::try_decode_protobuf(&identity)

@@ -203,9 +203,17 @@ impl Cipher for ChaChaPoly {
         out.copy_from_slice(body);
         let tag: [u8; TAG] = tag.try_into().map_err(|_| Error::Decrypt)?;
         let nonce = nonce_bytes(counter);
-        self.cipher()
-            .decrypt_inout_detached((&nonce).into(), header, out.into(), (&tag).into())
-            .map_err(|_| Error::Decrypt)?;
+        let verified = self.cipher().decrypt_inout_detached(
+            (&nonce).into(),
+            header,
+            (&mut *out).into(),
+            (&tag).into(),
+        );
+        if verified.is_err() {
+            // What was copied here is whatever somebody sent.
+            out.fill(0);
+            return Err(Error::Decrypt);
+        }
         Ok(length)
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use futures::{AsyncRead, AsyncWrite};
 use snow::TransportState;
 
-use super::handshake::failed;
+use super::handshake::{broken, failed};
 use super::primitives::TAG;
 
 /// The longest sealed message.
@@ -22,10 +22,12 @@ const KEPT: usize = 16 * 1024;
 
 /// A stream whose bytes only the proven remote can read.
 ///
-/// What is written goes out when a message is full or the stream is flushed.
+/// What is written goes out when a message is full or the stream is flushed. After a message that
+/// does not verify, or is cut, nothing more comes out of it or goes in.
 pub struct Encrypted<T> {
     pub(super) io: T,
-    session: TransportState,
+    /// Nothing when the stream is broken.
+    session: Option<TransportState>,
     arrived: Arrived,
     /// Opened, from `read` on not yet read.
     opened: Vec<u8>,
@@ -41,7 +43,7 @@ impl<T> Encrypted<T> {
     pub(super) fn new(io: T, session: TransportState) -> Self {
         Encrypted {
             io,
-            session,
+            session: Some(session),
             arrived: Arrived::default(),
             opened: Vec::new(),
             read: 0,
@@ -58,11 +60,38 @@ impl<T> Encrypted<T> {
         self.sent = 0;
         let (prefix, body) = self.sealed.split_at_mut(PREFIX);
         prefix.copy_from_slice(&(length as u16).to_be_bytes());
-        self.session
-            .write_message(&self.written, body)
-            .map_err(failed)?;
+        let session = self.session.as_mut().ok_or_else(broken_before)?;
+        if let Err(error) = session.write_message(&self.written, body) {
+            return Err(self.give_up(failed(error)));
+        }
         empty(&mut self.written);
         Ok(())
+    }
+
+    /// Opens the next message, when all of it is here.
+    fn open(&mut self) -> io::Result<bool> {
+        let session = self.session.as_mut().ok_or_else(broken_before)?;
+        let Some(message) = self.arrived.message() else {
+            return Ok(false);
+        };
+        self.opened.resize(message.len(), 0);
+        match session.read_message(message, &mut self.opened) {
+            Ok(length) => {
+                self.opened.truncate(length);
+                Ok(true)
+            }
+            Err(error) => Err(self.give_up(failed(error))),
+        }
+    }
+
+    /// Breaks the stream: what did not verify must not come out of it.
+    fn give_up(&mut self, error: io::Error) -> io::Error {
+        self.session = None;
+        for buffer in [&mut self.opened, &mut self.written, &mut self.sealed] {
+            *buffer = Vec::new();
+        }
+        (self.read, self.sent) = (0, 0);
+        error
     }
 }
 
@@ -93,20 +122,20 @@ impl<T: AsyncRead + Unpin> AsyncRead for Encrypted<T> {
             return Poll::Ready(Ok(0));
         }
         while this.read == this.opened.len() {
-            empty(&mut this.opened);
+            this.opened.clear();
             this.read = 0;
-            let Some(message) = this.arrived.message() else {
-                if ready!(this.arrived.poll_more(&mut this.io, cx))? {
-                    continue;
+            if this.open()? {
+                continue;
+            }
+            match this.arrived.poll_more(&mut this.io, cx) {
+                Poll::Ready(Ok(true)) => {}
+                Poll::Ready(Ok(false)) => return Poll::Ready(Ok(0)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(this.give_up(error))),
+                Poll::Pending => {
+                    empty(&mut this.opened);
+                    return Poll::Pending;
                 }
-                return Poll::Ready(Ok(0));
-            };
-            this.opened.resize(message.len(), 0);
-            let length = this
-                .session
-                .read_message(message, &mut this.opened)
-                .map_err(failed)?;
-            this.opened.truncate(length);
+            }
         }
         let unread = &this.opened[this.read..];
         let count = unread.len().min(buffer.len());
@@ -123,6 +152,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Encrypted<T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.session.is_none() {
+            return Poll::Ready(Err(broken_before()));
+        }
         if this.written.len() == MAX_PLAIN {
             ready!(this.poll_send(cx))?;
             this.seal()?;
@@ -134,6 +166,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Encrypted<T> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.session.is_none() {
+            return Poll::Ready(Err(broken_before()));
+        }
         ready!(this.poll_send(cx))?;
         if !this.written.is_empty() {
             this.seal()?;
@@ -143,7 +178,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Encrypted<T> {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.as_mut().poll_flush(cx))?;
+        if self.session.is_some() {
+            ready!(self.as_mut().poll_flush(cx))?;
+        }
         Pin::new(&mut self.get_mut().io).poll_close(cx)
     }
 }
@@ -183,7 +220,11 @@ impl Arrived {
     ) -> Poll<io::Result<bool>> {
         self.make_room();
         let room = &mut self.bytes[self.end..];
-        let count = ready!(Pin::new(io).poll_read(cx, room))?;
+        let Poll::Ready(count) = Pin::new(io).poll_read(cx, room) else {
+            self.rest();
+            return Poll::Pending;
+        };
+        let count = count?;
         self.end += count;
         match count {
             0 if self.start == self.end => Poll::Ready(Ok(false)),
@@ -199,14 +240,29 @@ impl Arrived {
             self.end -= self.start;
             self.start = 0;
         }
-        let wanted = self.frame().unwrap_or_default().max(CHUNK);
-        if self.bytes.len() > KEPT && wanted <= KEPT && self.end <= wanted {
-            self.bytes.truncate(wanted);
-            self.bytes.shrink_to_fit();
-        } else if self.bytes.len() < wanted {
+        let wanted = self.wanted();
+        if self.bytes.len() < wanted {
             self.bytes.resize(wanted, 0);
         }
     }
+
+    /// Room for the next frame, or for several small ones.
+    fn wanted(&self) -> usize {
+        self.frame().unwrap_or_default().max(CHUNK)
+    }
+
+    /// Nothing comes at the moment.
+    fn rest(&mut self) {
+        let wanted = self.wanted();
+        if self.bytes.len() > KEPT && wanted <= KEPT {
+            self.bytes.truncate(wanted);
+            self.bytes.shrink_to_fit();
+        }
+    }
+}
+
+fn broken_before() -> io::Error {
+    broken("a message of this connection did not verify")
 }
 
 /// Empties a buffer; the memory of a large message is not kept for small ones.

@@ -25,12 +25,28 @@ fn noise(key: &Keypair) -> Noise {
     Noise::of(key).unwrap()
 }
 
+/// As in a page, where no cipher is faster than the portable one.
+fn portable(key: &Keypair) -> Noise {
+    let identity = Identity {
+        fast: || None,
+        ..Identity::new(key).unwrap()
+    };
+    Noise {
+        identity: Arc::new(identity),
+        prologue: Vec::new(),
+    }
+}
+
+type Ends = (Encrypted<Pipe>, Encrypted<Pipe>);
+
 /// Two ends that have proved themselves, over a stream of that shape.
-fn connected(room: usize, step: usize) -> (Encrypted<Pipe>, Encrypted<Pipe>) {
-    let (here, there) = pipe(room, step);
+fn connected(room: usize, step: usize) -> Ends {
     let key = Keypair::generate_ed25519();
-    let (one, other) = (noise(&key).begin(here), noise(&key).answer(there));
-    let (one, other) = block_on(future::join(one, other));
+    joined((noise(&key), noise(&key)), pipe(room, step))
+}
+
+fn joined((one, other): (Noise, Noise), (here, there): (Pipe, Pipe)) -> Ends {
+    let (one, other) = block_on(future::join(one.begin(here), other.answer(there)));
     (one.unwrap().1, other.unwrap().1)
 }
 
@@ -74,9 +90,14 @@ async fn greet(one: &mut (impl AsyncRead + AsyncWrite + Unpin), word: &[u8; 5]) 
 #[test]
 fn the_stock_upgrade_is_understood_on_either_side() {
     let (ours, stock) = (Keypair::generate_ed25519(), Keypair::generate_ed25519());
-    for we_begin in [true, false] {
+    for (we_begin, our) in [
+        (true, noise(&ours)),
+        (false, noise(&ours)),
+        (true, portable(&ours)),
+        (false, portable(&ours)),
+    ] {
         let (here, there) = pipe(200_000, 64 * 1024);
-        let our = noise(&ours).with_prologue(b"both saw this".to_vec());
+        let our = our.with_prologue(b"both saw this".to_vec());
         let theirs = libp2p::noise::Config::new(&stock)
             .unwrap()
             .with_prologue(b"both saw this".to_vec());
@@ -250,6 +271,7 @@ fn a_signature_over_another_key_is_refused() {
         identity: Arc::new(Identity {
             exchange: Exchange::fresh(),
             payload: noise(&key).identity.payload.clone(),
+            fast: platform::fast_ciphers,
         }),
         prologue: Vec::new(),
     };
@@ -258,32 +280,83 @@ fn a_signature_over_another_key_is_refused() {
     assert_eq!(refused, "the remote's signature does not verify");
 }
 
-#[test]
-fn a_changed_or_cut_message_is_an_error_and_a_cut_between_messages_an_end() {
-    let sealed = MAX_MESSAGE + 2;
-    for number in [0, 1, 2, 1_000, sealed - 1] {
-        let (here, there) = pipe(300_000, 300_000);
-        let key = Keypair::generate_ed25519();
-        let both = future::join(noise(&key).begin(here), noise(&key).answer(there));
-        let (one, other) = block_on(both);
-        let ((_, mut one), (_, mut other)) = (one.unwrap(), other.unwrap());
-        one.io.spoil_next(number);
-        let mut arrived = Vec::new();
-        let read = block_on(async {
-            one.write_all(&bytes(MAX_PLAIN + 1)).await.unwrap();
-            one.close().await.unwrap();
-            other.read_to_end(&mut arrived).await
-        });
-        assert!(read.is_err(), "byte {number}");
-        assert!(arrived.is_empty());
-    }
-    let (mut one, mut other) = connected(1_000, 1_000);
-    block_on(one.write_all(b"whole")).unwrap();
-    block_on(one.flush()).unwrap();
-    block_on(one.io.write_all(&[0, 20, 1])).unwrap();
+/// What comes out of `other` when byte `number` of a message was changed, or the end came early; and
+/// that nothing comes out or goes in afterwards.
+fn broken(one: Encrypted<Pipe>, mut other: Encrypted<Pipe>, kind: io::ErrorKind) {
     drop(one);
+    let mut buffer = vec![0; 2 * MAX_PLAIN];
+    block_on(async {
+        assert_eq!(other.read(&mut buffer).await.unwrap_err().kind(), kind);
+        for _ in 0..3 {
+            let again = other.read(&mut buffer).await;
+            assert!(again.is_err(), "{again:?} came out of a broken stream");
+        }
+        assert!(buffer.iter().all(|byte| *byte == 0));
+        assert!(other.write(b"more").await.is_err());
+        assert!(other.flush().await.is_err());
+        other.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_changed_message_breaks_the_stream_for_good() {
+    let sealed = MAX_MESSAGE + 2;
+    let key = Keypair::generate_ed25519();
+    for make in [noise, portable] {
+        for number in [2, 3, 1_000, sealed - 1] {
+            let (mut one, other) = joined((make(&key), make(&key)), pipe(300_000, 300_000));
+            one.io.spoil_next(number);
+            block_on(async {
+                // The second would verify.
+                one.write_all(&bytes(MAX_PLAIN + 1)).await.unwrap();
+                one.flush().await.unwrap();
+            });
+            broken(one, other, io::ErrorKind::InvalidData);
+        }
+    }
+}
+
+#[test]
+fn a_cut_message_breaks_the_stream_and_a_cut_between_messages_ends_it() {
+    for cut in [&[0][..], &[0, 20], &[0, 20, 1]] {
+        let (mut one, other) = connected(1_000, 1_000);
+        block_on(one.io.write_all(cut)).unwrap();
+        broken(one, other, io::ErrorKind::UnexpectedEof);
+    }
+    // Shorter than any sealed message.
+    let (mut one, other) = connected(1_000, 1_000);
+    block_on(one.io.write_all(&[0, 2, 7, 7])).unwrap();
+    broken(one, other, io::ErrorKind::InvalidData);
+    let (mut one, mut other) = connected(1_000, 1_000);
     let mut arrived = Vec::new();
-    let read = block_on(other.read_to_end(&mut arrived));
-    assert_eq!(read.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    block_on(async {
+        one.write_all(b"whole").await.unwrap();
+        one.close().await.unwrap();
+        other.read_to_end(&mut arrived).await.unwrap();
+    });
     assert_eq!(arrived, b"whole");
+}
+
+/// What the side that answers says to a first message of these bytes.
+fn answered(message: &[u8]) -> io::Error {
+    let (mut here, there) = pipe(20_000, 20_000);
+    block_on(here.write_all(message)).unwrap();
+    drop(here);
+    let answer = noise(&Keypair::generate_ed25519()).answer(there);
+    block_on(answer).err().expect("refused")
+}
+
+#[test]
+fn a_first_message_is_as_the_protocol_says_or_refused() {
+    use io::ErrorKind::{InvalidData, UnexpectedEof};
+    let with_length = |length: u16, bytes: &[u8]| [&length.to_be_bytes(), bytes].concat();
+    assert_eq!(answered(&[]).kind(), UnexpectedEof);
+    assert_eq!(answered(&with_length(32, &[9; 31])).kind(), UnexpectedEof);
+    assert_eq!(answered(&with_length(31, &[9; 31])).kind(), InvalidData);
+    let long = answered(&with_length(8_193, &[9; 32])).to_string();
+    assert_eq!(long, "a message of the handshake is too long");
+    let talks = answered(&with_length(33, &[9; 33])).to_string();
+    assert_eq!(talks, "the first message of the handshake says something");
+    // A point with which everybody agrees on the same secret.
+    assert_eq!(answered(&with_length(32, &[0; 32])).kind(), InvalidData);
 }
