@@ -91,11 +91,18 @@ async function answered(question) {
 /** The 95th percentile of each; the spread says how the single ones lie. A newcomer may fail to resolve at all. */
 function roundTripRows(took) {
   const against = summary(took.rival);
-  return ['human', 'key', 'newcomer'].filter((kind) => took[kind].length > 0).map((kind) => {
-    const spread = summary(took[kind]);
+  return ['human', 'key', 'newcomer'].map((kind) => {
     const failed = kind === 'newcomer' ? took.failed : 0;
-    const more = { oursSpread: spread, rivalSpread: against, samples: took[kind].length, failed };
-    const line = row(`names-${kind} ÷ kad-get`, spread.most, against.most, 'round trips at p95', GOALS.roundTrips, more);
+    const samples = took[kind].length;
+    const name = `names-${kind} ÷ kad-get`;
+    const unit = 'round trips at p95';
+    if (samples === 0) {
+      const nothing = row(name, 0, against.most, unit, GOALS.roundTrips, { rivalSpread: against, samples, failed });
+      return { ...nothing, ours: null, ratio: null, met: false };
+    }
+    const spread = summary(took[kind]);
+    const more = { oursSpread: spread, rivalSpread: against, samples, failed };
+    const line = row(name, spread.most, against.most, unit, GOALS.roundTrips, more);
     return { ...line, met: line.met && failed === 0 };
   });
 }
