@@ -125,6 +125,9 @@ impl Homes {
         self.change(peer, now, |homes, index| {
             homes.homes[index].disconnected(now, &mut homes.prng);
             homes.reason = Some("the connection to the relay was lost".to_owned());
+            if !homes.is_served() {
+                homes.hurry(now);
+            }
         });
     }
 
@@ -263,6 +266,14 @@ impl Homes {
         }
     }
 
+    /// Relays that could wait while another one served are looked for again.
+    fn hurry(&mut self, now: Millis) {
+        for (rank, index) in self.ranked().into_iter().enumerate() {
+            let turn = self.turn(rank, now.saturating_add(HOME_RETRY_VISIBLE));
+            self.homes[index].no_later_than(turn);
+        }
+    }
+
     fn retry_absent(&mut self, now: Millis) {
         for (rank, index) in self.ranked().into_iter().enumerate() {
             let turn = self.turn(rank, now);
@@ -286,8 +297,14 @@ impl Homes {
         absent
     }
 
+    /// Whether an absent relay is tried every two seconds, so that a person waits no longer: not when
+    /// another one serves. Nobody asks relays that have gone for good as often, tab by tab.
     fn urgent(&self, rank: usize) -> bool {
-        self.visible && rank < self.config.eager
+        self.visible && rank < self.config.eager && !self.is_served()
+    }
+
+    fn is_served(&self) -> bool {
+        self.homes.iter().any(|home| home.connected.is_some())
     }
 
     fn cap(&self, index: usize) -> Millis {

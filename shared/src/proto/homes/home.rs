@@ -92,6 +92,12 @@ impl Home {
         }
     }
 
+    /// Brings the next attempt forward.
+    pub fn no_later_than(&mut self, until: Millis) {
+        self.next = self.next.min(until);
+        self.next_blind = self.next_blind.min(until);
+    }
+
     pub fn connected(&mut self, now: Millis) {
         self.connected.get_or_insert(now);
         self.last_connected = Some(now);

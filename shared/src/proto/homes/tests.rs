@@ -254,6 +254,26 @@ fn a_hidden_tab_is_patient_and_a_shown_one_is_not() {
 }
 
 #[test]
+fn a_relay_that_is_gone_is_asked_rarely_while_another_one_serves_and_soon_when_none_does() {
+    let mut world = joined(&["a", "b", "c"], 12);
+    world.goes_down("b", world.now);
+    world.goes_down("c", world.now);
+    world.run_until(world.now + 2 * MINUTE);
+    let start = world.now;
+    world.run_until(start + HOUR);
+    let attempts = world.count(start, is_attempt);
+    assert!(
+        (2 * 60..2 * 2 * 150).contains(&attempts),
+        "{attempts} in an hour"
+    );
+    world.comes_up("c", world.now);
+    world.goes_down("a", world.now);
+    let alone = world.now;
+    world.run_until(alone + 5 * SECOND);
+    assert_eq!(world.state(), HomeState::Joined);
+}
+
+#[test]
 fn waking_up_suspects_every_connection() {
     let mut world = joined(&["a", "b", "c"], 7);
     let connected = world
