@@ -138,7 +138,12 @@ async fn the_recovery_key_takes_over_and_the_lost_one_is_out() {
     let key = rescue.node.names().owner();
     let claimed = alice.node.names().claim(NAME, Some(key), |_| {}).await;
     claimed.expect("claimed");
+    let again = alice.node.names().claim(NAME, Some(key), |_| {}).await;
+    again.expect("held, with this key");
     let stranger = member(&relay.url()).await.unwrap();
+    let other = Some(stranger.node.names().owner());
+    let late = alice.node.names().claim(NAME, other, |_| {}).await;
+    assert_eq!(late.unwrap_err().code(), Code::InvalidArgument, "too late");
     let refused = stranger
         .node
         .names()

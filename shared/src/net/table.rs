@@ -92,8 +92,11 @@ impl Table {
     /// Remembers that these addresses of a relay are being dialled.
     pub fn attempt(&mut self, peer: PeerId, addresses: &[Multiaddr], now: Millis) {
         let attempts = self.attempts.or_default(peer);
-        attempts.retain(|attempt| !addresses.contains(&attempt.address));
-        attempts.extend(addresses.iter().map(|address| Attempt {
+        let in_use = |attempt: &Attempt| attempt.state == "connected";
+        attempts.retain(|attempt| in_use(attempt) || !addresses.contains(&attempt.address));
+        let known: Vec<_> = attempts.iter().map(|each| each.address.clone()).collect();
+        let new = addresses.iter().filter(|address| !known.contains(address));
+        attempts.extend(new.map(|address| Attempt {
             address: address.clone(),
             started: now,
             state: "dialing",
@@ -126,7 +129,8 @@ impl Table {
         now: Millis,
     ) {
         for attempt in self.attempts.get_mut(peer).into_iter().flatten() {
-            if same_place(&attempt.address, address) {
+            // Of several dials of one address one may work: that it is in use is what counts.
+            if same_place(&attempt.address, address) && attempt.state != "connected" {
                 attempt.state = "failed";
                 attempt.reason = Some(reason.clone());
                 attempt.ms = Some(now.saturating_sub(attempt.started));
@@ -219,6 +223,27 @@ mod tests {
         let seen: Vec<_> = table.attempts(&relay);
         assert_eq!((seen[0].state, &seen[0].reason), ("fallback", &None));
         assert_eq!((seen[1].state, &seen[1].reason), ("connected", &None));
+    }
+
+    #[test]
+    fn a_way_in_use_does_not_fail_because_another_dial_of_it_did() {
+        let (mut table, relay) = (Table::default(), PeerId::random());
+        let way = [address("/ip4/192.0.2.1/tcp/1/ws")];
+        let state = |table: &Table| {
+            let seen = table.attempts(&relay);
+            assert_eq!(seen.len(), 1);
+            seen[0].state
+        };
+        table.attempt(relay, &way, 0);
+        table.attempt_won(&relay, &way[0], 5);
+        table.attempt(relay, &way, 6);
+        assert_eq!(state(&table), "connected");
+        table.attempt_failed(&relay, &way[0], "late".into(), 7);
+        assert_eq!(state(&table), "connected");
+        table.attempts_ended(&relay, "gone");
+        assert_eq!(state(&table), "failed");
+        table.attempt(relay, &way, 8);
+        assert_eq!(state(&table), "dialing");
     }
 
     #[test]

@@ -109,9 +109,25 @@ impl Names {
         };
         let goal = Goal::Claim { recovery };
         let held = self.operate(&name, goal, &mut told).await?;
+        self.recovers(&name, recovery)?;
         match held.zone.is_some() || claimed {
             true => Ok(held),
             false => self.show(name.as_str()).await,
+        }
+    }
+
+    /// Whether this key may recover a name, as was wished. It is settled when a name is claimed first.
+    fn recovers(&self, name: &Label, wished: Option<PublicKey>) -> Result<()> {
+        let holdings = self.holdings();
+        let row = holdings.as_ref().and_then(|held| held.rows().get(name));
+        let known = row.and_then(|row| row.certificate.claim.recovery());
+        match wished.is_none() || wished == known {
+            true => Ok(()),
+            false => Err(Error::new(
+                Code::InvalidArgument,
+                format!("{name} was claimed before, and not with this recovery key"),
+            )
+            .with_remedy("It stays yours as it was. A recovery key is named with the first claim; release the name and claim it anew to have one.")),
         }
     }
 
