@@ -6,24 +6,17 @@
 // js-libp2p is given the relay's address and has answered when the first reply to a Kademlia query is in.
 
 import { get as httpGet } from 'node:http';
-import { parseArgs } from 'node:util';
 import { launch } from '../e2e/browser.mjs';
 import { serveBundled } from '../e2e/bundled.mjs';
 import { Relay, within } from '../e2e/relay.mjs';
 import { print, row, rounded, summary } from './figures.mjs';
+import { readOptions } from './options.mjs';
 
 const KIB = 1024;
 const PAGE_MS = 30_000;
 const GOALS = { time: { ratio: 0.7 }, bytes: { ours: 600 } };
 
-const { values: options } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, rounds: { type: 'string', default: '11' } },
-});
-const rounds = Number(options.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) {
-  console.error(`cause: --rounds ${options.rounds} is not a count\nremedy: give a whole number from 1`);
-  process.exit(2);
-}
+const { json, say, rounds } = readOptions({ rounds: 11 });
 
 const relay = await Relay.start();
 const rival = await serveBundled(new URL('rival-page.mjs', import.meta.url), {
@@ -34,8 +27,8 @@ const browser = await launch();
 try {
   const key = await storeValue();
   const measured = await measure(key);
-  print([timeRow(measured), bytesRow(await transferredBytes(relay.url), rival.bytes)], options.json);
-  if (!options.json) tellSteps(measured);
+  print([timeRow(measured), bytesRow(await transferredBytes(relay.url), rival.bytes)], json);
+  if (!json) tellSteps(measured);
 } finally {
   await browser.close();
   rival.close();
@@ -52,7 +45,7 @@ async function measure(key) {
       async () => theirs.push(await visit(rival.url, rivalAnswer)),
     ];
     for (const one of round % 2 ? pair : pair.reverse()) await one();
-    if (!options.json) process.stderr.write(`round ${round} of ${rounds}\n`);
+    say(`round ${round} of ${rounds}`);
   }
   return { ours: ours.slice(1), theirs: theirs.slice(1) };
 }

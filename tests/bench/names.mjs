@@ -9,12 +9,12 @@
 // `bench-native names`, js-libp2p's is kad-network.mjs. js-libp2p keeps no answers: every get walks again, so that
 // nothing compares with a resolution from the cache.
 
-import { parseArgs } from 'node:util';
 import { program } from '../e2e/relay.mjs';
 import { Asked } from './asked.mjs';
 import { cachedResolutions } from './cached-names.mjs';
 import { print, row, rounded, summary } from './figures.mjs';
 import { KadNetwork } from './kad-network.mjs';
+import { readOptions } from './options.mjs';
 
 const NATIVE = process.env.WARREN_BENCH_NATIVE ?? program('bench-native');
 const RTT = 200;
@@ -27,24 +27,7 @@ const READS = 2;
 const CACHED = 1_000;
 const GOALS = { roundTrips: { ours: 5 }, readable: { least: 0.99 }, cached: { ours: 1 } };
 
-const { values: options } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    nodes: { type: 'string', default: '100' },
-    names: { type: 'string', default: '50' },
-    rounds: { type: 'string', default: '10' },
-  },
-});
-const [nodes, names, rounds] = ['nodes', 'names', 'rounds'].map(count);
-
-function count(name) {
-  const number = Number(options[name]);
-  if (Number.isInteger(number) && number > 0) return number;
-  console.error(`cause: --${name} ${options[name]} is not a count\nremedy: give a whole number from 1`);
-  process.exit(2);
-}
-
-const say = (text) => options.json || process.stderr.write(`${text}\n`);
+const { json, say, nodes, names, rounds } = readOptions({ nodes: 100, names: 50, rounds: 10 });
 
 say(`two networks of ${nodes} nodes`);
 const ours = new Asked(NATIVE, ['names', String(nodes), String(names)]);
@@ -54,7 +37,7 @@ const rival = await KadNetwork.grow({ native: NATIVE, nodes, values: names, roun
 try {
   const took = await resolveInTurns();
   const readable = await readAfterChurn();
-  print([...roundTripRows(took), ...readableRows(readable), await cachedRow()], options.json);
+  print([...roundTripRows(took), ...readableRows(readable), await cachedRow()], json);
 } finally {
   await Promise.all([ours.end(), rival.end()]);
 }

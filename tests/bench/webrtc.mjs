@@ -9,12 +9,12 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { launch } from '../e2e/browser.mjs';
 import { serveBundled } from '../e2e/bundled.mjs';
 import { Relay, program, within } from '../e2e/relay.mjs';
 import { serveStock, startStock } from '../stock/stock.mjs';
 import { print, rounded, row, summary } from './figures.mjs';
+import { readOptions } from './options.mjs';
 
 const MIB = 1024 * 1024;
 const PATIENCE = 180_000;
@@ -26,24 +26,8 @@ const DIALS = 5;
 const PAUSE = 300;
 const NATIVE = process.env.WARREN_BENCH_NATIVE ?? program('bench-native');
 
-const { values: options } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    rounds: { type: 'string', default: '5' },
-    mib: { type: 'string', default: '64' },
-  },
-});
-const rounds = count('rounds');
-const size = count('mib') * MIB;
-
-function count(name) {
-  const number = Number(options[name]);
-  if (Number.isInteger(number) && number > 0) return number;
-  console.error(`cause: --${name} ${options[name]} is not a count\nremedy: give a whole number from 1`);
-  process.exit(2);
-}
-
-const say = (text) => options.json || process.stderr.write(`${text}\n`);
+const { json, say, rounds, mib } = readOptions({ rounds: 5, mib: 64 });
+const size = mib * MIB;
 const relay = await Relay.start({ args: ['--perf'] });
 /** Serves our page and is its home, so that its engine runs before it dials, as that of the others does. */
 const home = await Relay.start({ udp: 'off', args: ['--network', relay.ready.network] });
@@ -56,8 +40,8 @@ const browser = await launch();
 try {
   const native = await nativeRounds();
   const { rates, dials } = await pageRounds();
-  print([...pageRows(rates), ...nativeRows(native), dialRow(dials), await idleRow()], options.json);
-  if (!options.json) tellProcessorTime(rates, native);
+  print([...pageRows(rates), ...nativeRows(native), dialRow(dials), await idleRow()], json);
+  if (!json) tellProcessorTime(rates, native);
 } finally {
   await browser.close();
   js.close();

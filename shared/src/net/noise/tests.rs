@@ -101,25 +101,18 @@ fn the_stock_upgrade_is_understood_on_either_side() {
         let theirs = libp2p::noise::Config::new(&stock)
             .unwrap()
             .with_prologue(b"both saw this".to_vec());
-        let (mut one, mut other) = if we_begin {
-            let both = future::join(our.begin(here), theirs.upgrade_inbound(there, "/noise"));
-            let (one, other) = block_on(both);
-            let ((remote, one), (us, other)) = (one.unwrap(), other.unwrap());
-            assert_eq!(
-                (remote, us),
-                (PeerId::from(stock.public()), PeerId::from(ours.public()))
-            );
-            (one, other)
-        } else {
-            let both = future::join(our.answer(here), theirs.upgrade_outbound(there, "/noise"));
-            let (one, other) = block_on(both);
-            let ((remote, one), (us, other)) = (one.unwrap(), other.unwrap());
-            assert_eq!(
-                (remote, us),
-                (PeerId::from(stock.public()), PeerId::from(ours.public()))
-            );
-            (one, other)
-        };
+        let (proved, stock_proved) = block_on(async {
+            if we_begin {
+                future::join(our.begin(here), theirs.upgrade_inbound(there, "/noise")).await
+            } else {
+                future::join(our.answer(here), theirs.upgrade_outbound(there, "/noise")).await
+            }
+        });
+        let ((remote, mut one), (us, mut other)) = (proved.unwrap(), stock_proved.unwrap());
+        assert_eq!(
+            (remote, us),
+            (PeerId::from(stock.public()), PeerId::from(ours.public()))
+        );
         let words = future::join(greet(&mut one, b"doors"), greet(&mut other, b"rooms"));
         assert_eq!(block_on(words), (*b"rooms", *b"doors"));
         let data = bytes(1_000_000);
