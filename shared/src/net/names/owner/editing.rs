@@ -55,7 +55,7 @@ impl Names {
     /// The newest zone of an own name, which is kept from now on; nothing if there never was any.
     pub(super) async fn newest(&self, root: &Root) -> Result<Option<SignedZone>> {
         self.load().await?;
-        match self.agent.resolve(root.name(), FRESH).await {
+        match self.agent.resolve(root.name(), OWN).await {
             Err(error) if !says_what_is_there(error.code()) => return Err(error),
             _ => {}
         }
@@ -123,18 +123,18 @@ impl Names {
     }
 }
 
-const FRESH: Options = Options {
+/// How owners look at their own names. Whoever an alias leads to must not decide whether it can be
+/// changed, and whether its zone is renewed.
+pub(super) const OWN: Options = Options {
     fresh: true,
     private: true,
+    literal: true,
 };
 
-/// Whether a resolution that failed so has heard what there is: nothing at the name itself, an alias
-/// that leads nowhere, or a zone that is over.
+/// Whether a resolution that failed so has heard what there is: nothing at the name itself, or a zone
+/// that is over.
 fn says_what_is_there(code: Code) -> bool {
-    matches!(
-        code,
-        Code::NameNotFound | Code::NameInvalid | Code::NameExpired
-    )
+    matches!(code, Code::NameNotFound | Code::NameExpired)
 }
 
 /// The newer of two; nothing if there was none; an answer only if no newer one is known to exist.

@@ -17,6 +17,7 @@ use crate::selftest::samples::{NOW, author, network, transport};
 const FRESH: Options = Options {
     fresh: true,
     private: false,
+    literal: false,
 };
 
 fn resolver() -> Resolver {
@@ -82,6 +83,26 @@ fn resolves_with_proof_then_from_the_cache_then_anew() {
     assert_eq!(resolver.cached(net.now).len(), 1);
     resolver.flush();
     assert!(resolver.cached(net.now).is_empty());
+}
+
+#[test]
+fn an_owner_sees_an_alias_itself_whatever_is_wrong_where_it_leads() {
+    let (mut net, mut resolver) = (Net::new(), resolver());
+    let binding = net.claim(&author());
+    let unreadable = format!("{}.p2p", transport().public().to_base36());
+    let aliases = ["alice.p2p", "bob.p2p", &unreadable].map(alias);
+    let own = Options {
+        literal: true,
+        ..FRESH
+    };
+    net.offline = true;
+    for alias in aliases {
+        net.publish(&author(), zone(&[("", alias.clone())]), &binding);
+        assert!(net.resolve(&mut resolver, "alice.p2p", FRESH).is_err());
+        let found = net.resolve(&mut resolver, "alice.p2p", own).unwrap();
+        assert_eq!(found.resources, alias);
+        assert!(found.via.is_empty() && found.proofs.len() == 1);
+    }
 }
 
 #[test]
