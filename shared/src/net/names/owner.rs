@@ -281,11 +281,6 @@ impl Names {
             .await;
         self.save().await?;
         self.agent.forget(Root::Human(name.clone())).await?;
-        if let Err(error) = &done
-            && error.code() == Code::NameTaken
-        {
-            self.lost(name).await?;
-        }
         let binding = done?;
         let held = self
             .known()

@@ -5,6 +5,7 @@
 
 use super::{Held, Names, not_yours};
 use crate::error::{Code, Error, Result};
+use crate::net::names::agent::Progressed;
 use crate::proto::names::certificate::{Binding, Floor};
 use crate::proto::names::name::{Label, Name, Root};
 use crate::proto::names::publisher::{Failure, Goal};
@@ -94,15 +95,12 @@ impl Names {
         if kept.is_some_and(|kept| kept >= claim.rank()) {
             return self.binding(label).await;
         }
+        let certificate = Box::new(found.certificate().clone());
+        self.keep(Progressed::Keep(certificate));
         if claim.owner() != self.owner.public() {
-            self.lost(label).await?;
+            self.save().await?;
             let (holder, until) = (Some(claim.owner()), Some(claim.expires()));
             return Err(Failure::Taken { holder, until }.into());
-        }
-        let certificate = found.certificate().clone();
-        let now = self.now();
-        if let Some(holdings) = self.holdings().as_mut() {
-            holdings.keep(certificate, now);
         }
         Ok(found.clone())
     }
@@ -115,10 +113,7 @@ impl Names {
             .agent
             .operate(owner, label.clone(), Goal::Find, &mut keep)
             .await;
-        match &found {
-            Err(error) if error.code() == Code::NameTaken => self.lost(label).await?,
-            _ => self.save().await?,
-        }
+        self.save().await?;
         found
     }
 }

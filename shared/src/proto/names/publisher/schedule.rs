@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 use super::Goal;
 use crate::limits::{DAY, HOUR, MINUTE, NAME_EXTEND_BEFORE, NAME_GRACE, NAME_RENEW_EVERY};
 use crate::proto::names::certificate::Certificate;
+use crate::proto::names::claim::Claim;
 use crate::proto::names::name::Label;
 use crate::proto::names::set::KnownSets;
 use crate::proto::names::zone::SignedZone;
@@ -184,9 +185,12 @@ impl Holdings {
         }
     }
 
-    /// The name is somebody else's now.
-    pub fn lose(&mut self, name: &Label) {
-        self.rows.remove(name);
+    /// Another owner's claim, with a certificate: a holding of a lower rank is over.
+    pub fn lose(&mut self, to: &Claim) {
+        let known = self.rows.get(to.name());
+        if known.is_some_and(|known| known.certificate.claim.rank() < to.rank()) {
+            self.rows.remove(to.name());
+        }
     }
 
     /// How an operation ended: when to come back.
