@@ -201,6 +201,33 @@ async fn the_zone_of_a_key_is_kept_by_its_owner_and_stored_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_machine_with_an_old_zone_of_its_key_learns_the_newer_one() {
+    let relay = TestRelay::first().await;
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let [first, second] = ["first", "second"].map(|name| home.path().join(name));
+    let peer = owner(&relay, &first).await;
+    let name = peer.node.names().owner().to_base36();
+    set(&peer, &format!("a.{name}"), "a")
+        .await
+        .expect("published");
+    peer.node.close().await;
+    drop(peer);
+    copy(&first, &second);
+    std::fs::remove_file(second.join("identity.key")).expect("its own identity");
+    let other = owner(&relay, &second).await;
+    set(&other, &format!("b.{name}"), "b")
+        .await
+        .expect("published");
+    // It stores its zone again as soon as it has joined.
+    let peer = owner(&relay, &first).await;
+    until("it has the newer zone", || async {
+        let mine = peer.node.names().mine().await.expect("readable");
+        (entries(&mine[0]) == ["a", "b"]).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_relay_answers_with_the_zone_that_it_was_given() {
     let relay = TestRelay::first().await;
     let peer = member(&relay.url()).await.unwrap();
