@@ -30,7 +30,7 @@ impl Names {
         }
         let now = self.now();
         if let Some(holdings) = self.holdings().as_mut() {
-            holdings.own_finished(done.is_ok(), now);
+            holdings.own_finished(done.err().map(|error| error.code()), now);
         }
         self.save().await
     }

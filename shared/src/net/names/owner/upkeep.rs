@@ -69,7 +69,8 @@ impl Names {
             }
             let now = self.now();
             if let Some(holdings) = self.holdings().as_mut() {
-                holdings.finished(&due.name, done.is_ok(), now);
+                let failure = done.err().map(|error| error.code());
+                holdings.finished(&due.name, failure, now);
             }
         }
         if anything {

@@ -176,7 +176,7 @@ fn what_is_due_is_done_in_time() {
         "{due:?}"
     );
     assert!(holdings.due(&sets(), net.now).is_empty(), "given once");
-    holdings.finished(&alice(), false, net.now);
+    holdings.finished(&alice(), Some(Code::NoQuorum), net.now);
     assert!(holdings.next_wake().unwrap() < net.now + 10 * MINUTE);
     let mut zone = Zone {
         generation: 1,
@@ -203,7 +203,7 @@ fn what_is_due_is_done_in_time() {
             ..
         }]
     ));
-    holdings.finished(&alice(), true, late);
+    holdings.finished(&alice(), None, late);
     let jumped_back = NOW - 30 * DAY;
     assert_eq!(holdings.due(&sets(), jumped_back).len(), 1);
 }
@@ -306,10 +306,12 @@ fn what_failed_is_tried_again_as_soon_as_there_is_a_way() {
     assert!(!holdings.own_due(NOW), "nothing has failed");
     let later = NOW + 2 * DAY;
     assert!(holdings.own_due(later));
-    holdings.own_finished(false, later);
-    assert!(!holdings.own_due(later + 1));
-    holdings.retry(later + 1);
-    assert!(holdings.own_due(later + 1));
+    for (failure, again) in [(Code::NoRelay, true), (Code::Refused, false)] {
+        holdings.own_finished(Some(failure), later);
+        assert!(!holdings.own_due(later + 1));
+        holdings.retry(later + 1);
+        assert_eq!(holdings.own_due(later + 1), again, "{failure:?}");
+    }
 }
 
 /// The store of others forgets what is not stored again; zones end.
@@ -333,7 +335,7 @@ fn the_zone_of_a_key_outlives_every_store() {
             continue;
         }
         // Every third time nobody is there; every fifth the owner begins again.
-        holdings.own_finished(hour % 3 != 0, now);
+        holdings.own_finished((hour % 3 == 0).then_some(Code::TimedOut), now);
         if hour % 3 == 0 {
             continue;
         }
