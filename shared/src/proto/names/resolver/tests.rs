@@ -126,6 +126,26 @@ fn names_that_do_not_exist_are_remembered_for_a_while() {
 }
 
 #[test]
+fn of_too_many_names_that_do_not_exist_the_latest_are_remembered() {
+    let (mut net, mut resolver) = (Net::new(), resolver());
+    let mut missing = |net: &mut Net, number: usize| {
+        let name = format!("nobody-{number}.p2p");
+        let found = net.resolve(&mut resolver, &name, Options::default());
+        assert_eq!(found, Err(Unresolved::Unclaimed));
+        resolver.missing.len()
+    };
+    for number in 0..MAX_RESOLVED + 10 {
+        net.now += 1;
+        assert_eq!(missing(&mut net, number), (number + 1).min(MAX_RESOLVED));
+    }
+    let asked = net.asked;
+    missing(&mut net, MAX_RESOLVED + 9);
+    assert_eq!(net.asked, asked);
+    missing(&mut net, 9);
+    assert!(net.asked > asked);
+}
+
+#[test]
 fn too_few_answers_are_said_to_be_too_few() {
     let (mut net, mut resolver) = (Net::new(), resolver());
     net.silent.extend([0, 1]);
