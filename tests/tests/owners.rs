@@ -159,7 +159,12 @@ async fn the_recovery_key_takes_over_and_the_lost_one_is_out() {
         .expect("taken over");
     assert_eq!((held.owner, held.generation), (key, 2));
     set(&rescue, NAME, "rescued").await.expect("published");
-    assert!(set(&alice, NAME, "lost").await.is_err());
+    let refused = set(&alice, NAME, "lost").await.unwrap_err();
+    assert_eq!(refused.code(), Code::NameTaken, "{refused}");
+    let shown = rescue.node.names().show(NAME).await.expect("it is held");
+    let zone = shown.zone.expect("something is published");
+    let rescued = [Resource::Text("rescued".to_owned())];
+    assert_eq!(zone.entries[0].resources, rescued);
 }
 
 #[tokio::test(flavor = "multi_thread")]

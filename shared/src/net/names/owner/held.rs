@@ -148,12 +148,12 @@ impl Names {
         let restored = match kept {
             None => Holdings::new(seed),
             Some(bytes) => Holdings::restore(&bytes, seed).map_err(|refusal| {
-                Error::new(
-                    Code::StorageFailed,
-                    "what was kept of this owner's names is damaged",
-                )
-                .caused_by(refusal)
-                .with_remedy("Claim each name again with the same key; nobody else can have it.")
+                let what = format!("what was kept of this owner's names ({}) is damaged", self.keepsake());
+                Error::new(Code::StorageFailed, what)
+                    .caused_by(refusal)
+                    .with_remedy(
+                        "Restore it from a backup, or move it away and claim each name again with the same key: nobody else can have it.",
+                    )
             })?,
         };
         self.holdings().get_or_insert(restored);
