@@ -49,17 +49,16 @@ impl Keepsakes {
 
     /// All that are kept under names with this beginning, by the rest of their names.
     pub fn all(&self, beginning: &str) -> Result<BTreeMap<String, Vec<u8>>> {
-        let mut found = BTreeMap::new();
-        let unreadable = |error| failed(&self.folder, error);
-        for entry in std::fs::read_dir(&self.folder).map_err(unreadable)? {
-            let path = entry.map_err(unreadable)?.path();
-            let name = path.file_name().and_then(|name| name.to_str());
-            if let Some(rest) = name.and_then(|name| name.strip_prefix(beginning)) {
-                let bytes = std::fs::read(&path).map_err(|error| failed(&path, error))?;
-                found.insert(rest.to_owned(), bytes);
-            }
+        all_in(&self.folder, beginning)
+    }
+
+    /// As [`Self::all`], of a data directory that somebody else may use meanwhile: nothing is written.
+    pub fn seen_in(data: &Path, beginning: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+        let folder = data.join(FOLDER);
+        match folder.is_dir() {
+            true => all_in(&folder, beginning),
+            false => Ok(BTreeMap::new()),
         }
-        Ok(found)
     }
 
     /// Keeps something durably, in the place of what was there. Blocks.
@@ -123,6 +122,20 @@ impl outside::Keepsakes for Keepsakes {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn all_in(folder: &Path, beginning: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    let unreadable = |error| failed(folder, error);
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if let Some(rest) = name.and_then(|name| name.strip_prefix(beginning)) {
+            let bytes = std::fs::read(&path).map_err(|error| failed(&path, error))?;
+            found.insert(rest.to_owned(), bytes);
+        }
+    }
+    Ok(found)
 }
 
 fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
