@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
@@ -19,16 +20,13 @@ const UNFINISHED: &str = "new";
 #[derive(Clone, Debug)]
 pub struct Keepsakes {
     folder: PathBuf,
-    order: Arc<Mutex<Order>>,
+    /// How many saves were asked for.
+    asked: Arc<AtomicU64>,
+    /// Which one is in each file. The inner lock is held while its file is written, by no other.
+    written: Arc<Mutex<HashMap<PathBuf, Written>>>,
 }
 
-#[derive(Debug, Default)]
-struct Order {
-    /// How many saves were asked for.
-    asked: u64,
-    /// Which one is in a file.
-    written: HashMap<PathBuf, u64>,
-}
+type Written = Arc<Mutex<u64>>;
 
 impl Keepsakes {
     /// In a folder of the data directory, which is locked by whoever calls this. What an earlier
@@ -42,23 +40,25 @@ impl Keepsakes {
                 std::fs::remove_file(&path).map_err(|error| failed(&path, error))?;
             }
         }
-        let order = Arc::default();
-        Ok(Self { folder, order })
+        Ok(Self {
+            folder,
+            asked: Arc::default(),
+            written: Arc::default(),
+        })
     }
 
     /// All that are kept under names with this beginning, by the rest of their names.
     pub fn all(&self, beginning: &str) -> Result<BTreeMap<String, Vec<u8>>> {
-        let mut found = BTreeMap::new();
-        let unreadable = |error| failed(&self.folder, error);
-        for entry in std::fs::read_dir(&self.folder).map_err(unreadable)? {
-            let path = entry.map_err(unreadable)?.path();
-            let name = path.file_name().and_then(|name| name.to_str());
-            if let Some(rest) = name.and_then(|name| name.strip_prefix(beginning)) {
-                let bytes = std::fs::read(&path).map_err(|error| failed(&path, error))?;
-                found.insert(rest.to_owned(), bytes);
-            }
+        all_in(&self.folder, beginning)
+    }
+
+    /// As [`Self::all`], of a data directory that somebody else may use meanwhile: nothing is written.
+    pub fn seen_in(data: &Path, beginning: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+        let folder = data.join(FOLDER);
+        match folder.is_dir() {
+            true => all_in(&folder, beginning),
+            false => Ok(BTreeMap::new()),
         }
-        Ok(found)
     }
 
     /// Keeps something durably, in the place of what was there. Blocks.
@@ -68,21 +68,23 @@ impl Keepsakes {
 
     /// Takes a place in the order of saves, at once; the write may come when it likes, and blocks.
     fn writing(&self, what: &str) -> impl FnOnce(&[u8]) -> Result<()> + Send + use<> {
-        let (folder, path, order) = (self.folder.clone(), self.path(what), self.order.clone());
-        let number = {
-            let mut order = locked(&order);
-            order.asked += 1;
-            order.asked
-        };
+        let (folder, path) = (self.folder.clone(), self.path(what));
+        let written = self.written(&path);
+        let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         move |bytes| {
-            let mut order = locked(&order);
-            if order.written.get(&path).is_some_and(|last| *last > number) {
+            let mut last = locked(&written);
+            if *last > number {
                 return Ok(());
             }
             replace(&folder, &path, bytes).map_err(|error| failed(&path, error))?;
-            order.written.insert(path, number);
+            *last = number;
             Ok(())
         }
+    }
+
+    fn written(&self, path: &Path) -> Written {
+        let mut written = locked(&self.written);
+        written.entry(path.to_owned()).or_default().clone()
     }
 
     fn path(&self, what: &str) -> PathBuf {
@@ -118,8 +120,22 @@ impl outside::Keepsakes for Keepsakes {
     }
 }
 
-fn locked(order: &Mutex<Order>) -> MutexGuard<'_, Order> {
-    order.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn all_in(folder: &Path, beginning: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    let unreadable = |error| failed(folder, error);
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if let Some(rest) = name.and_then(|name| name.strip_prefix(beginning)) {
+            let bytes = std::fs::read(&path).map_err(|error| failed(&path, error))?;
+            found.insert(rest.to_owned(), bytes);
+        }
+    }
+    Ok(found)
 }
 
 fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -189,6 +205,28 @@ mod tests {
         assert_eq!(keepsakes.load("held".into()).await.unwrap(), Some(vec![2]));
         let floors = keepsakes.load("floors".into()).await.unwrap();
         assert_eq!(floors, Some(vec![9]));
+    }
+
+    #[tokio::test]
+    async fn a_write_that_hangs_holds_up_nothing_but_its_own_file() {
+        let data = tempfile::tempdir().unwrap();
+        let keepsakes = Keepsakes::in_dir(data.path()).unwrap();
+        let held = keepsakes.written(&keepsakes.path("held"));
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let (began, begun) = tokio::sync::oneshot::channel();
+        let hanging = tokio::task::spawn_blocking(move || {
+            let _write = locked(&held);
+            began.send(()).unwrap();
+            ended.recv().unwrap();
+        });
+        begun.await.unwrap();
+        let waits = keepsakes.save("held".into(), vec![1]);
+        keepsakes.save("floors".into(), vec![9]).await.unwrap();
+        assert_eq!(keepsakes.load("held".into()).await.unwrap(), None);
+        end.send(()).unwrap();
+        hanging.await.unwrap();
+        waits.await.unwrap();
+        assert_eq!(keepsakes.load("held".into()).await.unwrap(), Some(vec![1]));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod fetch;
 pub mod http;
 pub mod identity;
 pub mod keepsakes;
+mod met;
 pub mod peer;
 pub mod relay;
 pub mod solver;

@@ -19,6 +19,7 @@ use warren_shared::proto::key::SigningKey;
 use crate::fetch::Fetcher;
 use crate::identity::DataDir;
 use crate::keepsakes::Keepsakes;
+use crate::met;
 use crate::solver::solver;
 use crate::transport::{connections, dialable};
 
@@ -84,6 +85,9 @@ impl PeerArgs {
         );
         let found = sources.find(&outside, ask).await?;
         let network = found.network.clone();
+        if data.is_some() && found.answered {
+            met::remember(&keepsakes, &network, &self.relays()).await;
+        }
         let node = Node::start(NodeConfig {
             network,
             role: Role::Peer,
@@ -124,8 +128,13 @@ impl PeerArgs {
         Ok(Peer { node, _data: data })
     }
 
+    /// All relays that were named.
+    pub(crate) fn relays(&self) -> Vec<String> {
+        self.join.iter().chain(&self.bootstrap).cloned().collect()
+    }
+
     fn sources(&self) -> Result<Sources> {
-        if self.join.is_empty() && self.bootstrap.is_empty() {
+        if self.relays().is_empty() {
             return Err(Error::new(Code::InvalidArgument, "no relay was named")
                 .with_remedy("add --join with the URL of a relay's page, for example --join http://127.0.0.1:8080"));
         }

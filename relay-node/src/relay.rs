@@ -80,7 +80,11 @@ impl Relay {
             bootstrap: config.bootstrap.clone(),
             network: config.network.clone(),
         };
-        let (network, told) = network(&data, &sources, &outside, &key).await?;
+        let (network, found) = network(&data, &sources, &outside, &key).await?;
+        let told = match found {
+            None if kept_sets(&data)?.is_none() => told(&sources, &network, &outside, &key).await?,
+            found => found,
+        };
         let store = Arc::new(RedbStore::open(data.path(), StoreLimits::default())?);
 
         let role = witness::Start {
@@ -88,6 +92,7 @@ impl Relay {
             network: &network,
             key: &key,
             told,
+            first: sources.is_empty(),
             named: &config.witness,
             store: store.clone(),
         };
@@ -117,7 +122,7 @@ impl Relay {
             listen: listen_addresses(&config, bound)?,
             external: Vec::new(),
             store: Some(store.clone() as Arc<dyn RecordStore>),
-            names: Some(service),
+            names: service,
             keepsakes: Arc::new(Keepsakes::in_dir(data.path())?),
             solver: solver(),
             homes: HomesConfig {
@@ -130,7 +135,9 @@ impl Relay {
             ping_every: PING_EVERY,
             capabilities: vec!["relay".into(), "store".into()],
         })?;
-        node.names().agent().pin(sets.clone()).await?;
+        if let Some(sets) = &sets {
+            node.names().agent().pin(sets.clone()).await?;
+        }
         if config.perf {
             node.answer_measurements()?;
         }
@@ -145,18 +152,19 @@ impl Relay {
         if let Some(control) = control {
             let rows = Rows {
                 registry,
-                sets: Some(sets.clone()),
+                sets: sets.clone(),
             };
             tasks.spawn(control.serve(rows, node.names().agent().clone()));
         }
-        let join = JoinState::default();
+        let join = JoinState::naming(sets.as_ref().map(|sets| sets.current().clone()));
         tasks.spawn(join.clone().keep(node.clone()));
         if !sources.is_empty() {
             let known = Sources {
                 network: Some(network),
                 ..sources
             };
-            tasks.spawn(join_others(node.clone(), known, outside, key.clone()));
+            let others = join_others(node.clone(), known, outside, key.clone(), join.clone());
+            tasks.spawn(others);
         }
         let dns = dns.map(|server| {
             let (local, counts) = (server.local_addr(), Arc::new(Counts::default()));
@@ -176,7 +184,7 @@ impl Relay {
         };
         if let Some(server) = http {
             let state = HttpState {
-                join: join.text(relay.node.clone(), key, sets),
+                join: join.text(relay.node.clone(), key),
                 health: relay.health(),
                 names: Some(names::page(relay.node.names().agent().clone())),
                 websockets: Some(acceptor),
@@ -294,8 +302,34 @@ async fn network(
     Ok((network, witnesses))
 }
 
-/// Learns the other relays, and keeps trying while none of them answers.
-async fn join_others(node: Node, sources: Sources, outside: SharedOutside, key: SigningKey) {
+/// Who the witnesses are, as the first relay says that answers.
+async fn told(
+    sources: &Sources,
+    network: &NetworkId,
+    outside: &SharedOutside,
+    key: &SigningKey,
+) -> Result<Option<WitnessSet>> {
+    let documents = Sources {
+        join: sources.join.clone(),
+        bootstrap: Vec::new(),
+        network: Some(network.clone()),
+    };
+    if documents.is_empty() {
+        return Ok(None);
+    }
+    let ask = (|| connections(key, None, None), keypair(key)?);
+    let found = documents.find(outside, ask).await;
+    Ok(found.ok().and_then(|found| found.witnesses))
+}
+
+/// Learns the other relays, and keeps trying while none of them answers, or says who the witnesses are.
+async fn join_others(
+    node: Node,
+    sources: Sources,
+    outside: SharedOutside,
+    key: SigningKey,
+    join: JoinState,
+) {
     loop {
         let Ok(pair) = keypair(&key) else { return };
         match sources
@@ -305,7 +339,18 @@ async fn join_others(node: Node, sources: Sources, outside: SharedOutside, key: 
             Ok(found) => {
                 let complain = |error| tracing::warn!(%error, "one of the relays cannot be used");
                 let _ = found.teach(&node, complain).await;
-                return;
+                if join.names_witnesses() || sources.join.is_empty() {
+                    return;
+                }
+                if let Ok(sets) = node.names().agent().sets().await {
+                    let set = sets.current().clone();
+                    if set.position(&key.public()).is_some() {
+                        tracing::warn!(
+                            "this relay is one of the witnesses, and is one from its next start"
+                        );
+                    }
+                    return join.name(set);
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, remedy = error.remedy(), "no other relay to join yet")

@@ -26,7 +26,7 @@ async fn claim(peer: &Peer, name: &str) -> Result<Held> {
 async fn resolve(peer: &Peer, name: &str) -> Result<Resolution> {
     let fresh = Options {
         fresh: true,
-        private: false,
+        ..Options::default()
     };
     peer.node.names().resolve(name, fresh).await
 }

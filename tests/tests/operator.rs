@@ -79,7 +79,7 @@ async fn import(data: &Path, lines_in: &[&Json]) -> (Vec<Json>, Option<Json>) {
 async fn resolve(peer: &Peer, name: &str) -> Result<Resolution> {
     let options = Options {
         fresh: true,
-        private: false,
+        ..Options::default()
     };
     peer.node.names().resolve(name, options).await
 }
@@ -165,6 +165,26 @@ async fn an_operator_lists_exports_and_refuses() {
         .await
         .expect_err("no relay's data");
     assert_eq!(nowhere["code"], "NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alias_to_a_refused_name_can_still_be_changed() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let data = home.path().join("relay");
+    let (_program, url) = relay(&data).await;
+    let alice = member(&url).await.expect("joined");
+    let names = alice.node.names();
+    names.claim(KEPT, None, |_| {}).await.expect("claimed");
+    let alias = format!("alias:{REFUSED}").parse().expect("a resource");
+    names.set(KEPT, vec![alias]).await.expect("published");
+    let because = ["refuse", REFUSED, "--reason", "a court said so"];
+    witness(&data, &because).await.expect("it runs");
+    let refused = resolve(&alice, KEPT).await.expect_err("it leads nowhere");
+    assert_eq!(refused.code(), Code::Refused, "{refused}");
+    names.show(KEPT).await.expect("it is held");
+    let text = "text:hello".parse().expect("a resource");
+    names.set(KEPT, vec![text]).await.expect("published");
+    resolve(&alice, KEPT).await.expect("it leads nowhere else");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -159,7 +159,12 @@ async fn the_recovery_key_takes_over_and_the_lost_one_is_out() {
         .expect("taken over");
     assert_eq!((held.owner, held.generation), (key, 2));
     set(&rescue, NAME, "rescued").await.expect("published");
-    assert!(set(&alice, NAME, "lost").await.is_err());
+    let refused = set(&alice, NAME, "lost").await.unwrap_err();
+    assert_eq!(refused.code(), Code::NameTaken, "{refused}");
+    let shown = rescue.node.names().show(NAME).await.expect("it is held");
+    let zone = shown.zone.expect("something is published");
+    let rescued = [Resource::Text("rescued".to_owned())];
+    assert_eq!(zone.entries[0].resources, rescued);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,6 +203,33 @@ async fn the_zone_of_a_key_is_kept_by_its_owner_and_stored_again() {
         .await
         .expect("published");
     assert_eq!(entries(&held), ["a", "b"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_with_an_old_zone_of_its_key_learns_the_newer_one() {
+    let relay = TestRelay::first().await;
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let [first, second] = ["first", "second"].map(|name| home.path().join(name));
+    let peer = owner(&relay, &first).await;
+    let name = peer.node.names().owner().to_base36();
+    set(&peer, &format!("a.{name}"), "a")
+        .await
+        .expect("published");
+    peer.node.close().await;
+    drop(peer);
+    copy(&first, &second);
+    std::fs::remove_file(second.join("identity.key")).expect("its own identity");
+    let other = owner(&relay, &second).await;
+    set(&other, &format!("b.{name}"), "b")
+        .await
+        .expect("published");
+    // It stores its zone again as soon as it has joined.
+    let peer = owner(&relay, &first).await;
+    until("it has the newer zone", || async {
+        let mine = peer.node.names().mine().await.expect("readable");
+        (entries(&mine[0]) == ["a", "b"]).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

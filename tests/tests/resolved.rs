@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use warren_tests::peers::member;
 use warren_tests::program::run;
 use warren_tests::relays::{TestRelay, dead_port};
@@ -65,10 +65,23 @@ async fn what_was_resolved_is_kept_listed_and_flushed() {
         "for as long as it is fresh"
     );
     let nobody = format!("http://127.0.0.1:{}", dead_port());
-    let away = with_data(&data, &["resolve", NAME, "--join", &nobody]).await;
-    assert_eq!(lines(&away)[0]["resources"], kept["resources"], "no relay");
-    let asked = with_data(&data, &["resolve", NAME, "--join", &nobody, "--fresh"]).await;
-    assert!(!asked.status.success());
+    let network = relay.node().network().to_string();
+    for meant in [&["--network", &network, "--join", &nobody][..], &[]] {
+        let away = with_data(&data, &[&["resolve", NAME], meant].concat()).await;
+        let away = lines(&away).remove(0);
+        assert_eq!(away["resources"], kept["resources"], "no relay");
+        assert_eq!(
+            (&away["network"], &away["asked"]),
+            (&json!(network), &json!(false))
+        );
+    }
+    for asks in [
+        &["--join", &nobody][..],
+        &["--network", &network, "--fresh"],
+    ] {
+        let asked = with_data(&data, &[&["resolve", NAME], asks].concat()).await;
+        assert!(!asked.status.success(), "{asks:?}");
+    }
     let fresh = resolve(&["--fresh"]).await;
     assert_eq!(fresh["resources"][0]["text"], "two");
     assert_eq!(list().await[0]["floor"]["seq"], second);
@@ -85,4 +98,11 @@ async fn what_was_resolved_is_kept_listed_and_flushed() {
         false,
         "it was asked for again"
     );
+
+    let other = TestRelay::first().await;
+    let args = ["resolve", NAME, "--join", &other.url()];
+    let unclaimed = with_data(&data, &args).await;
+    let told = String::from_utf8_lossy(&unclaimed.stderr);
+    assert!(told.contains("NAME_NOT_FOUND"), "another network: {told}");
+    assert_eq!(resolve(&[]).await["asked"], false, "of the first one");
 }

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use futures::stream::{self, StreamExt};
 use serde_json::json;
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::names::{Held, Names};
@@ -16,6 +17,9 @@ use super::cache::{self, CacheCommand};
 use super::lines::print;
 use super::start_peer_log;
 use crate::peer::{Peer, PeerArgs};
+
+/// So many names are asked for at once: all of them take hardly longer than one when nobody answers.
+const AT_ONCE: usize = 16;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum NameCommand {
@@ -242,11 +246,13 @@ async fn carry_out(command: &OwnerCommand, peer: &Peer, json: bool) -> Result<()
 
 /// All names of this owner, as the network has them; as they were, if it does not say.
 async fn mine(names: &Names) -> Result<Vec<Held>> {
-    for held in names.mine().await? {
+    let asked = stream::iter(names.mine().await?);
+    let ask = |held: Held| async move {
         if let Err(error) = names.show(&held.name.to_string()).await {
             eprintln!("… {}: {error}", held.name);
         }
-    }
+    };
+    asked.for_each_concurrent(AT_ONCE, ask).await;
     names.mine().await
 }
 

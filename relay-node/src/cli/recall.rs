@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use serde::Serialize;
 use warren_shared::error::Result;
 use warren_shared::platform;
 use warren_shared::proto::names::resolution::Resolution;
@@ -12,22 +13,38 @@ use warren_shared::proto::names::{KnownSets, Name};
 
 use crate::identity::DataDir;
 use crate::keepsakes::Keepsakes;
+use crate::met::Met;
+use crate::peer::PeerArgs;
 
-/// The fresh answer that is kept in a folder; nothing if there is none, or several networks are known
-/// there and `network` does not say which one is meant.
+/// An answer that is kept, and of which network.
+#[derive(Serialize)]
+pub(super) struct Recalled {
+    #[serde(flatten)]
+    pub found: Box<Resolution>,
+    pub network: String,
+    /// False: nobody was asked.
+    pub asked: bool,
+}
+
+/// The fresh answer that is kept in the folder; nothing if there is none, or it is not clear which of the
+/// networks known there is meant: by its name, by the relays that are named, or as the only one.
 pub(super) fn recall(
     folder: &Path,
-    network: Option<&str>,
+    peer: &PeerArgs,
     name: &Name,
     options: Options,
-) -> Result<Option<Box<Resolution>>> {
+) -> Result<Option<Recalled>> {
     if !folder.is_dir() {
         return Ok(None);
     }
     let data = DataDir::open(folder)?;
     let keepsakes = Keepsakes::in_dir(data.path())?;
     let mut sets = keepsakes.all("names-sets-")?;
-    sets.retain(|known, _| network.is_none_or(|wanted| wanted == known));
+    let (relays, met) = (peer.relays(), Met::among(&keepsakes)?);
+    sets.retain(|known, _| match &peer.network {
+        Some(wanted) => wanted == known,
+        None => relays.is_empty() || met.network(&relays) == Some(known),
+    });
     let (Some((network, sets)), 1) = (sets.iter().next(), sets.len()) else {
         return Ok(None);
     };
@@ -53,5 +70,10 @@ pub(super) fn recall(
         Output::Done { result, .. } => result.ok(),
         _ => None,
     });
-    Ok(found.find(|found| !found.proofs.iter().any(|proof| proof.stale)))
+    let fresh = found.find(|found| !found.proofs.iter().any(|proof| proof.stale));
+    Ok(fresh.map(|found| Recalled {
+        found,
+        network: network.clone(),
+        asked: false,
+    }))
 }

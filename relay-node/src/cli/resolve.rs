@@ -34,6 +34,7 @@ pub(super) async fn run(args: ResolveArgs) -> Result<()> {
     let options = Options {
         fresh: args.fresh,
         private: args.private,
+        literal: false,
     };
     if let Some(folder) = args
         .peer
@@ -41,12 +42,15 @@ pub(super) async fn run(args: ResolveArgs) -> Result<()> {
         .as_ref()
         .filter(|_| !args.fresh && !args.proof)
     {
-        let network = args.peer.network.as_deref();
         let name = Name::parse(&args.name)?;
-        if let Some(found) = recall(folder, network, &name, options)? {
+        if let Some(kept) = recall(folder, &args.peer, &name, options)? {
             return print(&match args.peer.json {
-                true => json!(found).to_string(),
-                false => described(&found),
+                true => json!(kept).to_string(),
+                false => format!(
+                    "{}\n  kept from network {}; nobody was asked (--fresh asks)",
+                    described(&kept.found),
+                    kept.network
+                ),
             });
         }
     }

@@ -18,7 +18,6 @@ use super::lines::print;
 use super::name::read;
 use super::resolve::described;
 use crate::fetch::Fetcher;
-use crate::identity::DataDir;
 use crate::keepsakes::Keepsakes;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -82,8 +81,7 @@ async fn trusted(args: &VerifyArgs) -> Result<Vec<KnownSets>> {
             if !folder.is_dir() {
                 return Err(no_witnesses(&folder.display().to_string()));
             }
-            let data = DataDir::open(folder)?;
-            let kept = Keepsakes::in_dir(data.path())?.all(PINNED)?;
+            let kept = Keepsakes::seen_in(folder, PINNED)?;
             let sets = kept.values().map(|bytes| KnownSets::restore(bytes));
             let sets: std::result::Result<Vec<_>, _> = sets.collect();
             let sets = sets.map_err(|refusal| {
@@ -142,4 +140,39 @@ fn told(verified: &Verified) -> String {
     }
     lines.push(described(&verified.resolution));
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use warren_shared::proto::key::{NetworkId, SigningKey};
+    use warren_shared::proto::names::WitnessSet;
+
+    use super::*;
+    use crate::identity::DataDir;
+
+    #[tokio::test]
+    async fn what_a_running_peer_has_met_is_read_beside_it() {
+        let home = tempfile::tempdir().unwrap();
+        let data = DataDir::open(home.path()).unwrap();
+        let keepsakes = Keepsakes::in_dir(data.path()).unwrap();
+        let key = SigningKey::from_seed([1; 32]).public();
+        let set = WitnessSet::new(1, 0, [key]).unwrap();
+        let sets = KnownSets::pinned(NetworkId::from_entropy([1; 10]), set);
+        keepsakes.put("names-sets-net", &sets.export()).unwrap();
+        let unfinished = home.path().join("names/0123456789abcdef.new");
+        std::fs::write(&unfinished, "half").unwrap();
+        let mut args = VerifyArgs {
+            file: PathBuf::new(),
+            trust: None,
+            data_dir: Some(home.path().to_owned()),
+            private: false,
+            json: false,
+        };
+        assert_eq!(trusted(&args).await.unwrap(), [sets]);
+        assert!(unfinished.exists(), "the peer is writing it");
+        let nobody = tempfile::tempdir().unwrap();
+        args.data_dir = Some(nobody.path().to_owned());
+        assert!(trusted(&args).await.is_err());
+        assert_eq!(std::fs::read_dir(nobody.path()).unwrap().count(), 0);
+    }
 }

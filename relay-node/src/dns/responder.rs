@@ -45,32 +45,32 @@ pub(super) enum Next {
 pub(super) struct Responder {
     agent: Agent,
     limits: DnsLimits,
-    shares: Mutex<Shares>,
+    shares: Shares,
     counts: Arc<Counts>,
 }
 
 /// How often networks may ask. What is forged over UDP takes nothing from those who ask over TCP.
 struct Shares {
-    udp: Rates<Prefix>,
-    tcp: Rates<Prefix>,
+    udp: Mutex<Rates<Prefix>>,
+    tcp: Mutex<Rates<Prefix>>,
 }
 
 impl Shares {
     fn new(limits: &DnsLimits) -> Self {
         Self {
-            udp: Rates::new(limits.udp_per_prefix),
-            tcp: Rates::new(limits.tcp_per_prefix),
+            udp: Mutex::new(Rates::new(limits.udp_per_prefix)),
+            tcp: Mutex::new(Rates::new(limits.tcp_per_prefix)),
         }
     }
 
     /// Loopback and private networks are not told apart: there may be anybody behind an address.
-    fn take(&mut self, from: IpAddr, transport: Transport, now: Millis) -> bool {
+    fn take(&self, from: IpAddr, transport: Transport, now: Millis) -> bool {
         let rates = match transport {
-            Transport::Udp => &mut self.udp,
-            Transport::Tcp => &mut self.tcp,
+            Transport::Udp => &self.udp,
+            Transport::Tcp => &self.tcp,
         };
         match quota_prefix(&Multiaddr::from(from)) {
-            Some(prefix) => rates.take(prefix, now),
+            Some(prefix) => locked(rates).take(prefix, now),
             None => true,
         }
     }
@@ -81,7 +81,7 @@ impl Responder {
         Self {
             agent,
             limits,
-            shares: Mutex::new(Shares::new(&limits)),
+            shares: Shares::new(&limits),
             counts,
         }
     }
@@ -93,7 +93,7 @@ impl Responder {
             self.dropped();
             return Next::Nothing;
         }
-        if !locked(&self.shares).take(from, transport, platform::now()) {
+        if !self.shares.take(from, transport, platform::now()) {
             return self.too_many(received, transport);
         }
         match received {
@@ -171,8 +171,8 @@ mod tests {
     #[test]
     fn what_is_forged_over_udp_locks_nobody_out_of_tcp() {
         let limits = DnsLimits::default();
-        let mut shares = Shares::new(&limits);
-        let mut taken = |from: &str, transport| {
+        let shares = Shares::new(&limits);
+        let taken = |from: &str, transport| {
             let from = from.parse().unwrap();
             let asked = 0..2 * limits.tcp_per_prefix;
             asked.filter(|_| shares.take(from, transport, 0)).count() as u32

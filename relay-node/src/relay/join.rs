@@ -11,28 +11,51 @@ use warren_shared::net::{Event, Node};
 use warren_shared::platform;
 use warren_shared::proto::join::{JoinDocument, RelayHint};
 use warren_shared::proto::key::SigningKey;
-use warren_shared::proto::names::KnownSets;
+use warren_shared::proto::names::WitnessSet;
 
 use super::stun::stun_address;
 use crate::http::{Provider, RequestOrigin};
 
 /// What it says beside the time and the URL, kept fresh by a task.
-#[derive(Clone, Default)]
-pub(super) struct JoinState(Arc<RwLock<(Vec<String>, Vec<RelayHint>)>>);
+#[derive(Clone)]
+pub(super) struct JoinState {
+    known: Arc<RwLock<(Vec<String>, Vec<RelayHint>)>>,
+    witnesses: Arc<RwLock<Option<WitnessSet>>>,
+}
 
 impl JoinState {
-    pub(super) fn text(&self, node: Node, key: SigningKey, sets: KnownSets) -> Provider {
-        let state = self.0.clone();
+    /// Nothing is known but, perhaps, the witnesses.
+    pub(super) fn naming(witnesses: Option<WitnessSet>) -> JoinState {
+        JoinState {
+            known: Arc::default(),
+            witnesses: Arc::new(RwLock::new(witnesses)),
+        }
+    }
+
+    /// Says who the witnesses are, from now on.
+    pub(super) fn name(&self, set: WitnessSet) {
+        let witnesses = self.witnesses.write();
+        *witnesses.unwrap_or_else(PoisonError::into_inner) = Some(set);
+    }
+
+    pub(super) fn names_witnesses(&self) -> bool {
+        let witnesses = self.witnesses.read();
+        witnesses.unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    pub(super) fn text(&self, node: Node, key: SigningKey) -> Provider {
+        let JoinState { known, witnesses } = self.clone();
         Arc::new(move |origin| {
             let http = own_url(origin)?;
-            let (addresses, relays) = state.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let (addresses, relays) = known.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let witnesses = witnesses.read().unwrap_or_else(PoisonError::into_inner);
             let document = JoinDocument {
                 network: node.network().clone(),
                 peer: node.id().to_string(),
                 stun: stun_address(origin, &addresses),
                 addresses,
                 http: Some(http),
-                witnesses: Some(sets.current().clone()),
+                witnesses: witnesses.clone(),
                 relays,
                 version: env!("CARGO_PKG_VERSION").into(),
                 now: platform::now(),
@@ -55,7 +78,7 @@ impl JoinState {
                 node.handle().relay_hints().await,
             ) {
                 let state = (of_transports(&addresses), hints);
-                *self.0.write().unwrap_or_else(PoisonError::into_inner) = state;
+                *self.known.write().unwrap_or_else(PoisonError::into_inner) = state;
             }
             // Addresses and relays change rarely; everything else that happens is passed over.
             loop {

@@ -21,12 +21,13 @@ const SETS: &str = "witness-sets";
 /// When it began to keep rows: rows that are younger have forgotten something.
 const BEGUN: &str = "witness-since";
 
-/// The role, and the sets it tells others.
+/// The role, and the sets it tells others. Without sets it has no role: it does not know yet who the
+/// witnesses of its network are, and names none.
 pub(super) struct Role {
-    pub service: Arc<NameService>,
+    pub service: Option<Arc<NameService>>,
     /// For the operator.
     pub registry: Registry,
-    pub sets: KnownSets,
+    pub sets: Option<KnownSets>,
 }
 
 /// What the relay starts from.
@@ -36,6 +37,8 @@ pub(super) struct Start<'a> {
     pub key: &'a SigningKey,
     /// What the join documents of others said.
     pub told: Option<WitnessSet>,
+    /// Whether there are no others to ask: then it is the first relay of its network.
+    pub first: bool,
     /// Witnesses that the operator names beside this one.
     pub named: &'a [PublicKey],
     pub store: Arc<RedbStore>,
@@ -43,11 +46,22 @@ pub(super) struct Start<'a> {
 
 impl Start<'_> {
     pub async fn role(self) -> Result<Role> {
-        let mut sets = self.known_sets()?;
+        let rows = RedbNames::new(self.store.clone());
+        let Some(mut sets) = self.known_sets()? else {
+            tracing::warn!(
+                "no relay has said yet who the witnesses of this network are: it is none of them"
+            );
+            let registry = Registry::new(Arc::new(rows));
+            let (service, sets) = (None, None);
+            return Ok(Role {
+                service,
+                registry,
+                sets,
+            });
+        };
+        let lost = self.lost_rows(&rows, sets.current()).await?;
         let endorsed = self.hand_over(&mut sets)?;
         self.data.save(SETS, &sets.export())?;
-        let rows = RedbNames::new(self.store.clone());
-        let lost = self.lost_rows(&rows).await?;
         let mut witness = Witness::new(self.key.clone(), sets.clone(), Hardness::STANDARD);
         if let Some(next) = endorsed {
             witness.endorsed(next);
@@ -64,21 +78,23 @@ impl Start<'_> {
         let ledger: Arc<dyn NameLedger> = Arc::new(rows);
         Ok(Role {
             registry: Registry::new(ledger.clone()),
-            service: Arc::new(NameService::new(witness, ledger)),
-            sets,
+            service: Some(Arc::new(NameService::new(witness, ledger))),
+            sets: Some(sets),
         })
     }
 
-    /// The sets that were kept, or those that others name, or, in a network of its own, the first one.
-    fn known_sets(&self) -> Result<KnownSets> {
+    /// The sets that were kept, or those that others name, or, in a network of its own or where the
+    /// operator names them, the first one.
+    fn known_sets(&self) -> Result<Option<KnownSets>> {
         if let Some(sets) = kept_sets(self.data)? {
-            return Ok(sets);
+            return Ok(Some(sets));
         }
         let set = match &self.told {
             Some(set) => set.clone(),
-            None => self.all_named(1, 0)?,
+            None if self.first || !self.named.is_empty() => self.all_named(1, 0)?,
+            None => return Ok(None),
         };
-        Ok(KnownSets::pinned(self.network.clone(), set))
+        Ok(Some(KnownSets::pinned(self.network.clone(), set)))
     }
 
     /// Those that the operator names, and this one.
@@ -128,7 +144,7 @@ impl Start<'_> {
 
     /// Since when there are rows, if there were others before that: they are lost with the store, or the
     /// identity alone came back from a backup, and its witness would sign twice.
-    async fn lost_rows(&self, rows: &RedbNames) -> Result<Option<Millis>> {
+    async fn lost_rows(&self, rows: &RedbNames, set: &WitnessSet) -> Result<Option<Millis>> {
         let now = platform::now();
         let since = rows.since(now).await.map_err(|error| {
             Error::new(
@@ -140,7 +156,7 @@ impl Start<'_> {
         let begun = match self.data.load(BEGUN)? {
             Some(bytes) => String::from_utf8_lossy(&bytes).trim().parse().unwrap_or(0),
             None => {
-                let begun = begun(self.told.as_ref(), &self.key.public(), since);
+                let begun = begun(set, &self.key.public(), since);
                 self.data.save(BEGUN, begun.to_string().as_bytes())?;
                 begun
             }
@@ -149,13 +165,16 @@ impl Start<'_> {
     }
 }
 
-/// When this witness began, as far as others know: a set that it has belonged to for longer than a lease
-/// it has signed in. The first set of a network is as old as the network.
-fn begun(told: Option<&WitnessSet>, own: &PublicKey, since: Millis) -> Millis {
-    let known = told.filter(|set| set.position(own).is_some());
-    let from = known.map(WitnessSet::from).filter(|from| *from > 0);
-    let signed_in = from.filter(|from| from.saturating_add(NAME_LEASE) < since);
-    signed_in.unwrap_or(since)
+/// When this witness began, as far as others or an earlier start know: a set that it has belonged to for
+/// longer than a lease it has signed in. The first set of a network is as old as the network.
+fn begun(known: &WitnessSet, own: &PublicKey, since: Millis) -> Millis {
+    let signed_in = known.from() > 0
+        && known.position(own).is_some()
+        && known.from().saturating_add(NAME_LEASE) < since;
+    match signed_in {
+        true => known.from(),
+        false => since,
+    }
 }
 
 /// The sets that were kept in a data directory; none before the relay's first start.
@@ -183,12 +202,12 @@ mod tests {
             |from, keys: &[PublicKey]| WitnessSet::new(2, from, keys.iter().copied()).unwrap();
         let since = 100 * NAME_LEASE;
         let old = set(since - NAME_LEASE - 1, &[own, other]);
-        assert_eq!(begun(Some(&old), &own, since), old.from());
+        assert_eq!(begun(&old, &own, since), old.from());
         let without_it = set(old.from(), &[other]);
         let new = set(since - NAME_LEASE, &[own, other]);
         let first = set(0, &[own, other]);
-        for told in [None, Some(&without_it), Some(&new), Some(&first)] {
-            assert_eq!(begun(told, &own, since), since);
+        for known in [without_it, new, first] {
+            assert_eq!(begun(&known, &own, since), since);
         }
     }
 }

@@ -187,7 +187,8 @@ impl NameLedger for RedbNames {
             .writer
             .run(move |batch| batch.names.change(&name, work, &room));
         let changed = changed.await?;
-        if let (Ok(_), Ok(bytes)) = (&changed, zone.await) {
+        let kept = !matches!(changed, Ok(Response::Refused { .. }) | Err(_));
+        if let (true, Ok(bytes)) = (kept, zone.await) {
             let witnessed = true;
             self.store.news.tell(NewZone { bytes, witnessed });
         }
@@ -237,6 +238,16 @@ mod tests {
 
     /// Writes a row, as somebody's attempt of then leaves it.
     async fn attempt(names: &RedbNames, number: u64, when: Millis, denied: bool) -> Response {
+        attempt_with(names, number, when, denied, ZoneWrite::Keep).await
+    }
+
+    async fn attempt_with(
+        names: &RedbNames,
+        number: u64,
+        when: Millis,
+        denied: bool,
+        zone: ZoneWrite,
+    ) -> Response {
         let name: Label = format!("name{number}").parse().unwrap();
         let work = move |kept: Kept| {
             let mut row = kept.row.unwrap_or_default();
@@ -247,7 +258,7 @@ mod tests {
             });
             Outcome {
                 row: Some(row),
-                zone: ZoneWrite::Keep,
+                zone,
                 response: Response::Abandoned,
             }
         };
@@ -283,5 +294,20 @@ mod tests {
             MOST / 2,
             "what is denied stays, and so do new attempts"
         );
+    }
+
+    #[tokio::test]
+    async fn a_zone_for_which_there_is_no_room_is_no_news() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = RedbStore::open(directory.path(), StoreLimits::default()).unwrap();
+        let mut news = store.new_zones();
+        let names = RedbNames::with_room(Arc::new(store), 1);
+        let now = platform::now();
+        let put = || ZoneWrite::Put(vec![1]);
+        attempt_with(&names, 0, now, false, put()).await;
+        assert!(news.try_recv().is_ok());
+        let full = attempt_with(&names, 1, now, false, put()).await;
+        assert_eq!(full, NameRefusal::Full.bare());
+        assert!(news.try_recv().is_err());
     }
 }

@@ -35,7 +35,11 @@ pub(super) async fn serve(
         fresh,
         private,
     } = call;
-    let options = Options { fresh, private };
+    let options = Options {
+        fresh,
+        private,
+        literal: false,
+    };
     let told = |step| tell(session, id, step);
     match action {
         NameAction::Owner => written(&names.owner().to_base36()),

@@ -2,6 +2,7 @@
 //!
 //! Knows what it is asked, and how an operation of an owner is carried out. The task is in `task`.
 
+mod saving;
 mod task;
 
 use std::sync::Arc;
@@ -88,7 +89,7 @@ enum Command {
     Cached(oneshot::Sender<Vec<CachedName>>),
     #[cfg(feature = "server")]
     Kept(oneshot::Sender<Vec<KeptName>>),
-    Settle(oneshot::Sender<()>),
+    Settle(oneshot::Sender<Result<()>>),
     Flush,
     Forget(Root),
     Evidence(Root, oneshot::Sender<Option<(Option<Binding>, SignedZone)>>),
@@ -134,9 +135,10 @@ impl Agent {
         self.request(Command::Cached).await
     }
 
-    /// Waits until all that must not be forgotten is saved.
+    /// Waits until all that must not be forgotten, as it is now, is saved; an error if it could not be,
+    /// which is tried again.
     pub async fn settle(&self) -> Result<()> {
-        self.request(Command::Settle).await
+        self.request(Command::Settle).await?
     }
 
     /// Keeps the cache for the next start, where what is still fresh then is given without asking.

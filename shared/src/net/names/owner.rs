@@ -112,7 +112,8 @@ impl Names {
         self.recovers(&name, recovery)?;
         match held.zone.is_some() || claimed {
             true => Ok(held),
-            false => self.show(name.as_str()).await,
+            // It is held, whether or not its zone can be found now.
+            false => Ok(self.show(name.as_str()).await.unwrap_or(held)),
         }
     }
 
@@ -281,11 +282,6 @@ impl Names {
             .await;
         self.save().await?;
         self.agent.forget(Root::Human(name.clone())).await?;
-        if let Err(error) = &done
-            && error.code() == Code::NameTaken
-        {
-            self.lost(name).await?;
-        }
         let binding = done?;
         let held = self
             .known()

@@ -1,7 +1,8 @@
 //! How often somebody may do something: so many at once, and as many again in a minute.
 //!
 //! Pure: time is an argument. Whoever has not come for a while is forgotten, because by then it would
-//! have its full share again.
+//! have its full share again. However many come, none of them costs more than a little: forgetting is
+//! done once for as many newcomers as are looked at for it, and there is room for so many only.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,14 +10,19 @@ use std::hash::Hash;
 use crate::proto::Millis;
 
 const MINUTE: Millis = 60_000;
-/// Beyond so many, those with a full share are forgotten.
+/// After at least so many newcomers, those with a full share are forgotten.
 const SWEEP_AT: usize = 4_096;
+/// More are not known at once; who is new then has no share.
+const MOST: usize = 65_536;
 
 /// The shares of everybody who came lately.
 #[derive(Debug)]
 pub struct Rates<K> {
     a_minute: u32,
     shares: HashMap<K, Share>,
+    /// How many were new since those with a full share were forgotten, and how many stayed then.
+    newcomers: usize,
+    stayed: usize,
 }
 
 #[derive(Debug)]
@@ -25,30 +31,35 @@ struct Share {
     at: Millis,
 }
 
+impl Share {
+    fn grown(&self, full: f64, now: Millis) -> f64 {
+        let elapsed = now.saturating_sub(self.at) as f64;
+        (self.left + elapsed * full / MINUTE as f64).min(full)
+    }
+}
+
 impl<K: Eq + Hash> Rates<K> {
     /// Everybody has a full share.
     pub fn new(a_minute: u32) -> Self {
         Rates {
             a_minute,
             shares: HashMap::new(),
+            newcomers: 0,
+            stayed: 0,
         }
     }
 
     /// Takes one from the share of `who`, if there is one.
     pub fn take(&mut self, who: K, now: Millis) -> bool {
-        let full = f64::from(self.a_minute);
-        let grown = |share: &Share| {
-            let elapsed = now.saturating_sub(share.at) as f64;
-            (share.left + elapsed * full / MINUTE as f64).min(full)
-        };
-        if self.shares.len() >= SWEEP_AT {
-            self.shares.retain(|_, share| grown(share) < full);
+        if !self.shares.contains_key(&who) && !self.has_room(now) {
+            return false;
         }
+        let full = f64::from(self.a_minute);
         let share = self.shares.entry(who).or_insert(Share {
             left: full,
             at: now,
         });
-        share.left = grown(share);
+        share.left = share.grown(full, now);
         // A clock that went back must not stop the share from growing.
         share.at = now;
         if share.left < 1.0 {
@@ -56,6 +67,17 @@ impl<K: Eq + Hash> Rates<K> {
         }
         share.left -= 1.0;
         true
+    }
+
+    /// Whether there is room for one more.
+    fn has_room(&mut self, now: Millis) -> bool {
+        if self.newcomers >= self.stayed.max(SWEEP_AT) {
+            let full = f64::from(self.a_minute);
+            self.shares.retain(|_, share| share.grown(full, now) < full);
+            (self.newcomers, self.stayed) = (0, self.shares.len());
+        }
+        self.newcomers += 1;
+        self.shares.len() < MOST
     }
 
     /// Gives one back that was taken for nothing.
@@ -111,5 +133,24 @@ mod tests {
         }
         rates.take(usize::MAX, 10 * MINUTE);
         assert_eq!(rates.shares.len(), 1);
+    }
+
+    #[test]
+    fn a_flood_of_newcomers_is_looked_at_seldom_and_bounded() {
+        let mut rates = Rates::new(1);
+        let (mut sweeps, mut looked_at, mut before) = (0, 0, 0);
+        for who in 0..4 * MOST {
+            assert_eq!(rates.take(who, 0), who < MOST, "{who}");
+            if rates.newcomers <= before {
+                (sweeps, looked_at) = (sweeps + 1, looked_at + rates.shares.len());
+            }
+            before = rates.newcomers;
+        }
+        assert_eq!(rates.shares.len(), MOST);
+        assert!(sweeps > 0 && looked_at <= 8 * MOST, "{sweeps}: {looked_at}");
+        assert!(!rates.take(7, 0), "it has spent its share");
+        let later = 10 * MINUTE;
+        let room = (0..2 * MOST).any(|who| rates.take(4 * MOST + who, later));
+        assert!(room, "those who stayed away are forgotten");
     }
 }

@@ -307,6 +307,16 @@ impl Operation {
         self.outputs.push_back(Output::Done(result));
     }
 
+    /// Somebody else has it, and this proves it: a word alone takes no name from its owner.
+    fn taken(&mut self, by: &Binding, until: Millis, now: Millis) {
+        if by.is_recent(now) {
+            let proof = Box::new(by.certificate().clone());
+            self.outputs.push_back(Output::Keep(proof));
+        }
+        let (holder, until) = (Some(by.claim().owner()), Some(until));
+        self.finish(Err(Failure::Taken { holder, until }));
+    }
+
     fn members(&self) -> Vec<PublicKey> {
         self.sets.current().keys().to_vec()
     }

@@ -268,8 +268,8 @@ impl Resolver {
                 if matches!(why, Unresolved::Unclaimed | Unresolved::Empty { .. }) {
                     self.cache.remove(root);
                     let until = now.saturating_add(NAME_MISSING_TTL);
-                    self.missing.retain(|_, (_, until)| now < *until);
                     self.missing.insert(root.clone(), (why.clone(), until));
+                    make_room(&mut self.missing, |(_, until)| *until);
                 }
                 self.wake(root, Some(why), now);
             }
@@ -289,11 +289,7 @@ impl Resolver {
         if before.map(|cached| cached.zone.floor()) != after {
             self.outputs.push_back(Output::Changed(root.name()));
         }
-        if self.cache.len() > MAX_RESOLVED {
-            let oldest = self.cache.iter().min_by_key(|(_, cached)| cached.used);
-            let oldest = oldest.map(|(root, _)| root.clone());
-            oldest.and_then(|root| self.cache.remove(&root));
-        }
+        make_room(&mut self.cache, |cached| cached.used);
     }
 
     /// Queries that waited for a name go on, or end with what went wrong.
@@ -348,6 +344,15 @@ impl Resolver {
             view.add_signature(binding.claim(), &signed, &self.sets);
             cached.binding = view.binding(&self.sets).or(cached.binding.take());
         }
+    }
+}
+
+/// Of too many names the one with the earliest time goes.
+fn make_room<V>(names: &mut SortedMap<Root, V>, time: impl Fn(&V) -> Millis) {
+    if names.len() > MAX_RESOLVED {
+        let first = names.iter().min_by_key(|(_, value)| time(value));
+        let first = first.map(|(root, _)| root.clone());
+        first.and_then(|root| names.remove(&root));
     }
 }
 

@@ -216,7 +216,7 @@ impl Bench {
 async fn readable(node: &Node, name: &Published) -> bool {
     let fresh = Options {
         fresh: true,
-        private: false,
+        ..Options::default()
     };
     match node.names().resolve(&name.name, fresh).await {
         Ok(found) => found.resources == [Resource::Text(name.text.clone())],

@@ -2,13 +2,13 @@
 //! not be forgotten.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use futures::channel::{mpsc, oneshot};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, select_biased};
 
+use super::saving::{Saving, What};
 use super::{Command, Surroundings, keepsake, no_witnesses, until};
 use crate::error::{Code, Error, Result};
 use crate::net::names::asking::Asking;
@@ -28,25 +28,14 @@ use crate::proto::record::Record;
 /// Those that wait for a name, by the number of the query.
 type Waiting = HashMap<u64, oneshot::Sender<Result<Box<Resolution>>>>;
 
-/// The least time between the end of a save of the floors and the next one.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
-
-/// How far saving is. A rest ends early when something must not wait.
-#[derive(PartialEq)]
-enum Saving {
-    Idle,
-    Writing,
-    Resting,
-}
-
 const SETS: &str = "sets";
 const FLOORS: &str = "floors";
 
 enum Found {
     Answer(u64, Option<Response>),
     Zones(u64, Option<Vec<Vec<u8>>>),
-    Kept { rest: bool },
-    Rested,
+    Kept(Result<()>),
+    Rested(u64),
 }
 
 pub(super) struct Task {
@@ -61,11 +50,7 @@ pub(super) struct Task {
     unreadable: Option<Error>,
     /// Who others said the witnesses are, while that is so.
     offered: Option<Box<KnownSets>>,
-    /// How far saving is, what has changed since it began, and who waits until all is saved.
     saving: Saving,
-    sets_grew: bool,
-    floors_rose: bool,
-    settling: Vec<oneshot::Sender<()>>,
 }
 
 impl Task {
@@ -80,10 +65,7 @@ impl Task {
             watchers: Vec::new(),
             unreadable: None,
             offered: None,
-            saving: Saving::Idle,
-            sets_grew: false,
-            floors_rose: false,
-            settling: Vec::new(),
+            saving: Saving::default(),
         }
     }
 
@@ -151,7 +133,7 @@ impl Task {
                 let evidence = evidence.map(|(binding, zone)| (binding.cloned(), zone.clone()));
                 let _ = reply.send(evidence);
             }
-            (Command::Settle(reply), _) => self.settling.push(reply),
+            (Command::Settle(reply), _) => self.saving.settle(reply),
             (Command::Flush, Some(resolver)) => resolver.flush(),
             (Command::Forget(root), Some(resolver)) => resolver.forget(&root),
             (Command::Learned(sets), Some(resolver)) => resolver.learn(&sets),
@@ -166,26 +148,26 @@ impl Task {
     }
 
     fn on_found(&mut self, found: Found) {
-        match found {
-            Found::Kept { rest: true } => {
-                self.saving = Saving::Resting;
-                let rest = platform::sleep(SAVE_EVERY).map(|()| Found::Rested);
-                self.jobs.push(rest.boxed());
-            }
-            Found::Kept { rest: false } => self.saving = Saving::Idle,
-            Found::Rested if self.saving == Saving::Resting => self.saving = Saving::Idle,
-            _ => {}
-        }
         let now = self.now();
-        let Some(resolver) = &mut self.resolver else {
-            return;
-        };
-        match found {
-            Found::Answer(id, Some(response)) => resolver.answered(id, response, now),
-            Found::Answer(id, None) => resolver.failed(id, now),
-            Found::Zones(id, Some(zones)) => resolver.zones_found(id, &zones, now),
-            Found::Zones(id, None) => resolver.failed(id, now),
-            Found::Kept { .. } | Found::Rested => {}
+        match (found, &mut self.resolver) {
+            (Found::Kept(result), _) => {
+                report(&result);
+                if let Some((number, rest)) = self.saving.ended(result) {
+                    let rest = platform::sleep(rest).map(move |()| Found::Rested(number));
+                    self.jobs.push(rest.boxed());
+                }
+            }
+            (Found::Rested(number), _) => self.saving.rested(number),
+            (Found::Answer(id, Some(response)), Some(resolver)) => {
+                resolver.answered(id, response, now);
+            }
+            (Found::Zones(id, Some(zones)), Some(resolver)) => {
+                resolver.zones_found(id, &zones, now);
+            }
+            (Found::Answer(id, None) | Found::Zones(id, None), Some(resolver)) => {
+                resolver.failed(id, now);
+            }
+            (_, None) => {}
         }
     }
 
@@ -220,61 +202,45 @@ impl Task {
                     !changed.is_closed()
                         && (!about || changed.try_send(()).is_ok() || !changed.is_closed())
                 }),
-                Output::FloorsRose => self.floors_rose = true,
-                Output::SetsGrew => self.sets_grew = true,
+                Output::FloorsRose => self.saving.changed(What::Floors),
+                Output::SetsGrew => self.saving.changed(What::Sets),
             }
         }
         self.save_next();
     }
 
-    /// What is to be saved next.
-    fn unsaved(&mut self) -> Option<(&'static str, Vec<u8>)> {
-        let resolver = self.resolver.as_ref()?;
-        if std::mem::take(&mut self.sets_grew) {
-            Some((SETS, resolver.sets().export()))
-        } else if std::mem::take(&mut self.floors_rose) {
-            Some((FLOORS, resolver.floors().export()))
-        } else {
-            None
-        }
-    }
-
-    /// Saves one after the other: of two that overtake each other the older one would stay. And not all
-    /// the time: strangers choose how often something rises.
     fn save_next(&mut self) {
-        let urgent = self.sets_grew || !self.settling.is_empty();
-        match self.saving {
-            Saving::Writing => return,
-            Saving::Resting if !urgent => return,
-            Saving::Resting | Saving::Idle => {}
+        if let Some(what) = self.saving.next() {
+            let save = self.save(what);
+            self.jobs.push(save.map(Found::Kept).boxed());
         }
-        let Some((what, bytes)) = self.unsaved() else {
-            for settled in self.settling.drain(..) {
-                let _ = settled.send(());
-            }
-            return;
-        };
-        self.saving = Saving::Writing;
-        let save = self.surroundings.keepsakes.save(self.keepsake(what), bytes);
-        let rest = what == FLOORS;
-        let kept = async move {
-            report(save.await);
-            Found::Kept { rest }
-        };
-        self.jobs.push(kept.boxed());
     }
 
     /// Nothing more will come: what has not been saved is saved, after what is under way.
     async fn save_at_last(mut self) {
-        while self.saving == Saving::Writing {
-            if matches!(self.jobs.next().await, Some(Found::Kept { .. }) | None) {
-                self.saving = Saving::Idle;
+        while self.saving.is_writing() {
+            match self.jobs.next().await {
+                Some(Found::Kept(result)) => drop(self.saving.ended(result)),
+                Some(_) => {}
+                None => break,
             }
         }
-        while let Some((what, bytes)) = self.unsaved() {
-            let save = self.surroundings.keepsakes.save(self.keepsake(what), bytes);
-            report(save.await);
+        for what in [What::Sets, What::Floors] {
+            if self.saving.take(what) {
+                report(&self.save(what).await);
+            }
         }
+    }
+
+    fn save(&self, what: What) -> BoxFuture<'static, Result<()>> {
+        let Some(resolver) = &self.resolver else {
+            return async { Ok(()) }.boxed();
+        };
+        let (what, bytes) = match what {
+            What::Sets => (SETS, resolver.sets().export()),
+            What::Floors => (FLOORS, resolver.floors().export()),
+        };
+        self.surroundings.keepsakes.save(self.keepsake(what), bytes)
     }
 
     fn keepsake(&self, what: &str) -> String {
@@ -296,11 +262,13 @@ impl Task {
 
     /// Believes who others said the witnesses are, the first time that this is known.
     async fn pin(&mut self) {
-        let offered = self.offered.take();
         let network = &self.surroundings.network;
+        let offered = self.offered.clone();
         if let Some(sets) = offered.filter(|sets| sets.network() == network) {
             self.believe(*sets).await;
-            self.sets_grew |= self.resolver.is_some();
+            if self.resolver.is_some() {
+                self.saving.changed(What::Sets);
+            }
         }
     }
 
@@ -316,6 +284,7 @@ impl Task {
                 return;
             }
         };
+        self.offered = None;
         let seed = u64::from_le_bytes(platform::entropy());
         self.resolver = Some(Resolver::new(sets, floors, seed));
         #[cfg(feature = "server")]
@@ -335,7 +304,7 @@ impl Task {
     }
 }
 
-fn report(saved: Result<()>) {
+fn report(saved: &Result<()>) {
     if let Err(error) = saved {
         tracing::warn!(%error, "what was seen of names could not be kept");
     }

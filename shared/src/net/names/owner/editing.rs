@@ -5,6 +5,7 @@
 
 use super::{Held, Names, not_yours};
 use crate::error::{Code, Error, Result};
+use crate::net::names::agent::Progressed;
 use crate::proto::names::certificate::{Binding, Floor};
 use crate::proto::names::name::{Label, Name, Root};
 use crate::proto::names::publisher::{Failure, Goal};
@@ -55,7 +56,7 @@ impl Names {
     /// The newest zone of an own name, which is kept from now on; nothing if there never was any.
     pub(super) async fn newest(&self, root: &Root) -> Result<Option<SignedZone>> {
         self.load().await?;
-        match self.agent.resolve(root.name(), FRESH).await {
+        match self.agent.resolve(root.name(), OWN).await {
             Err(error) if !says_what_is_there(error.code()) => return Err(error),
             _ => {}
         }
@@ -94,15 +95,12 @@ impl Names {
         if kept.is_some_and(|kept| kept >= claim.rank()) {
             return self.binding(label).await;
         }
+        let certificate = Box::new(found.certificate().clone());
+        self.keep(Progressed::Keep(certificate));
         if claim.owner() != self.owner.public() {
-            self.lost(label).await?;
+            self.save().await?;
             let (holder, until) = (Some(claim.owner()), Some(claim.expires()));
             return Err(Failure::Taken { holder, until }.into());
-        }
-        let certificate = found.certificate().clone();
-        let now = self.now();
-        if let Some(holdings) = self.holdings().as_mut() {
-            holdings.keep(certificate, now);
         }
         Ok(found.clone())
     }
@@ -115,26 +113,23 @@ impl Names {
             .agent
             .operate(owner, label.clone(), Goal::Find, &mut keep)
             .await;
-        match &found {
-            Err(error) if error.code() == Code::NameTaken => self.lost(label).await?,
-            _ => self.save().await?,
-        }
+        self.save().await?;
         found
     }
 }
 
-const FRESH: Options = Options {
+/// How owners look at their own names. Whoever an alias leads to must not decide whether it can be
+/// changed, and whether its zone is renewed.
+pub(super) const OWN: Options = Options {
     fresh: true,
     private: true,
+    literal: true,
 };
 
-/// Whether a resolution that failed so has heard what there is: nothing at the name itself, an alias
-/// that leads nowhere, or a zone that is over.
+/// Whether a resolution that failed so has heard what there is: nothing at the name itself, or a zone
+/// that is over.
 fn says_what_is_there(code: Code) -> bool {
-    matches!(
-        code,
-        Code::NameNotFound | Code::NameInvalid | Code::NameExpired
-    )
+    matches!(code, Code::NameNotFound | Code::NameExpired)
 }
 
 /// The newer of two; nothing if there was none; an answer only if no newer one is known to exist.

@@ -79,12 +79,15 @@ impl Names {
         rows.chain(own).collect()
     }
 
-    /// A certificate that an operation wants kept.
+    /// A certificate that an operation wants kept: the owner's own, or one by which it has lost the name.
     pub(super) fn keep(&self, told: Progressed) {
         if let Progressed::Keep(certificate) = told {
-            let now = self.now();
+            let (own, now) = (self.owner(), self.now());
             if let Some(holdings) = self.holdings().as_mut() {
-                holdings.keep(*certificate, now);
+                match certificate.claim.owner() == own {
+                    true => holdings.keep(*certificate, now),
+                    false => holdings.lose(&certificate.claim),
+                }
             }
         }
     }
@@ -109,14 +112,6 @@ impl Names {
             Root::Human(label) => holdings.rows().get(label)?.zone.clone(),
             Root::Key(key) => holdings.own().filter(|zone| zone.owner() == *key).cloned(),
         }
-    }
-
-    /// Somebody else has it now.
-    pub(super) async fn lost(&self, name: &Label) -> Result<()> {
-        if let Some(holdings) = self.holdings().as_mut() {
-            holdings.lose(name);
-        }
-        self.save().await
     }
 
     pub(super) fn held_key(&self, signed: &SignedZone) -> Held {
@@ -153,12 +148,12 @@ impl Names {
         let restored = match kept {
             None => Holdings::new(seed),
             Some(bytes) => Holdings::restore(&bytes, seed).map_err(|refusal| {
-                Error::new(
-                    Code::StorageFailed,
-                    "what was kept of this owner's names is damaged",
-                )
-                .caused_by(refusal)
-                .with_remedy("Claim each name again with the same key; nobody else can have it.")
+                let what = format!("what was kept of this owner's names ({}) is damaged", self.keepsake());
+                Error::new(Code::StorageFailed, what)
+                    .caused_by(refusal)
+                    .with_remedy(
+                        "Restore it from a backup, or move it away and claim each name again with the same key: nobody else can have it.",
+                    )
             })?,
         };
         self.holdings().get_or_insert(restored);

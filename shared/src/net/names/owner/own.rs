@@ -2,7 +2,7 @@
 //! so it is stored again every day, and signed again before it is over.
 
 use super::Names;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::proto::names::name::Root;
 use crate::proto::names::publisher::schedule::{self, Holdings};
 
@@ -18,21 +18,26 @@ impl Names {
         let mut turn = self.turns.take(&root.name().to_string());
         turn.come().await;
         let done = match self.kept(&root) {
-            Some(zone) if !schedule::is_old(&zone, now) => self.store(&zone).await,
-            _ => self.sign_again(&root).await,
+            Some(zone) if !schedule::is_old(&zone, now) => match self.store(&zone).await {
+                // Another machine of this owner has published since.
+                Err(error) if error.code() == Code::Older => self.store_newest(&root).await,
+                stored => stored,
+            },
+            _ => self.store_newest(&root).await,
         };
         if let Err(error) = &done {
             tracing::debug!(%error, "the zone of this key was not stored again");
         }
         let now = self.now();
         if let Some(holdings) = self.holdings().as_mut() {
-            holdings.own_finished(done.is_ok(), now);
+            holdings.own_finished(done.err().map(|error| error.code()), now);
         }
         self.save().await
     }
 
-    /// Signs what is published now: another machine of this owner may have published it.
-    async fn sign_again(&self, root: &Root) -> Result<()> {
+    /// Stores what is published now, signed again if it is old: another machine of this owner may have
+    /// published it.
+    async fn store_newest(&self, root: &Root) -> Result<()> {
         match self.newest(root).await? {
             Some(zone) if schedule::is_old(&zone, self.now()) => {
                 let zone = zone.zone().clone();

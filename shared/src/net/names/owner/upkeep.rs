@@ -6,6 +6,7 @@ use futures::channel::mpsc;
 use futures::{FutureExt, StreamExt};
 
 use super::Names;
+use super::editing::OWN;
 use crate::error::{Code, Result};
 use crate::limits::HOUR;
 use crate::net::handle::Event;
@@ -15,7 +16,6 @@ use crate::proto::names::Label;
 use crate::proto::names::name::{Name, Root};
 use crate::proto::names::publisher::Goal;
 use crate::proto::names::publisher::schedule::{Holdings, is_old};
-use crate::proto::names::resolver::Options;
 use crate::proto::names::zone::SignedZone;
 use crate::{limits, platform};
 
@@ -69,7 +69,8 @@ impl Names {
             }
             let now = self.now();
             if let Some(holdings) = self.holdings().as_mut() {
-                holdings.finished(&due.name, done.is_ok(), now);
+                let failure = done.err().map(|error| error.code());
+                holdings.finished(&due.name, failure, now);
             }
         }
         if anything {
@@ -124,11 +125,7 @@ impl Names {
     /// The zone that the witnesses have; an error if they could not be asked, or have one that is not
     /// found, unless what is held is over as well.
     async fn published(&self, name: &Label, over: bool) -> Result<Option<SignedZone>> {
-        let fresh = Options {
-            fresh: true,
-            private: true,
-        };
-        let asked = self.agent.resolve(Name::from(name.clone()), fresh).await;
+        let asked = self.agent.resolve(Name::from(name.clone()), OWN).await;
         match asked {
             Err(error) if !says_what_is_there(error.code(), over) => return Err(error),
             _ => {}
@@ -138,11 +135,11 @@ impl Names {
     }
 }
 
-/// Whether a resolution that failed so has heard the witnesses: there is nothing at the name itself,
-/// its alias leads nowhere, or what was there is over.
+/// Whether a resolution that failed so has heard the witnesses: there is nothing at the name itself, or
+/// what was there is over.
 fn says_what_is_there(code: Code, over: bool) -> bool {
     match code {
-        Code::NameNotFound | Code::NameInvalid => true,
+        Code::NameNotFound => true,
         Code::Older => over,
         _ => false,
     }

@@ -52,7 +52,8 @@ pub enum Output {
     Solve(Puzzle),
     /// Something for people to see.
     Progress(Progress),
-    /// Keep this durably: it proves the name. Comes again when it got better.
+    /// Keep this durably: it proves who has the name. Comes again when it got better. That of another
+    /// owner ends what is kept of a lower rank; nothing else does.
     Keep(Box<Certificate>),
     /// The end.
     Done(Result<Box<Binding>, Failure>),
@@ -78,7 +79,7 @@ pub enum Progress {
 /// Why an operation failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Somebody else holds the name.
+    /// Somebody else holds the name, or a witness says so.
     Taken {
         /// Who, if a certificate says so.
         holder: Option<PublicKey>,
@@ -112,7 +113,9 @@ impl From<Failure> for Error {
         match failure {
             Failure::Taken { holder, until } => {
                 let holder = holder.map(|key| key.to_base36());
-                let who = holder.as_deref().unwrap_or("another owner");
+                let who = holder
+                    .as_deref()
+                    .unwrap_or("another owner, says a witness,");
                 let end = until.map_or(String::new(), |until| format!(" until {}", day(until)));
                 let what = format!("the name is held by {who}{end}");
                 let error = Error::new(Code::NameTaken, what).with_details("holder", holder);

@@ -6,8 +6,10 @@
 use minicbor::{Decode, Encode};
 
 use super::Goal;
+use crate::error::Code;
 use crate::limits::{DAY, HOUR, MINUTE, NAME_EXTEND_BEFORE, NAME_GRACE, NAME_RENEW_EVERY};
 use crate::proto::names::certificate::Certificate;
+use crate::proto::names::claim::Claim;
 use crate::proto::names::name::Label;
 use crate::proto::names::set::KnownSets;
 use crate::proto::names::zone::SignedZone;
@@ -42,6 +44,8 @@ struct Turn {
     shown: Millis,
     due: Millis,
     failures: u64,
+    /// Whether nobody said no, but nobody could be asked.
+    unreached: bool,
 }
 
 #[derive(Encode, Decode)]
@@ -80,23 +84,33 @@ pub fn is_old(zone: &SignedZone, now: Millis) -> bool {
     zone.expires() <= now.saturating_add(ZONE_RENEW_BEFORE)
 }
 
+/// Whether a failure says that there was no way to those who must be asked.
+fn is_unreached(code: Code) -> bool {
+    use Code::{DialFailed, NoQuorum, NoRelay, NotConnected, TimedOut};
+    matches!(
+        code,
+        DialFailed | NoQuorum | NoRelay | NotConnected | TimedOut
+    )
+}
+
 impl Turn {
     fn done(now: Millis, prng: &mut Prng) -> Turn {
         Turn {
             shown: now,
             due: now.saturating_add(prng.jitter(NAME_RENEW_EVERY)),
-            failures: 0,
+            ..Turn::default()
         }
     }
 
-    fn finished(&mut self, success: bool, now: Millis, prng: &mut Prng) {
-        if success {
+    fn finished(&mut self, failure: Option<Code>, now: Millis, prng: &mut Prng) {
+        let Some(code) = failure else {
             *self = Turn::done(now, prng);
-        } else {
-            let wait = RETRY_FIRST << self.failures.min(10);
-            self.failures += 1;
-            self.due = now.saturating_add(prng.jitter(wait.min(RETRY_LONGEST)));
-        }
+            return;
+        };
+        let wait = RETRY_FIRST << self.failures.min(10);
+        self.failures += 1;
+        self.unreached = is_unreached(code);
+        self.due = now.saturating_add(prng.jitter(wait.min(RETRY_LONGEST)));
     }
 
     /// Whether it is due. It is due again after [`Self::finished`], or after an hour.
@@ -167,10 +181,10 @@ impl Holdings {
         self.own.as_mut().is_some_and(|(_, turn)| turn.comes(now))
     }
 
-    /// How storing the zone of the owner's key ended.
-    pub fn own_finished(&mut self, success: bool, now: Millis) {
+    /// How storing the zone of the owner's key ended: with nothing, or with this failure.
+    pub fn own_finished(&mut self, failure: Option<Code>, now: Millis) {
         if let Some((_, turn)) = &mut self.own {
-            turn.finished(success, now, &mut self.prng);
+            turn.finished(failure, now, &mut self.prng);
         }
     }
 
@@ -184,15 +198,18 @@ impl Holdings {
         }
     }
 
-    /// The name is somebody else's now.
-    pub fn lose(&mut self, name: &Label) {
-        self.rows.remove(name);
+    /// Another owner's claim, with a certificate: a holding of a lower rank is over.
+    pub fn lose(&mut self, to: &Claim) {
+        let known = self.rows.get(to.name());
+        if known.is_some_and(|known| known.certificate.claim.rank() < to.rank()) {
+            self.rows.remove(to.name());
+        }
     }
 
-    /// How an operation ended: when to come back.
-    pub fn finished(&mut self, name: &Label, success: bool, now: Millis) {
+    /// How an operation ended, with nothing or with this failure: when to come back.
+    pub fn finished(&mut self, name: &Label, failure: Option<Code>, now: Millis) {
         if let Some(holding) = self.rows.get_mut(name) {
-            holding.turn.finished(success, now, &mut self.prng);
+            holding.turn.finished(failure, now, &mut self.prng);
         }
     }
 
@@ -222,11 +239,12 @@ impl Holdings {
         due
     }
 
-    /// What failed is due again: there is a way to others once more.
+    /// What failed for want of a way to others is due again: there is one once more. Who refused is not
+    /// asked more often for that.
     pub fn retry(&mut self, now: Millis) {
         let own = self.own.iter_mut().map(|(_, turn)| turn);
         let rows = self.rows.values_mut().map(|holding| &mut holding.turn);
-        for turn in rows.chain(own).filter(|turn| turn.failures > 0) {
+        for turn in rows.chain(own).filter(|turn| turn.unreached) {
             turn.due = now;
         }
     }

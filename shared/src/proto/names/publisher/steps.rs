@@ -96,10 +96,6 @@ impl Operation {
         let mine = held
             .as_ref()
             .is_some_and(|held| held.claim().owner() == self.owner.public());
-        let taken = |held: &Binding| Failure::Taken {
-            holder: Some(held.claim().owner()),
-            until: Some(held.claim().expires().saturating_add(NAME_GRACE)),
-        };
         let issued = now.max(self.last_issued + 1);
         match (self.goal.clone(), held) {
             (Goal::Claim { .. } | Goal::Find | Goal::Recover, Some(held)) if mine => {
@@ -108,7 +104,6 @@ impl Operation {
             (Goal::Recover, Some(held)) if held.claim().recovery() == Some(self.owner.public()) => {
                 self.recover(&held, issued, now);
             }
-            (Goal::Claim { .. }, Some(held)) => self.finish(Err(taken(&held))),
             (Goal::Claim { .. }, None) => self.work(now),
             (Goal::Extend, Some(held)) if mine => {
                 self.generation = held.claim().generation();
@@ -134,7 +129,10 @@ impl Operation {
                 }
                 _ => self.finish(Err(Failure::Unheld)),
             },
-            (_, Some(held)) => self.finish(Err(taken(&held))),
+            (_, Some(held)) => {
+                let end = held.claim().expires().saturating_add(NAME_GRACE);
+                self.taken(&held, end, now);
+            }
             (_, None) => self.finish(Err(Failure::Unheld)),
         }
     }
@@ -312,11 +310,10 @@ impl Operation {
             && let Some(binding) = self.view.believed(&self.sets, now).filter(newer)
         {
             let claim = binding.claim();
-            let (holder, until) = (Some(claim.owner()), Some(claim.expires()));
             match claim.owner() == self.owner.public() && !claim.released() {
                 // A newer claim of the same owner, of which this side knew nothing.
                 true => self.confirm(binding, now),
-                false => self.finish(Err(Failure::Taken { holder, until })),
+                false => self.taken(&binding, claim.expires(), now),
             }
         }
     }
@@ -345,11 +342,11 @@ impl Operation {
             return self.finish(Err(Failure::Barred { until }));
         }
         if let Some(until) = with(NameRefusal::Taken).filter(|_| !signing) {
-            let holder = self.view.believed(&self.sets, now);
-            let holder = holder
-                .map(|binding| binding.claim().owner())
-                .filter(|holder| *holder != self.owner.public());
-            let until = Some(until);
+            let theirs = |held: &Binding| held.claim().owner() != self.owner.public();
+            if let Some(held) = self.view.believed(&self.sets, now).filter(theirs) {
+                return self.taken(&held, until, now);
+            }
+            let (holder, until) = (None, Some(until));
             return self.finish(Err(Failure::Taken { holder, until }));
         }
         if self.round >= u64::from(NAME_ATTEMPTS) {

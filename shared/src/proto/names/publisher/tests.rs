@@ -4,6 +4,7 @@ use super::schedule::Holdings;
 use super::*;
 use crate::error::{Code, Error};
 use crate::limits::{DAY, MINUTE, NAME_EXTEND_BEFORE, NAME_LEASE, NAME_TERM, RECORD_RETENTION};
+use crate::proto::names::certificate::Certificate;
 use crate::proto::names::name::Root;
 use crate::proto::names::resource::Resource;
 use crate::proto::names::testing::Net;
@@ -175,7 +176,7 @@ fn what_is_due_is_done_in_time() {
         "{due:?}"
     );
     assert!(holdings.due(&sets(), net.now).is_empty(), "given once");
-    holdings.finished(&alice(), false, net.now);
+    holdings.finished(&alice(), Some(Code::NoQuorum), net.now);
     assert!(holdings.next_wake().unwrap() < net.now + 10 * MINUTE);
     let mut zone = Zone {
         generation: 1,
@@ -202,7 +203,7 @@ fn what_is_due_is_done_in_time() {
             ..
         }]
     ));
-    holdings.finished(&alice(), true, late);
+    holdings.finished(&alice(), None, late);
     let jumped_back = NOW - 30 * DAY;
     assert_eq!(holdings.due(&sets(), jumped_back).len(), 1);
 }
@@ -223,6 +224,63 @@ fn the_recovery_key_takes_the_name_over_and_nobody_else_does() {
     let again = net.run(&rescue, Goal::Recover).unwrap();
     assert_eq!(again.claim(), binding.claim(), "it is its already");
     assert!(net.run(&author(), Goal::Find).is_err(), "it was the owner");
+}
+
+#[test]
+fn only_a_certificate_takes_a_name_from_its_owner() {
+    let mut net = Net::new();
+    let mine = net.claim(&author());
+    net.now = NOW + NAME_TERM - 30 * DAY;
+    let liar = sets().current().keys()[0];
+    let silent = sets().current().keys()[1];
+    let mut extending = net.start(&author(), Goal::Extend);
+    let said = loop {
+        match extending.poll().expect("an end without waiting") {
+            Output::Send { to, id, request } => {
+                let proposed = matches!(request, Request::Propose { .. });
+                match net.ask(to, &request) {
+                    _ if proposed && to == liar => {
+                        let (why, until) = (NameRefusal::Taken, Some(net.now + DAY));
+                        let (top, certificate) = (1, None);
+                        let refused = Response::Refused {
+                            why,
+                            until,
+                            top,
+                            certificate,
+                        };
+                        extending.answered(id, refused, net.now);
+                    }
+                    Some(response) if !proposed || to != silent => {
+                        extending.answered(id, response, net.now);
+                    }
+                    _ => extending.failed(id, net.now),
+                }
+            }
+            Output::Keep(certificate) => net.kept.push(*certificate),
+            Output::Done(done) => break done.unwrap_err(),
+            _ => {}
+        }
+    };
+    assert!(
+        matches!(said, Failure::Taken { holder: None, .. }),
+        "{said:?}"
+    );
+    assert!(Error::from(said).message().contains("says a witness"));
+    let others = |kept: &Certificate| kept.claim.owner() != author().public();
+    assert!(!net.kept.iter().any(others), "nothing was proved");
+
+    let mut holdings = Holdings::new(1);
+    holdings.keep(mine.certificate().clone(), net.now);
+    let theirs = net.run(&transport(), hand(1, &transport(), &author(), net.now));
+    let theirs = theirs.unwrap();
+    let mut held_by_them = Holdings::new(1);
+    held_by_them.keep(theirs.certificate().clone(), net.now);
+    held_by_them.lose(mine.claim());
+    assert_eq!(held_by_them.rows().len(), 1, "it was before");
+    net.run(&author(), Goal::Extend).unwrap_err();
+    let proof = net.kept.iter().rfind(|kept| others(kept)).unwrap();
+    holdings.lose(&proof.claim);
+    assert_eq!(holdings.rows().len(), 0);
 }
 
 #[test]
@@ -248,10 +306,12 @@ fn what_failed_is_tried_again_as_soon_as_there_is_a_way() {
     assert!(!holdings.own_due(NOW), "nothing has failed");
     let later = NOW + 2 * DAY;
     assert!(holdings.own_due(later));
-    holdings.own_finished(false, later);
-    assert!(!holdings.own_due(later + 1));
-    holdings.retry(later + 1);
-    assert!(holdings.own_due(later + 1));
+    for (failure, again) in [(Code::NoRelay, true), (Code::Refused, false)] {
+        holdings.own_finished(Some(failure), later);
+        assert!(!holdings.own_due(later + 1));
+        holdings.retry(later + 1);
+        assert_eq!(holdings.own_due(later + 1), again, "{failure:?}");
+    }
 }
 
 /// The store of others forgets what is not stored again; zones end.
@@ -275,7 +335,7 @@ fn the_zone_of_a_key_outlives_every_store() {
             continue;
         }
         // Every third time nobody is there; every fifth the owner begins again.
-        holdings.own_finished(hour % 3 != 0, now);
+        holdings.own_finished((hour % 3 == 0).then_some(Code::TimedOut), now);
         if hour % 3 == 0 {
             continue;
         }

@@ -12,6 +12,8 @@ pub struct Options {
     pub fresh: bool,
     /// Give addresses in private networks and on this device too.
     pub private: bool,
+    /// Give an alias itself, not what it leads to: what is wrong with another's name says nothing.
+    pub literal: bool,
 }
 
 /// What the driver is to do.

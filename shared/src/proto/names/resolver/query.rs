@@ -83,7 +83,7 @@ impl Resolver {
         query.proofs.push(proof);
         match found.as_deref() {
             None => self.done(id, Err(Unresolved::Empty { owner })),
-            Some([Resource::Alias(target)]) => {
+            Some([Resource::Alias(target)]) if !query.options.literal => {
                 let seen = query.via.contains(target) || *target == query.name;
                 if seen || query.via.len() >= MAX_ALIASES {
                     let target = target.clone();

@@ -17,6 +17,7 @@ use crate::selftest::samples::{NOW, author, network, transport};
 const FRESH: Options = Options {
     fresh: true,
     private: false,
+    literal: false,
 };
 
 fn resolver() -> Resolver {
@@ -85,6 +86,26 @@ fn resolves_with_proof_then_from_the_cache_then_anew() {
 }
 
 #[test]
+fn an_owner_sees_an_alias_itself_whatever_is_wrong_where_it_leads() {
+    let (mut net, mut resolver) = (Net::new(), resolver());
+    let binding = net.claim(&author());
+    let unreadable = format!("{}.p2p", transport().public().to_base36());
+    let aliases = ["alice.p2p", "bob.p2p", &unreadable].map(alias);
+    let own = Options {
+        literal: true,
+        ..FRESH
+    };
+    net.offline = true;
+    for alias in aliases {
+        net.publish(&author(), zone(&[("", alias.clone())]), &binding);
+        assert!(net.resolve(&mut resolver, "alice.p2p", FRESH).is_err());
+        let found = net.resolve(&mut resolver, "alice.p2p", own).unwrap();
+        assert_eq!(found.resources, alias);
+        assert!(found.via.is_empty() && found.proofs.len() == 1);
+    }
+}
+
+#[test]
 fn names_that_do_not_exist_are_remembered_for_a_while() {
     let (mut net, mut resolver) = (Net::new(), resolver());
     let mut missing = |net: &mut Net, name| net.resolve(&mut resolver, name, Options::default());
@@ -102,6 +123,26 @@ fn names_that_do_not_exist_are_remembered_for_a_while() {
         }
     );
     assert_eq!(Error::from(nothing).code(), Code::NameNotFound);
+}
+
+#[test]
+fn of_too_many_names_that_do_not_exist_the_latest_are_remembered() {
+    let (mut net, mut resolver) = (Net::new(), resolver());
+    let mut missing = |net: &mut Net, number: usize| {
+        let name = format!("nobody-{number}.p2p");
+        let found = net.resolve(&mut resolver, &name, Options::default());
+        assert_eq!(found, Err(Unresolved::Unclaimed));
+        resolver.missing.len()
+    };
+    for number in 0..MAX_RESOLVED + 10 {
+        net.now += 1;
+        assert_eq!(missing(&mut net, number), (number + 1).min(MAX_RESOLVED));
+    }
+    let asked = net.asked;
+    missing(&mut net, MAX_RESOLVED + 9);
+    assert_eq!(net.asked, asked);
+    missing(&mut net, 9);
+    assert!(net.asked > asked);
 }
 
 #[test]
