@@ -44,6 +44,10 @@ use crate::transport::{connections, dialable, ws};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const JOIN_RETRY: Duration = Duration::from_secs(5);
+/// A relay that is named to be joined rarely changes its network.
+const OTHER_NETWORK_RETRY: Duration = Duration::from_secs(300);
+const OTHER_NETWORK: &str = "To join that network, start with a new --data-dir: this one belongs to \
+    a network of its own. To keep it, leave the other relay out of --join.";
 const PING_EVERY: Duration = Duration::from_secs(15);
 /// Other relays are few; a relay holds on to more of them than a tab does.
 const RELAY_HOMES: usize = 4;
@@ -351,6 +355,10 @@ async fn join_others(
                     }
                     return join.name(set);
                 }
+            }
+            Err(error) if error.code() == Code::WrongNetwork => {
+                tracing::error!(%error, remedy = OTHER_NETWORK, "this relay stays in its own network");
+                tokio::time::sleep(OTHER_NETWORK_RETRY).await;
             }
             Err(error) => {
                 tracing::warn!(%error, remedy = error.remedy(), "no other relay to join yet")

@@ -256,6 +256,8 @@ pub const HOME_BLIND_DIAL: Millis = 3 * SECOND;
 pub const HOME_DIAL_BUDGET: u32 = 100;
 /// Failed dials of a relay that answers its probes before they become rare: it does not want us.
 pub const HOME_UNWELCOME: u32 = 10;
+/// A relay that could not be reached for so long is no longer named to those who join.
+pub const HINT_PATIENCE: Millis = 10 * 60 * SECOND;
 /// A connection that lived shorter is not proof of health: its home is retried with backoff.
 pub const HOME_STABLE: Millis = 10 * SECOND;
 /// A dial, probe or reservation without any answer counts as failed; the driver's own deadlines

@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { launch } from '../e2e/browser.mjs';
 import { serveBundled } from '../e2e/bundled.mjs';
 import { Relay, program, within } from '../e2e/relay.mjs';
@@ -29,9 +30,14 @@ const NATIVE = process.env.WARREN_BENCH_NATIVE ?? program('bench-native');
 const { json, say, rounds, mib } = readOptions({ rounds: 5, mib: 64 });
 const size = mib * MIB;
 const relay = await Relay.start({ args: ['--perf'] });
-/** Serves our page and is its home, so that its engine runs before it dials, as that of the others does. */
+/** Our page is at home with another relay, so that its engine runs before it dials, as that of the others does. */
 const home = await Relay.start({ udp: 'off', args: ['--network', relay.ready.network] });
 const address = relay.addresses('webrtc-direct')[0];
+const own = await serveBundled(
+  new URL('own-page.mjs', import.meta.url),
+  { home: home.url },
+  { alias: { 'warren-p2p': inPackage('src/index.ts') }, files: { '/warren.wasm': inPackage('wasm/warren_wasm_bg.wasm') } },
+);
 const js = await serveBundled(new URL('perf-page.mjs', import.meta.url));
 const bare = await serveBundled(new URL('bare-page.mjs', import.meta.url));
 const stockNode = await startStock();
@@ -44,6 +50,7 @@ try {
   if (!json) tellProcessorTime(rates, native);
 } finally {
   await browser.close();
+  own.close();
   js.close();
   stock.close();
   await stockNode.stop();
@@ -60,9 +67,9 @@ async function pageRounds() {
   // The first round warms up and does not count.
   for (let round = 0; round <= rounds; round += 1) {
     const measured = {
-      ours: await withPage(`${home.url}/?identity=memory`, ours),
-      stock: await withPage(stock.url, theirs(stockNode)),
-      js: await withPage(js.url, theirs({ address, pid: relay.pid, dials: DIALS })),
+      ours: await withPage(own.url, transfers({ address, pid: relay.pid, dials: DIALS })),
+      stock: await withPage(stock.url, transfers(stockNode)),
+      js: await withPage(js.url, transfers({ address, pid: relay.pid, dials: DIALS })),
       bare: await bareRound(),
     };
     say(`round ${round} of ${rounds}: ${JSON.stringify(measured)}`);
@@ -91,33 +98,8 @@ async function withProcessorTime(pid, work) {
   return { ...measured, cpu: processorTime(pid) - before };
 }
 
-async function ours(page) {
-  await page.evaluate(async () => {
-    const peer = await window.warren.ready;
-    await peer.joined();
-    while (!peer.relays.some(({ reserved }) => reserved)) await new Promise((again) => setTimeout(again, 50));
-  });
-  const target = { address, id: relay.id };
-  const dial = () =>
-    page.evaluate(async ({ address, id }) => {
-      const { peer } = window.warren;
-      const began = performance.now();
-      await peer.connect(address);
-      await peer.ping(id);
-      return performance.now() - began;
-    }, target);
-  const hangUp = () => page.evaluate(({ id }) => window.warren.peer.disconnect(id), target);
-  const measure = (sent, received) => () =>
-    page.evaluate(({ id, upload, download }) => window.warren.peer.measure(id, { upload, download }), {
-      id: relay.id,
-      upload: sent,
-      download: received,
-    });
-  return { dial: await typicalDial(dial, hangUp, DIALS), ...(await bothWays(relay.pid, measure)) };
-}
-
-/** Other implementations offer one set of functions in their pages. */
-function theirs({ address, pid, dials = 1 }) {
+/** All implementations offer one set of functions in their pages. */
+function transfers({ address, pid, dials = 1 }) {
   return async (page) => {
     await page.waitForFunction(() => window.ready);
     await page.evaluate(() => window.create());
@@ -174,6 +156,10 @@ async function bareRound() {
   } finally {
     await context.close();
   }
+}
+
+function inPackage(path) {
+  return fileURLToPath(new URL(`../../wasm-peer/js/${path}`, import.meta.url));
 }
 
 function rate(ms) {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use futures::channel::mpsc;
 use futures::future::join;
 use futures::{FutureExt, StreamExt};
-use libp2p::PeerId;
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId};
 use warren_relay::fetch::Fetcher;
 use warren_relay::transport::{connections, dialable};
 use warren_shared::api::{Call, Outgoing, Reply, Session, StartParams, Surroundings};
@@ -62,6 +63,33 @@ async fn two_that_connect_at_once_share_one_connection() {
         assert_eq!(outcome.expect_err("nobody").code(), Code::DialFailed);
     }
     peer.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_dials_that_are_answered_one_connection_stays() {
+    let relay = TestRelay::first().await;
+    let peer = stranger(relay.node().network());
+    let address: Multiaddr = relay.address().await.parse().expect("an address");
+    // Without the peer id nobody can tell beforehand that both lead to the same peer.
+    let nameless: Multiaddr = address
+        .iter()
+        .filter(|part| !matches!(part, Protocol::P2p(_)))
+        .collect();
+    let dial = || peer.handle().dial(None, vec![nameless.clone()]);
+    let (one, other) = within("both dials", join(dial(), dial())).await;
+    assert_eq!(one.expect("connected"), relay.id());
+    assert_eq!(other.expect("connected, too"), relay.id());
+    let route = relay.route().await;
+    until("the relay sees one connection", async || {
+        (relay.snapshot().await.connections.len() == 1).then_some(())
+    })
+    .await;
+    let pinged = peer.handle().ping(route).await;
+    pinged.expect("an answer over the one that stayed");
+    let connections = peer.handle().snapshot().await.expect("running").connections;
+    assert_eq!(connections.len(), 1);
+    peer.close().await;
+    relay.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -199,7 +199,7 @@ impl Driver {
             Command::IsConnected { peer, reply } => {
                 let _ = reply.send(self.table.is_connected(&peer));
             }
-            Command::Hints(reply) => drop(reply.send(self.keeper.hints())),
+            Command::Hints(reply) => drop(reply.send(self.keeper.hints(platform::now()))),
             Command::Declare(addresses) => {
                 for address in &addresses {
                     self.swarm.add_external_address(address.clone());

@@ -13,7 +13,8 @@ use super::outside::SharedOutside;
 use super::snapshot::RelayView;
 use super::table::Table;
 use crate::limits::{
-    MAX_HINT_ADDRESSES, MAX_HOME_ADDRESSES, MAX_JOIN_RELAYS, MAX_KNOWN_HOMES, MAX_MET_HOMES,
+    HINT_PATIENCE, MAX_HINT_ADDRESSES, MAX_HOME_ADDRESSES, MAX_JOIN_RELAYS, MAX_KNOWN_HOMES,
+    MAX_MET_HOMES,
 };
 use crate::platform;
 use crate::proto::Millis;
@@ -60,6 +61,8 @@ struct Known {
     connected: Option<Via>,
     reserved: bool,
     reason: Option<String>,
+    /// Since when every dial has failed.
+    failing: Option<Millis>,
     /// Whether it was only met, and named by nobody.
     met: bool,
     /// Whether this node has dialled it and it was who it should be.
@@ -286,6 +289,7 @@ impl Keeper {
         };
         known.connected = Some(via);
         known.reason = None;
+        known.failing = None;
         self.homes.connected(&peer.to_string(), now);
         true
     }
@@ -305,6 +309,7 @@ impl Keeper {
             return false;
         };
         known.reason = Some(reason.to_owned());
+        known.failing.get_or_insert(now);
         self.homes.dial_failed(&peer.to_string(), reason, now);
         true
     }
@@ -371,9 +376,17 @@ impl Keeper {
 
     /// Relays that this node has dialled and that were who they should be, the named and the connected
     /// first: what it may pass on as hints.
-    pub fn hints(&self) -> Vec<RelayHint> {
-        let proven = self.known.iter().filter(|(_, known)| known.proven);
-        let mut hints: Vec<_> = proven.collect();
+    pub fn hints(&self, now: Millis) -> Vec<RelayHint> {
+        let gone = |known: &Known| {
+            let failing = known.failing.map(|since| now.saturating_sub(since));
+            failing.is_some_and(|failing| failing > HINT_PATIENCE)
+        };
+        let of_use = |known: &Known| known.proven && !gone(known);
+        let mut hints: Vec<_> = self
+            .known
+            .iter()
+            .filter(|(_, known)| of_use(known))
+            .collect();
         let rank = |known: &Known| (known.connected.is_none(), known.met);
         sort_short(&mut hints, |(_, one), (_, two)| rank(one).cmp(&rank(two)));
         hints

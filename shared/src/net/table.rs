@@ -121,6 +121,17 @@ impl Table {
         }
     }
 
+    /// An address answered when another one was in use already: it stays as a fallback.
+    pub fn attempt_unused(&mut self, peer: &PeerId, address: &Multiaddr) {
+        for attempt in self.attempts.get_mut(peer).into_iter().flatten() {
+            if attempt.state == "dialing" {
+                attempt.state = "fallback";
+                let stopped = !same_place(&attempt.address, address);
+                attempt.reason = stopped.then(|| STOPPED.into());
+            }
+        }
+    }
+
     pub fn attempt_failed(
         &mut self,
         peer: &PeerId,
@@ -244,6 +255,19 @@ mod tests {
         assert_eq!(state(&table), "failed");
         table.attempt(relay, &way, 8);
         assert_eq!(state(&table), "dialing");
+    }
+
+    #[test]
+    fn a_second_dial_that_was_answered_takes_nothing_from_the_way_in_use() {
+        let (mut table, relay) = (Table::default(), PeerId::random());
+        let ways = ["/ip4/192.0.2.1/tcp/1/ws", "/ip4/192.0.2.1/udp/1/quic-v1"].map(address);
+        table.attempt(relay, &ways, 0);
+        table.attempt_won(&relay, &ways[0], 5);
+        table.attempt(relay, &ways, 6);
+        table.attempt_unused(&relay, &ways[1]);
+        let seen = table.attempts(&relay);
+        assert_eq!((seen[0].state, seen[1].state), ("connected", "fallback"));
+        assert_eq!(seen[1].reason, None);
     }
 
     #[test]

@@ -70,6 +70,10 @@ impl Description {
 }
 
 /// The answer that a server of WebRTC-direct implies by its address.
+///
+/// It does not say that the server is an ICE-lite agent. A browser that knows nominates the path with a
+/// check of its own, 50 ms after the first; until then the server must not answer its DTLS. One that
+/// does not know nominates with the first check. Nothing else depends on it.
 pub fn server_answer(
     address: SocketAddr,
     certificate: Fingerprint,
@@ -85,7 +89,6 @@ pub fn server_answer(
         format!("o=- 0 0 IN {family} {ip}"),
         "s=-".to_owned(),
         "t=0 0".to_owned(),
-        "a=ice-lite".to_owned(),
         format!("m=application {port} UDP/DTLS/SCTP webrtc-datachannel"),
         format!("c=IN {family} {ip}"),
         format!("a=mid:{mid}"),

@@ -90,6 +90,9 @@ impl Driver {
     ) {
         let now = platform::now();
         let via = Via::of(&address);
+        if dialled && !address::is_relayed(&address) && !self.table.dialled(&peer).is_empty() {
+            return self.surplus(peer, id, &address);
+        }
         self.table.attempt_won(&peer, &address, now);
         self.subscribers.connection("open", &peer, &address, via);
         self.table.open(
@@ -107,6 +110,20 @@ impl Driver {
             self.keeper.proven(&peer);
         }
         self.attached(peer, via);
+        if let Some(reply) = self.waiting.dials.remove(&id) {
+            let _ = reply.send(Ok(peer));
+        }
+        self.dial_again(peer);
+        self.changed = true;
+    }
+
+    /// Several dials of one peer may be under way at once: nobody waits for one that hangs. One
+    /// connection is enough, and what waited for this one is served by the other.
+    fn surplus(&mut self, peer: PeerId, id: ConnectionId, address: &Multiaddr) {
+        tracing::debug!(%peer, %address, "already connected: closing the second connection");
+        self.swarm.close_connection(id);
+        self.table.attempt_unused(&peer, address);
+        self.proof_ended(&peer, id);
         if let Some(reply) = self.waiting.dials.remove(&id) {
             let _ = reply.send(Ok(peer));
         }

@@ -82,11 +82,24 @@ fn a_relay_that_failed_gives_its_place_to_another() {
 fn only_relays_that_were_dialled_are_passed_on() {
     let mut keeper = keeper();
     let named = name(&mut keeper, 1).unwrap();
-    assert!(keeper.hints().is_empty(), "its word only");
+    assert!(keeper.hints(0).is_empty(), "its word only");
     keeper.proven(&named);
-    let hints = keeper.hints();
+    let hints = keeper.hints(0);
     assert_eq!(hints.len(), 1);
     assert_eq!(hints[0].peer, named.to_string());
+}
+
+#[test]
+fn a_relay_that_is_gone_for_good_is_not_passed_on() {
+    let mut keeper = keeper();
+    let named = name(&mut keeper, 1).unwrap();
+    keeper.proven(&named);
+    keeper.dial_failed(&named, "gone", 1);
+    keeper.dial_failed(&named, "gone", 2);
+    assert_eq!(keeper.hints(1 + HINT_PATIENCE).len(), 1, "it may restart");
+    assert!(keeper.hints(2 + HINT_PATIENCE).is_empty());
+    keeper.connected(&named, Via::Tcp, 3 + HINT_PATIENCE);
+    assert_eq!(keeper.hints(4 + HINT_PATIENCE).len(), 1);
 }
 
 #[test]
@@ -97,6 +110,6 @@ fn what_a_relay_says_of_other_hosts_is_not_believed() {
     assert!(keeper.meet(peer, claimed, &[at(1, "tcp/1")]));
     let known = [at(1, "udp/1/webrtc-direct"), at(1, "tcp/1")];
     assert_eq!(keeper.routes(&peer), known);
-    let hint = &keeper.hints()[0];
+    let hint = &keeper.hints(0)[0];
     assert_eq!((hint.addresses.len(), &hint.http), (2, &None));
 }
