@@ -22,14 +22,15 @@ mod outcome;
 
 pub use outcome::{Failed, Read, Urgency};
 
-/// What a reader lets its sender have under way: enough for 100 ms at 10 MiB/s.
-pub const WINDOW: u64 = 1024 * 1024;
+/// What a reader lets its sender have under way. Half of it fills the sender's buffer, so that the
+/// other half is enough for 100 ms at 10 MiB/s.
+pub const WINDOW: u64 = 2 * 1024 * 1024;
 /// A stream on which this end has written nothing tells its first limit after so much.
 const FIRST_LIMIT_AFTER: u64 = 64 * 1024;
 /// What a limit adds to a frame, at most.
 const LIMIT_OVERHEAD: usize = 2 + 10;
 /// A new limit is told when it moves by this much.
-const LIMIT_STEP: u64 = WINDOW / 4;
+const LIMIT_STEP: u64 = WINDOW / 8;
 /// Unread bytes of a sender that knows no limits; the stream fails beyond. A sender that does know
 /// them may have this much in its buffers and on the way before it learns of the first one.
 pub const MAX_UNREAD: usize = 8 * 1024 * 1024;
