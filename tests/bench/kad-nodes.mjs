@@ -20,6 +20,8 @@ const LOOK_AGAIN = 100;
 /** A routing table is asked to fill itself after so many looks, and nobody waits for it after so many. */
 const REFRESH = 50;
 const PATIENCE = 1_200;
+/** Half of all nodes share one process: handshakes wait for each other longer than between machines. */
+const HANDSHAKE = 120_000;
 const nodes = new Map();
 
 const deeds = {
@@ -29,8 +31,16 @@ const deeds = {
       transports: [tcp()],
       connectionEncrypters: [noise()],
       streamMuxers: [yamux()],
-      // All come from one address.
-      connectionManager: { inboundConnectionThreshold: Infinity, maxIncomingPendingConnections: 1_000 },
+      connectionManager: {
+        // All come from one address.
+        inboundConnectionThreshold: Infinity,
+        maxIncomingPendingConnections: 1_000,
+        dialTimeout: HANDSHAKE,
+        addressDialTimeout: HANDSHAKE,
+        inboundUpgradeTimeout: HANDSHAKE,
+        inboundStreamProtocolNegotiationTimeout: HANDSHAKE,
+        outboundStreamProtocolNegotiationTimeout: HANDSHAKE,
+      },
       connectionGater: { denyDialMultiaddr: () => false },
       services: { identify: identify(), ping: ping(), dht: dht() },
     });
