@@ -5,6 +5,7 @@ mod fresh;
 mod join;
 mod listen;
 mod names;
+mod others;
 mod stun;
 mod witness;
 
@@ -13,16 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use warren_shared::error::{Code, Error, Result};
+use warren_shared::error::Result;
 use warren_shared::net::discover::Sources;
-use warren_shared::net::node::keypair;
 use warren_shared::net::outside::SharedOutside;
 use warren_shared::net::{Node, NodeConfig, Role};
 use warren_shared::platform;
-use warren_shared::proto::NetworkId;
 use warren_shared::proto::homes::HomesConfig;
 use warren_shared::proto::key::SigningKey;
-use warren_shared::proto::names::WitnessSet;
+use warren_shared::proto::names::KnownSets;
 use warren_shared::store::{RecordStore, StoreLimits};
 
 use tokio::task::JoinSet;
@@ -43,11 +42,6 @@ use crate::transport::webrtc::Certificate;
 use crate::transport::{connections, dialable, ws};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
-const JOIN_RETRY: Duration = Duration::from_secs(5);
-/// A relay that is named to be joined rarely changes its network.
-const OTHER_NETWORK_RETRY: Duration = Duration::from_secs(300);
-const OTHER_NETWORK: &str = "To join that network, start with a new --data-dir: this one belongs to \
-    a network of its own. To keep it, leave the other relay out of --join.";
 const PING_EVERY: Duration = Duration::from_secs(15);
 /// Other relays are few; a relay holds on to more of them than a tab does.
 const RELAY_HOMES: usize = 4;
@@ -72,25 +66,21 @@ impl Relay {
         check_free(&config)?;
         let data = DataDir::open(&config.data_dir)?;
         let key = SigningKey::from_seed(data.identity(platform::entropy)?);
-        let certificate = match config.udp.address() {
-            Some(_) => Some(Certificate::from_pem(
-                &data.load_or_create("webrtc.pem", Certificate::generate)?,
-            )?),
-            None => None,
-        };
+        let certificate = certificate(&config, &data)?;
         let outside: SharedOutside = Arc::new(Fetcher);
         let sources = Sources {
             join: config.join.clone(),
             bootstrap: config.bootstrap.clone(),
             network: config.network.clone(),
         };
-        let (network, found) = network(&data, &sources, &outside, &key).await?;
+        let (network, found) = others::network(&data, &sources, &outside, &key).await?;
         let told = match found {
-            None if kept_sets(&data)?.is_none() => told(&sources, &network, &outside, &key).await?,
+            None if kept_sets(&data)?.is_none() => {
+                others::told(&sources, &network, &outside, &key).await?
+            }
             found => found,
         };
         let store = Arc::new(RedbStore::open(data.path(), StoreLimits::default())?);
-
         let role = witness::Start {
             data: &data,
             network: &network,
@@ -100,22 +90,8 @@ impl Relay {
             named: &config.witness,
             store: store.clone(),
         };
-        let witness::Role {
-            service,
-            registry,
-            sets,
-        } = role.role().await?;
-        let control = ControlServer::bind(data.path())?;
-
-        let http = match config.http.address() {
-            Some(address) => Some(HttpServer::bind(address, config.tls.clone()).await?),
-            None => None,
-        };
-        let bound = http.as_ref().map(HttpServer::local_addr);
-        let dns = match config.dns.address() {
-            Some(address) => Some(DnsServer::bind(address).await?),
-            None => None,
-        };
+        let role = role.role().await?;
+        let ports = Ports::bind(&config, &data).await?;
         let (acceptor, websockets) = ws::channel(ws::Limits::default());
         let node = Node::start(NodeConfig {
             network: network.clone(),
@@ -123,10 +99,10 @@ impl Relay {
             transport_key: key.clone(),
             author_key: key.clone(),
             connections: connections(&key, certificate.as_ref(), Some(websockets))?,
-            listen: listen_addresses(&config, bound)?,
+            listen: listen_addresses(&config, ports.http_address())?,
             external: Vec::new(),
             store: Some(store.clone() as Arc<dyn RecordStore>),
-            names: service,
+            names: role.service,
             keepsakes: Arc::new(Keepsakes::in_dir(data.path())?),
             solver: solver(),
             homes: HomesConfig {
@@ -139,67 +115,95 @@ impl Relay {
             ping_every: PING_EVERY,
             capabilities: vec!["relay".into(), "store".into()],
         })?;
-        if let Some(sets) = &sets {
-            node.names().agent().pin(sets.clone()).await?;
-        }
-        if config.perf {
-            node.answer_measurements()?;
-        }
-        let addresses = all_listening(&node, expected(&config)).await?;
-        node.handle()
-            .declare(external(&addresses, &config.external_ip))
-            .await?;
-        let mut tasks = JoinSet::new();
-        tasks.spawn(sweep(store.clone()));
-        let agent = node.names().agent().clone();
-        tasks.spawn(fresh::forget_older(store.new_zones(), agent));
-        if let Some(control) = control {
-            let rows = Rows {
-                registry,
-                sets: sets.clone(),
-            };
-            tasks.spawn(control.serve(rows, node.names().agent().clone()));
-        }
-        let join = JoinState::naming(sets.as_ref().map(|sets| sets.current().clone()));
-        tasks.spawn(join.clone().keep(node.clone()));
+        let mut relay = Relay {
+            node,
+            http: ports.http_address(),
+            tls: config.tls.is_some(),
+            dns: None,
+            stop_http: None,
+            http_task: None,
+            tasks: JoinSet::new(),
+            store,
+            _data: data,
+        };
+        relay.listen(&config, role.sets.as_ref()).await?;
+        let join = JoinState::naming(role.sets.as_ref().map(|sets| sets.current().clone()));
+        let rows = Rows {
+            registry: role.registry,
+            sets: role.sets,
+        };
+        relay.look_after(rows, ports.control, &join);
         if !sources.is_empty() {
             let known = Sources {
                 network: Some(network),
                 ..sources
             };
-            let others = join_others(node.clone(), known, outside, key.clone(), join.clone());
-            tasks.spawn(others);
+            let node = relay.node.clone();
+            let joining = others::join_others(node, known, outside, key.clone(), join.clone());
+            relay.tasks.spawn(joining);
         }
-        let dns = dns.map(|server| {
+        relay.answer(
+            ports.dns,
+            ports.http,
+            acceptor,
+            join.text(relay.node.clone(), key),
+        );
+        Ok(relay)
+    }
+
+    /// Believes in the witnesses, and waits until every transport listens.
+    async fn listen(&self, config: &RelayConfig, sets: Option<&KnownSets>) -> Result<()> {
+        if let Some(sets) = sets {
+            self.node.names().agent().pin(sets.clone()).await?;
+        }
+        if config.perf {
+            self.node.answer_measurements()?;
+        }
+        let addresses = all_listening(&self.node, expected(config)).await?;
+        let external = external(&addresses, &config.external_ip);
+        self.node.handle().declare(external).await
+    }
+
+    /// Starts what goes on beside the node.
+    fn look_after(&mut self, rows: Rows, control: Option<ControlServer>, join: &JoinState) {
+        let agent = self.node.names().agent();
+        self.tasks.spawn(sweep(self.store.clone()));
+        let zones = self.store.new_zones();
+        self.tasks.spawn(fresh::forget_older(zones, agent.clone()));
+        if let Some(control) = control {
+            self.tasks.spawn(control.serve(rows, agent.clone()));
+        }
+        self.tasks.spawn(join.clone().keep(self.node.clone()));
+    }
+
+    /// Answers over DNS and HTTP from now on.
+    fn answer(
+        &mut self,
+        dns: Option<DnsServer>,
+        http: Option<HttpServer>,
+        websockets: ws::WsAcceptor,
+        join: Provider,
+    ) {
+        let agent = self.node.names().agent().clone();
+        if let Some(server) = dns {
             let (local, counts) = (server.local_addr(), Arc::new(Counts::default()));
-            tasks.spawn(server.serve(node.names().agent().clone(), counts.clone()));
-            (local, counts)
-        });
-        let mut relay = Relay {
-            node,
-            http: bound,
-            tls: config.tls.is_some(),
-            dns,
-            stop_http: None,
-            http_task: None,
-            tasks,
-            store,
-            _data: data,
-        };
+            self.tasks
+                .spawn(server.serve(agent.clone(), counts.clone()));
+            self.dns = Some((local, counts));
+        }
         if let Some(server) = http {
             let state = HttpState {
-                join: join.text(relay.node.clone(), key),
-                health: relay.health(),
-                names: Some(names::page(relay.node.names().agent().clone())),
-                websockets: Some(acceptor),
+                join,
+                health: self.health(),
+                names: Some(names::page(agent)),
+                websockets: Some(websockets),
             };
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-            relay.stop_http = Some(stop);
-            relay.http_task = Some(tokio::spawn(server.serve(state, async move {
+            self.stop_http = Some(stop);
+            self.http_task = Some(tokio::spawn(server.serve(state, async move {
                 let _ = stopped.await;
             })));
         }
-        Ok(relay)
     }
 
     /// The peer that this relay is.
@@ -268,104 +272,39 @@ impl Relay {
     }
 }
 
-/// The network of this relay: as told, as stored, as its peers say, or a new one.
-async fn network(
-    data: &DataDir,
-    sources: &Sources,
-    outside: &SharedOutside,
-    key: &SigningKey,
-) -> Result<(NetworkId, Option<WitnessSet>)> {
-    let stored = match data.load("network")? {
-        Some(bytes) => Some(
-            String::from_utf8_lossy(&bytes)
-                .trim()
-                .parse::<NetworkId>()?,
-        ),
-        None => None,
-    };
-    let mut witnesses = None;
-    let network = match (stored, sources.network.clone(), sources.is_empty()) {
-        (Some(stored), Some(wanted), _) if stored != wanted => {
-            return Err(Error::new(
-                Code::WrongNetwork,
-                format!("this data directory belongs to network {stored}, not to {wanted}"),
-            )
-            .with_remedy("leave --network out, or give another --data-dir"));
-        }
-        (Some(stored), _, _) => return Ok((stored, None)),
-        (None, Some(wanted), _) => wanted,
-        (None, None, true) => NetworkId::from_entropy(platform::entropy()),
-        (None, None, false) => {
-            let ask = (|| connections(key, None, None), keypair(key)?);
-            let found = sources.find(outside, ask).await?;
-            witnesses = found.witnesses;
-            found.network
-        }
-    };
-    data.save("network", network.to_string().as_bytes())?;
-    Ok((network, witnesses))
+/// The servers beside the swarm, each with its port.
+struct Ports {
+    control: Option<ControlServer>,
+    http: Option<HttpServer>,
+    dns: Option<DnsServer>,
 }
 
-/// Who the witnesses are, as the first relay says that answers.
-async fn told(
-    sources: &Sources,
-    network: &NetworkId,
-    outside: &SharedOutside,
-    key: &SigningKey,
-) -> Result<Option<WitnessSet>> {
-    let documents = Sources {
-        join: sources.join.clone(),
-        bootstrap: Vec::new(),
-        network: Some(network.clone()),
-    };
-    if documents.is_empty() {
+impl Ports {
+    async fn bind(config: &RelayConfig, data: &DataDir) -> Result<Ports> {
+        let control = ControlServer::bind(data.path())?;
+        let http = match config.http.address() {
+            Some(address) => Some(HttpServer::bind(address, config.tls.clone()).await?),
+            None => None,
+        };
+        let dns = match config.dns.address() {
+            Some(address) => Some(DnsServer::bind(address).await?),
+            None => None,
+        };
+        Ok(Ports { control, http, dns })
+    }
+
+    fn http_address(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(HttpServer::local_addr)
+    }
+}
+
+/// What callers over WebRTC know this relay by: kept, because addresses name it.
+fn certificate(config: &RelayConfig, data: &DataDir) -> Result<Option<Certificate>> {
+    if config.udp.address().is_none() {
         return Ok(None);
     }
-    let ask = (|| connections(key, None, None), keypair(key)?);
-    let found = documents.find(outside, ask).await;
-    Ok(found.ok().and_then(|found| found.witnesses))
-}
-
-/// Learns the other relays, and keeps trying while none of them answers, or says who the witnesses are.
-async fn join_others(
-    node: Node,
-    sources: Sources,
-    outside: SharedOutside,
-    key: SigningKey,
-    join: JoinState,
-) {
-    loop {
-        let Ok(pair) = keypair(&key) else { return };
-        match sources
-            .find(&outside, (|| connections(&key, None, None), pair))
-            .await
-        {
-            Ok(found) => {
-                let complain = |error| tracing::warn!(%error, "one of the relays cannot be used");
-                let _ = found.teach(&node, complain).await;
-                if join.names_witnesses() || sources.join.is_empty() {
-                    return;
-                }
-                if let Ok(sets) = node.names().agent().sets().await {
-                    let set = sets.current().clone();
-                    if set.position(&key.public()).is_some() {
-                        tracing::warn!(
-                            "this relay is one of the witnesses, and is one from its next start"
-                        );
-                    }
-                    return join.name(set);
-                }
-            }
-            Err(error) if error.code() == Code::WrongNetwork => {
-                tracing::error!(%error, remedy = OTHER_NETWORK, "this relay stays in its own network");
-                tokio::time::sleep(OTHER_NETWORK_RETRY).await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, remedy = error.remedy(), "no other relay to join yet")
-            }
-        }
-        tokio::time::sleep(JOIN_RETRY).await;
-    }
+    let pem = data.load_or_create("webrtc.pem", Certificate::generate)?;
+    Certificate::from_pem(&pem).map(Some)
 }
 
 async fn sweep(store: Arc<RedbStore>) {

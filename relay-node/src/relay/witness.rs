@@ -59,7 +59,7 @@ impl Start<'_> {
                 sets,
             });
         };
-        let lost = self.lost_rows(&rows, sets.current()).await?;
+        let lost = self.lost_rows(&rows, &sets).await?;
         let endorsed = self.hand_over(&mut sets)?;
         self.data.save(SETS, &sets.export())?;
         let mut witness = Witness::new(self.key.clone(), sets.clone(), Hardness::STANDARD);
@@ -83,15 +83,14 @@ impl Start<'_> {
         })
     }
 
-    /// The sets that were kept, or those that others name, or, in a network of its own or where the
-    /// operator names them, the first one.
+    /// The sets that were kept, or those that others name, or, in a network of its own, the first one.
     fn known_sets(&self) -> Result<Option<KnownSets>> {
         if let Some(sets) = kept_sets(self.data)? {
             return Ok(Some(sets));
         }
         let set = match &self.told {
             Some(set) => set.clone(),
-            None if self.first || !self.named.is_empty() => self.all_named(1, 0)?,
+            None if self.first => self.all_named(1, 0)?,
             None => return Ok(None),
         };
         Ok(Some(KnownSets::pinned(self.network.clone(), set)))
@@ -144,7 +143,7 @@ impl Start<'_> {
 
     /// Since when there are rows, if there were others before that: they are lost with the store, or the
     /// identity alone came back from a backup, and its witness would sign twice.
-    async fn lost_rows(&self, rows: &RedbNames, set: &WitnessSet) -> Result<Option<Millis>> {
+    async fn lost_rows(&self, rows: &RedbNames, sets: &KnownSets) -> Result<Option<Millis>> {
         let now = platform::now();
         let since = rows.since(now).await.map_err(|error| {
             Error::new(
@@ -156,7 +155,7 @@ impl Start<'_> {
         let begun = match self.data.load(BEGUN)? {
             Some(bytes) => String::from_utf8_lossy(&bytes).trim().parse().unwrap_or(0),
             None => {
-                let begun = begun(set, &self.key.public(), since);
+                let begun = begun(sets, &self.key.public(), since);
                 self.data.save(BEGUN, begun.to_string().as_bytes())?;
                 begun
             }
@@ -166,15 +165,17 @@ impl Start<'_> {
 }
 
 /// When this witness began, as far as others or an earlier start know: a set that it has belonged to for
-/// longer than a lease it has signed in. The first set of a network is as old as the network.
-fn begun(known: &WitnessSet, own: &PublicKey, since: Millis) -> Millis {
-    let signed_in = known.from() > 0
-        && known.position(own).is_some()
-        && known.from().saturating_add(NAME_LEASE) < since;
-    match signed_in {
-        true => known.from(),
-        false => since,
-    }
+/// longer than a lease it has signed in. The first set of a network is as old as the network: what is
+/// known of its age is that it is older than the one that followed.
+fn begun(known: &KnownSets, own: &PublicKey, since: Millis) -> Millis {
+    let all: Vec<&WitnessSet> = known.all().collect();
+    let own_ones = all.iter().enumerate();
+    let own_ones = own_ones.filter(|(_, set)| set.position(own).is_some());
+    let mut signed_in = own_ones.filter_map(|(index, set)| match set.from() {
+        0 => all.get(index + 1).map(|next| next.from()),
+        from => (from.saturating_add(NAME_LEASE) < since).then_some(from),
+    });
+    signed_in.next().map_or(since, |began| began.min(since))
 }
 
 /// The sets that were kept in a data directory; none before the relay's first start.
@@ -192,22 +193,45 @@ pub(crate) fn kept_sets(data: &DataDir) -> Result<Option<KnownSets>> {
 
 #[cfg(test)]
 mod tests {
+    use warren_shared::limits::DAY;
+
     use super::*;
 
     #[test]
     fn an_identity_that_came_back_alone_has_signed_before_its_rows() {
-        let own = SigningKey::from_seed([1; 32]).public();
-        let other = SigningKey::from_seed([2; 32]).public();
-        let set =
-            |from, keys: &[PublicKey]| WitnessSet::new(2, from, keys.iter().copied()).unwrap();
+        let key = SigningKey::from_seed([1; 32]);
+        let (own, other) = (key.public(), SigningKey::from_seed([2; 32]).public());
+        let network = NetworkId::from_entropy([1; 10]);
+        let set = |epoch, from, keys: &[PublicKey]| {
+            WitnessSet::new(epoch, from, keys.iter().copied()).unwrap()
+        };
+        let known = |set: &WitnessSet| KnownSets::pinned(network.clone(), set.clone());
         let since = 100 * NAME_LEASE;
-        let old = set(since - NAME_LEASE - 1, &[own, other]);
-        assert_eq!(begun(&old, &own, since), old.from());
-        let without_it = set(old.from(), &[other]);
-        let new = set(since - NAME_LEASE, &[own, other]);
-        let first = set(0, &[own, other]);
-        for known in [without_it, new, first] {
-            assert_eq!(begun(&known, &own, since), since);
+        let old = set(2, since - NAME_LEASE - 1, &[own]);
+        assert_eq!(begun(&known(&old), &own, since), old.from());
+        let without_it = set(2, old.from(), &[other]);
+        let new = set(2, since - NAME_LEASE, &[own]);
+        let first = set(1, 0, &[own]);
+        for set in [&without_it, &new, &first] {
+            assert_eq!(begun(&known(set), &own, since), since);
         }
+        // The newest set is a day old, but it has signed in the one before.
+        let follow = |earlier: &WitnessSet| {
+            let next = set(earlier.epoch() + 1, since - DAY, &[own, other]);
+            let signature = earlier.endorse(&network, &next, &key);
+            let signatures = vec![Endorsement {
+                member: 0,
+                signature: signature.try_into().unwrap(),
+            }];
+            let mut sets = known(earlier);
+            let next = Succession {
+                set: next,
+                signatures,
+            };
+            assert!(sets.learn(next).unwrap());
+            sets
+        };
+        assert_eq!(begun(&follow(&old), &own, since), old.from());
+        assert_eq!(begun(&follow(&first), &own, since), since - DAY);
     }
 }

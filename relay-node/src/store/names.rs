@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
-use tokio::sync::oneshot;
 use warren_shared::limits::MAX_WITNESSED;
 use warren_shared::net::names::{Kept, NameLedger, Work};
 use warren_shared::platform;
@@ -23,6 +22,9 @@ use super::schema::{Fault, NAMES, NAMES_SINCE, ZONES};
 /// Rows looked at for each new one: a flood of attempts leaves no more behind than it makes in the time
 /// that an attempt counts.
 const LOOKED_AT: usize = 8;
+
+/// What a witness answers, and the zone that it keeps from now on.
+type Changed = (Response, Option<Vec<u8>>);
 
 /// The tables of names within a transaction.
 pub(super) struct Names<'t> {
@@ -44,7 +46,7 @@ impl<'t> Names<'t> {
         name: &Label,
         work: Work,
         room: &Room,
-    ) -> Result<Result<Response, StoreError>, Fault> {
+    ) -> Result<Result<Changed, StoreError>, Fault> {
         let name = name.as_str();
         let kept = match kept(&self.rows, &self.zones, name)? {
             Ok(kept) => kept,
@@ -54,16 +56,19 @@ impl<'t> Names<'t> {
         let outcome = work(kept);
         if let Some(row) = outcome.row {
             if is_new && !self.make_room(room)? {
-                return Ok(Ok(NameRefusal::Full.bare()));
+                return Ok(Ok((NameRefusal::Full.bare(), None)));
             }
             self.rows.insert(name, row.encode().as_slice())?;
         }
         match outcome.zone {
             ZoneWrite::Keep => {}
-            ZoneWrite::Put(bytes) => drop(self.zones.insert(name, bytes.as_slice())?),
+            ZoneWrite::Put(bytes) => {
+                self.zones.insert(name, bytes.as_slice())?;
+                return Ok(Ok((outcome.response, Some(bytes))));
+            }
             ZoneWrite::Remove => drop(self.zones.remove(name)?),
         }
-        Ok(Ok(outcome.response))
+        Ok(Ok((outcome.response, None)))
     }
 
     /// Looks at the rows after those that were looked at last, and removes what is no loss. Whether
@@ -173,26 +178,17 @@ impl NameLedger for RedbNames {
     }
 
     async fn change(&self, name: Label, work: Work) -> Result<Response, StoreError> {
-        let (put, zone) = oneshot::channel();
-        let work: Work = Box::new(move |kept| {
-            let outcome = work(kept);
-            if let ZoneWrite::Put(bytes) = &outcome.zone {
-                let _ = put.send(bytes.clone());
-            }
-            outcome
-        });
         let room = self.room.clone();
         let changed = self
             .store
             .writer
             .run(move |batch| batch.names.change(&name, work, &room));
-        let changed = changed.await?;
-        let kept = !matches!(changed, Ok(Response::Refused { .. }) | Err(_));
-        if let (true, Ok(bytes)) = (kept, zone.await) {
+        let (response, zone) = changed.await??;
+        if let Some(bytes) = zone {
             let witnessed = true;
             self.store.news.tell(NewZone { bytes, witnessed });
         }
-        changed
+        Ok(response)
     }
 
     async fn page(

@@ -1,5 +1,6 @@
 //! Serves the calls of one application on its node.
 
+mod find;
 mod names;
 mod page;
 mod start;
@@ -11,13 +12,13 @@ use std::time::Duration;
 
 use futures::channel::mpsc;
 use futures::future::{AbortHandle, BoxFuture, Either, Shared, select};
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt};
 use libp2p::PeerId;
 
 use self::page::Page;
 use self::start::RETRY_FIRST;
-use self::views::{entry, find_peer, lifetime, texts, told};
-use super::messages::{Call, Found, FullSnapshot, Outgoing, Reply, StartParams};
+use self::views::{entry, find_peer, lifetime, told};
+use super::messages::{Call, FullSnapshot, Outgoing, Reply, StartParams};
 use crate::error::{Code, Error, Result};
 use crate::net::names::Solver;
 use crate::net::node::parse_peer;
@@ -27,7 +28,6 @@ use crate::net::swarm::Connections;
 use crate::net::turns::Turns;
 use crate::net::{Dialable, HostHint, Node};
 use crate::proto::key::{Key, SigningKey};
-use crate::proto::record::ProviderEntry;
 use crate::{limits, platform};
 
 /// How long a call waits for the network before it fails.
@@ -304,53 +304,6 @@ impl Session {
             }
         }
         Ok(Reply::Nothing {})
-    }
-
-    async fn find(
-        &self,
-        id: f64,
-        node: &Node,
-        namespace: &str,
-        limit: Option<f64>,
-    ) -> Result<Reply> {
-        let mut left = limit.map_or(usize::MAX, |limit| limit.max(0.0) as usize);
-        let (mut reached, mut failure) = (false, None);
-        let mut lists = node.find_as_named(namespace).await?;
-        while left > 0
-            && let Some(list) = lists.next().await
-        {
-            match list {
-                Ok(entries) => {
-                    reached = true;
-                    left = self.say_found(id, entries, left).await;
-                }
-                Err(error) => failure = Some(error),
-            }
-        }
-        match failure {
-            Some(error) if !reached => Err(error),
-            _ => Ok(Reply::Nothing {}),
-        }
-    }
-
-    /// Says at most so many; returns how many more may be said.
-    async fn say_found(&self, id: f64, entries: Vec<ProviderEntry>, mut left: usize) -> usize {
-        for entry in entries {
-            let Ok(peer) = PeerId::from_bytes(&entry.peer) else {
-                continue;
-            };
-            if left == 0 {
-                break;
-            }
-            left -= 1;
-            let item = Found {
-                id: peer.to_string(),
-                addresses: texts(entry.addresses),
-            };
-            let item = Reply::Found(item);
-            self.say(Outgoing::Item { id, item }).await;
-        }
-        left
     }
 }
 

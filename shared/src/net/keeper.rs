@@ -10,8 +10,6 @@ use libp2p::{Multiaddr, PeerId};
 use super::address::{self, Via};
 use super::handle::Handle;
 use super::outside::SharedOutside;
-use super::snapshot::RelayView;
-use super::table::Table;
 use crate::limits::{
     HINT_PATIENCE, MAX_HINT_ADDRESSES, MAX_HOME_ADDRESSES, MAX_JOIN_RELAYS, MAX_KNOWN_HOMES,
     MAX_MET_HOMES,
@@ -61,8 +59,8 @@ struct Known {
     connected: Option<Via>,
     reserved: bool,
     reason: Option<String>,
-    /// Since when every dial has failed.
-    failing: Option<Millis>,
+    /// Since when it is not connected, or could not be.
+    absent: Option<Millis>,
     /// Whether it was only met, and named by nobody.
     met: bool,
     /// Whether this node has dialled it and it was who it should be.
@@ -289,7 +287,7 @@ impl Keeper {
         };
         known.connected = Some(via);
         known.reason = None;
-        known.failing = None;
+        known.absent = None;
         self.homes.connected(&peer.to_string(), now);
         true
     }
@@ -299,6 +297,7 @@ impl Keeper {
             return false;
         };
         known.connected = None;
+        known.absent = Some(now);
         known.reserved = false;
         self.homes.disconnected(&peer.to_string(), now);
         true
@@ -309,7 +308,7 @@ impl Keeper {
             return false;
         };
         known.reason = Some(reason.to_owned());
-        known.failing.get_or_insert(now);
+        known.absent.get_or_insert(now);
         self.homes.dial_failed(&peer.to_string(), reason, now);
         true
     }
@@ -343,43 +342,12 @@ impl Keeper {
         self.homes.woke(now);
     }
 
-    pub fn views(&self, table: &Table) -> Vec<RelayView> {
-        self.known
-            .iter()
-            .map(|(peer, known)| self.view(peer, known, table))
-            .collect()
-    }
-
-    fn view(&self, peer: &PeerId, known: &Known, table: &Table) -> RelayView {
-        let attempts = table.attempts(peer);
-        let state = if known.connected.is_some() {
-            "connected"
-        } else if attempts.iter().any(|attempt| attempt.state == "dialing") {
-            "dialing"
-        } else if known.reason.is_some() {
-            "failed"
-        } else {
-            "waiting"
-        };
-        RelayView {
-            id: peer.to_string(),
-            url: known.url.clone(),
-            state,
-            transport: known.connected,
-            reserved: known.reserved,
-            rtt_ms: table.best(peer).and_then(|connection| connection.rtt_ms),
-            retry_at: self.homes.next_attempt(&peer.to_string()),
-            reason: known.reason.clone().filter(|_| known.connected.is_none()),
-            attempts,
-        }
-    }
-
     /// Relays that this node has dialled and that were who they should be, the named and the connected
     /// first: what it may pass on as hints.
     pub fn hints(&self, now: Millis) -> Vec<RelayHint> {
         let gone = |known: &Known| {
-            let failing = known.failing.map(|since| now.saturating_sub(since));
-            failing.is_some_and(|failing| failing > HINT_PATIENCE)
+            let absent = known.absent.map(|since| now.saturating_sub(since));
+            absent.is_some_and(|absent| absent > HINT_PATIENCE)
         };
         let of_use = |known: &Known| known.proven && !gone(known);
         let mut hints: Vec<_> = self
@@ -403,6 +371,8 @@ impl Keeper {
             .collect()
     }
 }
+
+mod views;
 
 #[cfg(test)]
 mod tests;

@@ -39,16 +39,10 @@ impl Driver {
             SwarmEvent::ConnectionClosed {
                 peer_id,
                 connection_id,
-                num_established,
                 cause,
                 ..
             } => {
-                self.closed(
-                    peer_id,
-                    connection_id,
-                    num_established,
-                    cause.map(|cause| cause.to_string()),
-                );
+                self.closed(peer_id, connection_id, cause.map(|cause| cause.to_string()));
             }
             SwarmEvent::OutgoingConnectionError {
                 peer_id,
@@ -131,13 +125,8 @@ impl Driver {
         self.changed = true;
     }
 
-    pub(super) fn closed(
-        &mut self,
-        peer: PeerId,
-        id: ConnectionId,
-        remaining: u32,
-        cause: Option<String>,
-    ) {
+    /// A surplus connection that is still closing counts for libp2p, but not here.
+    pub(super) fn closed(&mut self, peer: PeerId, id: ConnectionId, cause: Option<String>) {
         self.changed = true;
         let Some(connection) = self.table.close(id) else {
             return;
@@ -147,7 +136,7 @@ impl Driver {
         tracing::debug!(%peer, address = %connection.address, why, "a connection ended");
         self.subscribers
             .connection("close", &peer, &connection.address, via);
-        if remaining == 0 {
+        if !self.table.is_connected(&peer) {
             self.proofs.remove(&peer);
             self.beats.stop(&peer);
             let reason = cause.unwrap_or_else(|| "the connection was closed".into());

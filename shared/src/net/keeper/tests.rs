@@ -99,7 +99,11 @@ fn a_relay_that_is_gone_for_good_is_not_passed_on() {
     assert_eq!(keeper.hints(1 + HINT_PATIENCE).len(), 1, "it may restart");
     assert!(keeper.hints(2 + HINT_PATIENCE).is_empty());
     keeper.connected(&named, Via::Tcp, 3 + HINT_PATIENCE);
-    assert_eq!(keeper.hints(4 + HINT_PATIENCE).len(), 1);
+    assert_eq!(keeper.hints(3 * HINT_PATIENCE).len(), 1);
+    // Where enough others are connected it is not even dialled.
+    keeper.disconnected(&named, 3 * HINT_PATIENCE);
+    assert_eq!(keeper.hints(4 * HINT_PATIENCE).len(), 1);
+    assert!(keeper.hints(1 + 4 * HINT_PATIENCE).is_empty());
 }
 
 #[test]

@@ -201,10 +201,14 @@ impl KnownSets {
         &self.chain.last().expect("never empty").set
     }
 
+    /// All of them, oldest first.
+    pub fn all(&self) -> impl Iterator<Item = &WitnessSet> {
+        self.chain.iter().map(|link| &link.set)
+    }
+
     /// The set of an epoch.
     pub fn get(&self, epoch: u64) -> Option<&WitnessSet> {
-        let known = self.chain.iter().map(|link| &link.set);
-        known.into_iter().find(|set| set.epoch == epoch)
+        self.all().find(|set| set.epoch == epoch)
     }
 
     /// When the signatures of an epoch stopped: its successor took over.

@@ -48,7 +48,9 @@ pub(super) struct Saving {
     floors: bool,
     /// Counts saves: the one under way, or the last.
     number: u64,
-    failures: u32,
+    /// How often in a row each has failed, and which was tried last.
+    failures: [u32; 2],
+    last: Option<What>,
     settling: Vec<Settling>,
 }
 
@@ -92,17 +94,38 @@ impl Saving {
 
     /// What is to be saved now. The end of it is told by [`Self::ended`].
     pub fn next(&mut self) -> Option<What> {
-        let urgent = !self.settling.is_empty() || (self.sets && self.failures == 0);
+        let what = self.first()?;
         match self.state {
             State::Writing(_) => return None,
-            State::Resting if !urgent => return None,
+            State::Resting if !self.is_urgent(what) => return None,
             State::Resting | State::Idle => {}
         }
-        let mut all = [What::Sets, What::Floors].into_iter();
-        let what = all.find(|what| self.take(*what))?;
+        self.take(what);
         self.number += 1;
         self.state = State::Writing(what);
+        self.last = Some(what);
         Some(what)
+    }
+
+    /// What goes first of what is unsaved: the sets, but one that has failed does not keep the other back.
+    fn first(&mut self) -> Option<What> {
+        let failed = self.last.filter(|last| self.failures[*last as usize] > 0);
+        let mut order = [What::Sets, What::Floors];
+        if failed == Some(What::Sets) {
+            order.reverse();
+        }
+        order.into_iter().find(|what| *self.unsaved(*what))
+    }
+
+    /// Whether somebody waits for just that, or it never waits.
+    fn is_urgent(&mut self, what: What) -> bool {
+        self.settling.retain(|one| !one.reply.is_canceled());
+        let awaited = |one: &Settling| match what {
+            What::Sets => one.sets > 0,
+            What::Floors => one.floors > 0,
+        };
+        let at_once = what == What::Sets && self.failures[what as usize] == 0;
+        at_once || self.settling.iter().any(awaited)
     }
 
     /// How the save under way has ended; how long to rest now, until [`Self::rested`] with the number.
@@ -113,13 +136,14 @@ impl Saving {
         self.answer(what, &result);
         let rest = match result {
             Ok(()) => {
-                self.failures = 0;
+                self.failures[what as usize] = 0;
                 (what == What::Floors).then_some(REST)
             }
             Err(_) => {
                 self.changed(what);
-                let rest = REST * (1 << self.failures.min(6));
-                self.failures += 1;
+                let failures = &mut self.failures[what as usize];
+                let rest = REST * (1 << (*failures).min(6));
+                *failures += 1;
                 Some(rest.min(LONGEST_REST))
             }
         };
@@ -221,6 +245,30 @@ mod tests {
         assert_eq!(saving.next(), Some(What::Sets));
         assert_eq!(saving.ended(Ok(())), None);
         assert_eq!(saving.next(), None);
+    }
+
+    #[test]
+    fn what_fails_for_good_does_not_keep_the_other_from_being_saved() {
+        let mut saving = Saving::default();
+        saving.changed(What::Sets);
+        assert_eq!(saving.next(), Some(What::Sets));
+        saving.changed(What::Floors);
+        let mut waiting = asked(&mut saving);
+        let (number, _) = saving.ended(full()).expect("a rest");
+        assert_eq!(is_ok(&mut waiting), Some(false));
+        assert_eq!(saving.next(), None, "nobody waits any more");
+        saving.rested(number);
+        assert_eq!(saving.next(), Some(What::Floors));
+        let (number, _) = saving.ended(Ok(())).expect("a rest");
+        assert_eq!(
+            saving.next(),
+            None,
+            "the sets fail: they wait for their turn"
+        );
+        saving.rested(number);
+        assert_eq!(saving.next(), Some(What::Sets));
+        let rest = saving.ended(full());
+        assert_eq!(rest, Some((3, 2 * REST)), "longer than the first time");
     }
 
     #[test]

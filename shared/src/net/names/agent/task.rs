@@ -103,7 +103,7 @@ impl Task {
         match (command, &mut self.resolver) {
             (Command::Pin(sets), None) => {
                 // Others may have been pinned before, if that cannot be read.
-                self.offered = Some(sets);
+                self.offered.get_or_insert(sets);
                 if self.unreadable.is_none() {
                     self.pin().await;
                 }

@@ -1,0 +1,60 @@
+//! The members of a namespace, told as they are found.
+
+use futures::StreamExt;
+use libp2p::PeerId;
+
+use super::super::messages::{Found, Outgoing, Reply};
+use super::Session;
+use super::views::texts;
+use crate::error::Result;
+use crate::net::Node;
+use crate::proto::record::ProviderEntry;
+
+impl Session {
+    pub(super) async fn find(
+        &self,
+        id: f64,
+        node: &Node,
+        namespace: &str,
+        limit: Option<f64>,
+    ) -> Result<Reply> {
+        let mut left = limit.map_or(usize::MAX, |limit| limit.max(0.0) as usize);
+        let (mut reached, mut failure) = (false, None);
+        let mut lists = node.find_as_named(namespace).await?;
+        while left > 0
+            && let Some(list) = lists.next().await
+        {
+            match list {
+                Ok(entries) => {
+                    reached = true;
+                    left = self.say_found(id, entries, left).await;
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            Some(error) if !reached => Err(error),
+            _ => Ok(Reply::Nothing {}),
+        }
+    }
+
+    /// Says at most so many; returns how many more may be said.
+    async fn say_found(&self, id: f64, entries: Vec<ProviderEntry>, mut left: usize) -> usize {
+        for entry in entries {
+            let Ok(peer) = PeerId::from_bytes(&entry.peer) else {
+                continue;
+            };
+            if left == 0 {
+                break;
+            }
+            left -= 1;
+            let item = Found {
+                id: peer.to_string(),
+                addresses: texts(entry.addresses),
+            };
+            let item = Reply::Found(item);
+            self.say(Outgoing::Item { id, item }).await;
+        }
+        left
+    }
+}
