@@ -95,9 +95,10 @@ impl Saving {
     /// What is to be saved now. The end of it is told by [`Self::ended`].
     pub fn next(&mut self) -> Option<What> {
         let what = self.first()?;
+        let urgent = self.is_urgent(what);
         match self.state {
             State::Writing(_) => return None,
-            State::Resting if !self.is_urgent(what) => return None,
+            State::Resting if !urgent => return None,
             State::Resting | State::Idle => {}
         }
         self.take(what);
