@@ -65,7 +65,12 @@ mod tests {
             let owner = SigningKey::from_seed([seed; 32]);
             let label = |name: &str| Root::Human(name.parse().unwrap());
             let root = root.map_or(Root::Key(owner.public()), label);
-            let zone = Zone::default().sign(&owner, &network, &root, seq, (0, 1_000));
+            let generation = u64::from(matches!(root, Root::Human(_)));
+            let zone = Zone {
+                generation,
+                ..Zone::default()
+            };
+            let zone = zone.sign(&owner, &network, &root, seq, (0, 1_000));
             zone.unwrap()
         };
         let alice = Some("alice");
