@@ -105,6 +105,24 @@ async fn the_name_of_a_key_needs_no_claim() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_changes_a_name_resolves_and_watches_the_new_one_at_once() {
+    let relay = TestRelay::first().await;
+    let alice = member(&relay.url()).await.unwrap();
+    let names = alice.node.names();
+    let key = names.owner().to_base36();
+    claim(&alice, "alice-in-town.p2p").await.unwrap();
+    for name in ["alice-in-town.p2p", key.as_str()] {
+        for text in ["one", "two"] {
+            let mut changes = names.watch(name).await.unwrap();
+            names.publish(name, zone("", text)).await.unwrap();
+            within("a word of the own change", changes.next()).await;
+            let found = names.resolve(name, Options::default()).await.unwrap();
+            assert_eq!(texts(&found), [text]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_changes_hands_and_is_given_up() {
     let relay = TestRelay::first().await;
     let alice = member(&relay.url()).await.unwrap();

@@ -34,7 +34,7 @@ pub(super) async fn run(args: ResolveArgs) -> Result<()> {
     let options = Options {
         fresh: args.fresh,
         private: args.private,
-        literal: false,
+        ..Options::default()
     };
     if let Some(folder) = args
         .peer

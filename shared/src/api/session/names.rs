@@ -9,18 +9,13 @@ use serde_json::json;
 use super::Session;
 use crate::api::messages::{NameAction, NameCall, Outgoing, Reply};
 use crate::error::{Code, Error, Result};
-use crate::limits::{MINUTE, SECOND};
 use crate::net::names::Names;
 use crate::platform;
-use crate::proto::Millis;
 use crate::proto::key::PublicKey;
 use crate::proto::names::Zone;
 use crate::proto::names::publisher::Progress;
-use crate::proto::names::resolution::Resolution;
 use crate::proto::names::resolver::Options;
-
-/// A name that is watched is asked for again after its time to live, within these.
-const WATCH_EVERY: (Millis, Millis) = (10 * SECOND, 10 * MINUTE);
+use crate::proto::names::watching::Watching;
 
 pub(super) async fn serve(
     session: &Session,
@@ -38,7 +33,7 @@ pub(super) async fn serve(
     let options = Options {
         fresh,
         private,
-        literal: false,
+        ..Options::default()
     };
     let told = |step| tell(session, id, step);
     match action {
@@ -110,45 +105,20 @@ async fn watch(
     id: f64,
     names: &Names,
     name: &str,
-    mut options: Options,
+    options: Options,
 ) -> Result<Reply> {
     let mut changes = names.watch(name).await?.fuse();
-    let mut said = None;
+    let mut watching = Watching::new(options);
     loop {
-        let found = match names.resolve(name, options).await {
-            Ok(found) => Some(found),
-            Err(error) if leads_nowhere(&error) => None,
-            // What failed once is tried again; what fails at first is no use.
-            Err(error) if said.is_none() => return Err(error),
-            Err(_) => {
-                platform::sleep(Duration::from_millis(WATCH_EVERY.0)).await;
-                continue;
-            }
-        };
-        let mark = found.as_ref().map(mark);
-        if said.as_ref() != Some(&mark) {
+        let answer = names.resolve(name, watching.options()).await;
+        if let Some(found) = watching.hears(answer)? {
             let item = written(&found)?;
             session.say(Outgoing::Item { id, item }).await;
-            said = Some(mark);
         }
-        let ttl = found.map_or(WATCH_EVERY.0, |found| found.ttl);
-        let wait = Duration::from_millis(ttl.clamp(WATCH_EVERY.0, WATCH_EVERY.1));
+        let wait = Duration::from_millis(watching.wait());
         select_biased! {
-            _ = changes.select_next_some() => options.fresh = false,
-            () = platform::sleep(wait).fuse() => options.fresh = true,
+            _ = changes.select_next_some() => {}
+            () = platform::sleep(wait).fuse() => {}
         }
     }
-}
-
-fn leads_nowhere(error: &Error) -> bool {
-    matches!(error.code(), Code::NameNotFound | Code::NameExpired)
-}
-
-/// What makes two answers different for whoever watches.
-fn mark(found: &Resolution) -> (Vec<(u64, u64)>, usize) {
-    let versions = found
-        .proofs
-        .iter()
-        .map(|proof| (proof.generation, proof.seq));
-    (versions.collect(), found.resources.len())
 }

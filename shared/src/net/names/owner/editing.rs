@@ -122,6 +122,7 @@ impl Names {
 /// changed, and whether its zone is renewed.
 pub(super) const OWN: Options = Options {
     fresh: true,
+    within: None,
     private: true,
     literal: true,
 };
