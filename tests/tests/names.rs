@@ -1,5 +1,6 @@
 //! Names over real relays: one witness alone, three as a quorum, owners that race.
 
+use futures::StreamExt;
 use warren_relay::peer::Peer;
 use warren_shared::error::{Code, Result};
 use warren_shared::net::names::Held;
@@ -11,6 +12,7 @@ use warren_shared::proto::names::{Resource, Zone};
 use warren_tests::count;
 use warren_tests::peers::member;
 use warren_tests::relays::TestRelay;
+use warren_tests::wait::within;
 
 fn zone(sub: &str, text: &str) -> Zone {
     let mut zone = Zone::default();

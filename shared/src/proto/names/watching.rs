@@ -7,7 +7,9 @@
 use super::resolution::Resolution;
 use super::resolver::Options;
 use crate::error::{Code, Error};
-use crate::limits::{NAME_WATCH_EVERY, NAME_WATCH_RECENT, NAME_WATCH_RETRY, NAME_WATCH_RETRY_LONGEST};
+use crate::limits::{
+    NAME_WATCH_EVERY, NAME_WATCH_RECENT, NAME_WATCH_RETRY, NAME_WATCH_RETRY_LONGEST,
+};
 use crate::proto::Millis;
 
 /// One name that somebody watches.
