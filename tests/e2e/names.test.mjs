@@ -123,6 +123,7 @@ scenario(
     const handover = await a.peer((peer, to) => peer.names.transfer('house-of-cards.p2p', to), await owner(b));
     const accepted = await b.peer((peer, handover) => peer.names.accept(handover), handover);
     assert.equal(accepted.generation, 2);
+    assert.deepEqual(await mine(a), []);
     await publish(b, 'house-of-cards.p2p', 'new');
     assert.deepEqual((await resolve(a, 'house-of-cards.p2p')).resources, says('new'));
     await b.page.reload();

@@ -129,6 +129,37 @@ async fn whoever_gave_a_name_away_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_went_to_others_is_not_listed_any_more() {
+    let relay = TestRelay::first().await;
+    let (alice, bob) = (
+        member(&relay.url()).await.unwrap(),
+        member(&relay.url()).await.unwrap(),
+    );
+    let (names, to) = (alice.node.names(), bob.node.names().owner().to_base36());
+    let [kept, given, gone] = ["kept-by-alice", "given-to-bob", "given-up-by-bob"];
+    for name in [kept, given, gone] {
+        names.claim(name, None, |_| {}).await.expect("claimed");
+    }
+    let mut handovers = Vec::new();
+    for name in [given, gone] {
+        handovers.push(names.transfer(name, &to).await.expect("signed"));
+    }
+    let listed = names.mine_now().await.expect("readable").held;
+    assert_eq!(listed.len(), 3, "nobody has accepted");
+    for handover in handovers {
+        let accepted = bob.node.names().accept(&handover, |_| {}).await;
+        accepted.expect("handed over");
+    }
+    let released = bob.node.names().release(gone, |_| {}).await;
+    released.expect("given up");
+    assert_eq!(names.mine().await.expect("readable").len(), 3, "not asked");
+    let mine = names.mine_now().await.expect("readable");
+    let listed: Vec<String> = mine.held.iter().map(|it| it.name.to_string()).collect();
+    assert_eq!(listed, [format!("{kept}.p2p")]);
+    assert_eq!(mine.unsure.len(), 2, "{:?}", mine.unsure);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_recovery_key_takes_over_and_the_lost_one_is_out() {
     let relay = TestRelay::first().await;
     let (alice, rescue) = (

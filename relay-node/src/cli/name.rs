@@ -4,10 +4,10 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use futures::stream::{self, StreamExt};
 use serde_json::json;
 use warren_shared::error::{Code, Error, Result};
-use warren_shared::net::names::{Held, Names};
+use warren_shared::limits::DAY;
+use warren_shared::net::names::{Held, Mine};
 use warren_shared::platform;
 use warren_shared::proto::key::PublicKey;
 use warren_shared::proto::names::publisher::Progress;
@@ -17,9 +17,6 @@ use super::cache::{self, CacheCommand};
 use super::lines::print;
 use super::start_peer_log;
 use crate::peer::{Peer, PeerArgs};
-
-/// So many names are asked for at once: all of them take hardly longer than one when nobody answers.
-const AT_ONCE: usize = 16;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum NameCommand {
@@ -234,7 +231,10 @@ async fn carry_out(command: &OwnerCommand, peer: &Peer, json: bool) -> Result<()
             print(&json!(evidence).to_string())
         }
         OwnerCommand::Mine(_) => {
-            let held = mine(names).await?;
+            let Mine { held, unsure } = names.mine_now().await?;
+            for (name, error) in unsure {
+                eprintln!("… {name}: {error}");
+            }
             if json {
                 return print(&json!(held).to_string());
             }
@@ -242,18 +242,6 @@ async fn carry_out(command: &OwnerCommand, peer: &Peer, json: bool) -> Result<()
             held.iter().try_for_each(|held| told(held, false))
         }
     }
-}
-
-/// All names of this owner, as the network has them; as they were, if it does not say.
-async fn mine(names: &Names) -> Result<Vec<Held>> {
-    let asked = stream::iter(names.mine().await?);
-    let ask = |held: Held| async move {
-        if let Err(error) = names.show(&held.name.to_string()).await {
-            eprintln!("… {}: {error}", held.name);
-        }
-    };
-    asked.for_each_concurrent(AT_ONCE, ask).await;
-    names.mine().await
 }
 
 /// Replaces one entry of the zone.

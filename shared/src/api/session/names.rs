@@ -52,7 +52,7 @@ pub(super) async fn serve(
             names.release(&name, told).await?;
             Ok(Reply::Nothing {})
         }
-        NameAction::Mine => written(&names.mine().await?),
+        NameAction::Mine => written(&names.mine_now().await?.held),
         NameAction::Cached => written(&names.cached().await?),
         NameAction::Flush => {
             names.agent().flush().await?;

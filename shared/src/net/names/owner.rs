@@ -4,6 +4,7 @@
 
 mod editing;
 mod held;
+mod mine;
 mod own;
 mod saves;
 mod upkeep;
@@ -17,6 +18,7 @@ use futures::future::BoxFuture;
 use multibase::Base;
 
 pub use self::held::Held;
+pub use self::mine::Mine;
 use self::saves::Saves;
 use self::words::{human, needs_the_key, not_yours, owner_of};
 use super::agent::{Agent, Progressed, Surroundings};
@@ -236,7 +238,7 @@ impl Names {
         }
     }
 
-    /// The names that this owner holds, as far as this peer knows.
+    /// The names that this owner holds, as far as this peer knows without asking.
     pub async fn mine(&self) -> Result<Vec<Held>> {
         self.load().await?;
         Ok(self.known())

@@ -30,14 +30,23 @@ impl Names {
     /// What this owner holds and publishes under a name now, whichever of its machines published it.
     pub async fn show(&self, name: &str) -> Result<Held> {
         let name = Name::parse(name)?;
-        let root = self.own_root(&name)?;
+        self.look(&name).await
+    }
+
+    /// As [`Self::show`]. One future for all who look: a browser would download each.
+    pub(super) fn look<'a>(&'a self, name: &'a Name) -> BoxFuture<'a, Result<Held>> {
+        self.look_at(name).boxed()
+    }
+
+    async fn look_at(&self, name: &Name) -> Result<Held> {
+        let root = self.own_root(name)?;
         let mut turn = self.turns.take(&root.name().to_string());
         turn.come().await;
         self.newest(root).await?;
         let mut known = self.known().into_iter();
         let held = known.find(|held| held.name.root() == root);
         held.ok_or_else(|| match root {
-            Root::Human(_) => not_yours(&name),
+            Root::Human(_) => not_yours(name),
             Root::Key(_) => Error::new(
                 Code::NameNotFound,
                 "nothing is published under the name of this key",

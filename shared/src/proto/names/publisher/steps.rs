@@ -133,7 +133,19 @@ impl Operation {
                 let end = held.claim().expires().saturating_add(NAME_GRACE);
                 self.taken(&held, end, now);
             }
-            (_, None) => self.finish(Err(Failure::Unheld)),
+            (_, None) => {
+                self.forget_released(now);
+                self.finish(Err(Failure::Unheld));
+            }
+        }
+    }
+
+    /// Whoever got the name from this owner, or another machine of this owner, has given it up.
+    fn forget_released(&mut self, now: Millis) {
+        let gone = self.view.believed(&self.sets, now);
+        if let Some(gone) = gone.filter(|gone| gone.claim().released() && gone.is_recent(now)) {
+            let proof = Box::new(gone.certificate().clone());
+            self.outputs.push_back(Output::Keep(proof));
         }
     }
 
