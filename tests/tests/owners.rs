@@ -168,7 +168,8 @@ async fn the_recovery_key_takes_over_and_the_lost_one_is_out() {
     );
     let key = rescue.node.names().owner();
     let claimed = alice.node.names().claim(NAME, Some(key), |_| {}).await;
-    claimed.expect("claimed");
+    let held = claimed.expect("claimed");
+    assert_eq!(held.recovery, Some(key.to_base36()));
     let again = alice.node.names().claim(NAME, Some(key), |_| {}).await;
     again.expect("held, with this key");
     let stranger = member(&relay.url()).await.unwrap();
@@ -189,6 +190,7 @@ async fn the_recovery_key_takes_over_and_the_lost_one_is_out() {
         .await
         .expect("taken over");
     assert_eq!((held.owner, held.generation), (key, 2));
+    assert_eq!(held.recovery, None);
     set(&rescue, NAME, "rescued").await.expect("published");
     let refused = set(&alice, NAME, "lost").await.unwrap_err();
     assert_eq!(refused.code(), Code::NameTaken, "{refused}");

@@ -72,7 +72,8 @@ pub(super) struct OneName {
 pub(super) struct ClaimArgs {
     /// The name, such as alice.p2p.
     name: String,
-    /// The key that may take the name over when the owner's key is lost (k51…).
+    /// The key that may take the name over when the owner's key is lost (k51…). Counts with the first
+    /// claim only: it cannot be added to a name that you hold.
     #[arg(long, value_name = "KEY")]
     recovery: Option<String>,
     #[command(flatten)]

@@ -131,13 +131,14 @@ export function toCached(wire: unknown): CachedName[] {
 
 /** @internal */
 export function toHeld(wire: unknown): HeldName {
-  const { name, generation, expires, liveUntil, zone, seq } = withoutNulls(wire) as WireHeld;
+  const { name, generation, expires, liveUntil, recovery, zone, seq } = withoutNulls(wire) as WireHeld;
   return {
     name,
     generation,
     seq,
     ...(expires === undefined ? {} : { expires: new Date(expires) }),
     ...(liveUntil === undefined ? {} : { liveUntil: new Date(liveUntil) }),
+    ...(recovery === undefined ? {} : { recovery }),
     ...(zone === undefined ? {} : { zone: { ttl: zone.ttl, entries: zone.entries } as Zone }),
   };
 }
@@ -147,6 +148,7 @@ interface WireHeld {
   generation: number;
   expires?: number;
   liveUntil?: number;
+  recovery?: string;
   zone?: Zone;
   seq: number;
 }
