@@ -48,6 +48,8 @@ pub struct Proof {
     pub generation: u64,
     /// Sequence of the zone.
     pub seq: u64,
+    /// When its owner signed the zone.
+    pub zone_issued: Millis,
     /// When the zone stops counting.
     pub zone_expires: Millis,
     /// The end of the owner's term; none for names of keys.
@@ -81,6 +83,12 @@ pub struct Signer {
 }
 
 impl Proof {
+    /// Until when it counts: as long as the witnesses' signatures and the zone do.
+    pub fn counts_until(&self) -> Millis {
+        let live = self.live_until.unwrap_or(Millis::MAX);
+        live.min(self.zone_expires)
+    }
+
     /// The proof of a zone, with the binding if its name is a human one.
     pub fn new(
         root: &Root,
@@ -100,6 +108,7 @@ impl Proof {
             owner_name: zone.owner().to_base36(),
             generation: zone.zone().generation,
             seq: zone.floor().seq,
+            zone_issued: zone.envelope().body().issued,
             zone_expires: zone.expires(),
             expires: binding.map(|binding| binding.claim().expires()),
             live_until: binding.map(Binding::live_until),
