@@ -183,6 +183,8 @@ async fn the_recovery_key_takes_over_and_the_lost_one_is_out() {
         .await
         .unwrap_err();
     assert_eq!(refused.code(), Code::NameTaken, "{refused}");
+    assert_eq!(refused.cause(), Some("this key is not its recovery key"));
+    assert!(refused.remedy().contains("--recovery"), "{refused:?}");
     let held = rescue
         .node
         .names()
@@ -194,6 +196,17 @@ async fn the_recovery_key_takes_over_and_the_lost_one_is_out() {
     set(&rescue, NAME, "rescued").await.expect("published");
     let refused = set(&alice, NAME, "lost").await.unwrap_err();
     assert_eq!(refused.code(), Code::NameTaken, "{refused}");
+    let shown = alice.node.names().show(NAME).await.unwrap_err();
+    assert!(shown.remedy().contains("warren resolve"), "{shown:?}");
+    let claimed = alice.node.names().claim(NAME, None, |_| {}).await;
+    let ends = [refused, shown, claimed.unwrap_err()].map(|error| error.message().to_owned());
+    assert!(ends.iter().all(|end| *end == ends[0]), "{ends:?}");
+    let itself = set(&rescue, &format!("www.{NAME}"), "rescued").await;
+    itself.expect("published");
+    let circle = vec![Resource::Alias(format!("www.{NAME}").parse().unwrap())];
+    let names = rescue.node.names();
+    let refused = names.set(&format!("www.{NAME}"), circle).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
     let shown = rescue.node.names().show(NAME).await.expect("it is held");
     let zone = shown.zone.expect("something is published");
     let rescued = [Resource::Text("rescued".to_owned())];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt, select_biased};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Session;
 use crate::api::messages::{NameAction, NameCall, Outgoing, Reply};
@@ -12,10 +12,13 @@ use crate::error::{Code, Error, Result};
 use crate::net::names::Names;
 use crate::platform;
 use crate::proto::key::PublicKey;
-use crate::proto::names::Zone;
 use crate::proto::names::publisher::Progress;
 use crate::proto::names::resolver::Options;
 use crate::proto::names::watching::Watching;
+use crate::proto::names::{Resource, Zone};
+
+/// So many characters of what is no resource are told.
+const MAX_TOLD: usize = 120;
 
 pub(super) async fn serve(
     session: &Session,
@@ -64,12 +67,26 @@ pub(super) async fn serve(
 
 fn zone(text: &str) -> Result<Zone> {
     serde_json::from_str(text).map_err(|error| {
-        Error::new(Code::InvalidArgument, "this is not a zone")
+        let what = match misfit(text) {
+            Some(resource) => format!("this is not a zone: {resource} is not a resource"),
+            None => "this is not a zone".to_owned(),
+        };
+        Error::new(Code::InvalidArgument, what)
             .caused_by(error)
             .with_remedy(
                 "Pass {entries: [{sub: \"\", resources: [{type: \"text\", text: \"hello\"}]}]}.",
             )
     })
+}
+
+/// The first resource of a zone that is none, as it was written.
+fn misfit(zone: &str) -> Option<String> {
+    let zone: Value = serde_json::from_str(zone).ok()?;
+    let entries = zone["entries"].as_array()?.iter();
+    let resources = entries.filter_map(|entry| entry["resources"].as_array());
+    let mut written = resources.flatten().map(Value::to_string);
+    let wrong = written.find(|text| serde_json::from_str::<Resource>(text).is_err())?;
+    Some(wrong.chars().take(MAX_TOLD).collect())
 }
 
 fn written(value: &impl Serialize) -> Result<Reply> {
@@ -120,5 +137,26 @@ async fn watch(
             _ = changes.select_next_some() => {}
             () = platform::sleep(wait).fuse() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_zone_is_told_with_the_resource_that_is_wrong() {
+        for (resource, told) in [
+            (r#"{"type":"url","url":"foo"}"#, "http"),
+            (r#"{"text":"hello","type":"txt"}"#, "kind"),
+        ] {
+            let good = r#"{"type":"text","text":"hello"}"#;
+            let text = format!(r#"{{"entries":[{{"sub":"","resources":[{good},{resource}]}}]}}"#);
+            let error = zone(&text).unwrap_err();
+            assert!(error.message().contains(resource), "{error}");
+            assert!(error.cause().unwrap().contains(told), "{error:?}");
+        }
+        let error = zone(r#"{"entries":"#).unwrap_err();
+        assert_eq!(error.message(), "this is not a zone");
     }
 }

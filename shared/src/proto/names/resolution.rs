@@ -9,7 +9,6 @@ use super::certificate::Binding;
 use super::name::{Name, Root};
 use super::resource::Resource;
 use super::set::KnownSets;
-use super::wire::NameRefusal;
 use super::zone::SignedZone;
 use crate::error::{Code, Error};
 use crate::proto::Millis;
@@ -184,14 +183,19 @@ impl From<Unresolved> for Error {
                 Error::new(Code::NameInvalid, what)
                     .with_remedy("Its owner must correct the aliases.")
             }
-            Unresolved::Denied => Error::new(Code::Refused, "the witnesses refuse this name")
-                .caused_by(NameRefusal::Denied),
+            Unresolved::Denied => {
+                Error::new(Code::Refused, "the witnesses refuse this name").with_remedy(DENIED)
+            }
             Unresolved::TimedOut => Error::new(Code::TimedOut, "nobody answered in time")
                 .with_remedy("Check the connection, and try again."),
             Unresolved::Overloaded => Error::new(Code::Overloaded, "too many resolutions at once"),
         }
     }
 }
+
+/// What to do about a name that operators refuse. Why they do is in their books, not in the answer.
+pub(super) const DENIED: &str =
+    "The operators of the witnesses refuse this name, for a reason that they keep: ask them.";
 
 /// The error that says how many witnesses answered, and who.
 pub(super) fn no_quorum(answered: &[PublicKey], wanted: usize) -> Error {

@@ -3,7 +3,10 @@
 //! Knows the owner's copy, what the network has, and what was seen before. A change is never made to a
 //! zone that is known to be old: publishing it would take away what a newer one has.
 
-use super::{Held, Names, not_yours};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::{Held, Names, is_resolved, leads_on, needs_the_key, not_yours};
 use crate::error::{Code, Error, Result};
 use crate::net::names::agent::Progressed;
 use crate::proto::names::certificate::{Binding, Floor};
@@ -21,9 +24,11 @@ impl Names {
         let root = self.own_root(&name)?;
         let mut turn = self.turns.take(&root.name().to_string());
         turn.come().await;
-        let newest = self.newest(root).await?;
+        let newest = self.newest(root).await;
+        let newest = newest.map_err(|error| needs_the_key(error, &name))?;
         let mut zone = newest.map_or(Zone::default(), |zone| zone.zone().clone());
         zone.set(name.sub(), resources)?;
+        leads_on(&root.name(), &zone)?;
         self.publish_in_turn(&root.name(), zone).await
     }
 
@@ -42,7 +47,7 @@ impl Names {
         let root = self.own_root(name)?;
         let mut turn = self.turns.take(&root.name().to_string());
         turn.come().await;
-        self.newest(root).await?;
+        self.newest(root).await.map_err(is_resolved)?;
         let mut known = self.known().into_iter();
         let held = known.find(|held| held.name.root() == root);
         held.ok_or_else(|| match root {
@@ -108,7 +113,7 @@ impl Names {
         self.keep(Progressed::Keep(certificate));
         if claim.owner() != self.owner.public() {
             self.save().await?;
-            let (holder, until) = (Some(claim.owner()), Some(claim.expires()));
+            let (holder, until) = (Some(claim.owner()), Some(claim.held_until()));
             return Err(Failure::Taken { holder, until }.into());
         }
         Ok(found.clone())
