@@ -9,9 +9,10 @@ use warren_shared::error::{Code, Error, Result};
 use warren_shared::limits::DAY;
 use warren_shared::net::names::{Held, Mine};
 use warren_shared::platform;
+use warren_shared::proto::Millis;
 use warren_shared::proto::key::PublicKey;
 use warren_shared::proto::names::publisher::Progress;
-use warren_shared::proto::names::{Name, Zone};
+use warren_shared::proto::names::{Name, Resource, Zone};
 
 use super::cache::{self, CacheCommand};
 use super::lines::print;
@@ -252,7 +253,15 @@ async fn set(args: &SetArgs, peer: &Peer) -> Result<()> {
     let held = names
         .set(&args.name, resources.collect::<Result<_>>()?)
         .await?;
+    for resource in args.resources.iter().filter(|text| !is_public(text)) {
+        eprintln!("… {resource} is not public: readers see it only if they ask, with --private");
+    }
     told(&held, args.peer.json)
+}
+
+fn is_public(resource: &str) -> bool {
+    let parsed = resource.parse::<Resource>();
+    parsed.is_ok_and(|resource| resource.is_public())
 }
 
 fn tell(step: Progress, json: bool) {
@@ -271,14 +280,28 @@ fn tell(step: Progress, json: bool) {
     }
 }
 
+/// In days, to the nearest: a name that was just claimed is held for a whole year.
+fn held_for(expires: Millis, now: Millis) -> String {
+    let left = expires.saturating_sub(now);
+    match (left + DAY / 2) / DAY {
+        0 if left == 0 => "its term is over: renew it".to_owned(),
+        0 => "held for less than a day".to_owned(),
+        1 => "held for 1 more day".to_owned(),
+        days => format!("held for {days} more days"),
+    }
+}
+
 fn told(held: &Held, json: bool) -> Result<()> {
     if json {
         return print(&json!(held).to_string());
     }
     let mut lines = vec![format!("{}  owner {}", held.name, held.owner.to_base36())];
     if let Some(expires) = held.expires {
-        let days = expires.saturating_sub(platform::now()) / 86_400_000;
-        lines.push(format!("  held for {days} more days"));
+        lines.push(format!("  {}", held_for(expires, platform::now())));
+        lines.push(match &held.recovery {
+            Some(key) => format!("  recovery key {key}"),
+            None => "  no recovery key".to_owned(),
+        });
     }
     let entries = held.zone.iter().flat_map(|zone| &zone.entries);
     for entry in entries {
@@ -310,4 +333,22 @@ pub(super) fn read(file: &std::path::Path) -> Result<String> {
         return Ok(text);
     }
     std::fs::read_to_string(file).map_err(unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_are_told_in_whole_days() {
+        let now = 1_795_219_200_000;
+        for (left, told) in [
+            (365 * DAY - 1_000, "held for 365 more days"),
+            (DAY + 1, "held for 1 more day"),
+            (DAY / 3, "held for less than a day"),
+            (0, "its term is over: renew it"),
+        ] {
+            assert_eq!(held_for(now + left, now), told);
+        }
+    }
 }

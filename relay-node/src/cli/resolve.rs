@@ -84,7 +84,7 @@ pub(super) fn described(found: &Resolution, because: fn(&Proof) -> String) -> St
     }
     if found.hidden > 0 {
         lines.push(format!(
-            "  ({} in private networks left out; --private shows them)",
+            "  ({} not public, left out; --private shows them)",
             found.hidden
         ));
     }
