@@ -218,6 +218,19 @@ pub const MAX_NAME_FLOORS: usize = 16_384;
 pub const MAX_KEY_FLOORS: usize = 4_096;
 /// How long a reader remembers that a name does not exist.
 pub const NAME_MISSING_TTL: Millis = 30 * SECOND;
+/// Own names that are looked at together when all are listed.
+pub const NAME_LISTED_AT_ONCE: usize = 16;
+/// Who lists the own names does not wait longer than this for what the network says of them.
+pub const NAME_LISTING: Duration = Duration::from_secs(10);
+/// A name that is watched is asked for anew this often: a change is seen in well under a minute, and a
+/// page that is left open costs each witness two small questions a minute.
+pub const NAME_WATCH_EVERY: Millis = 30 * SECOND;
+/// What another one who watches the same name has heard so lately is not asked for again.
+pub const NAME_WATCH_RECENT: Millis = 20 * SECOND;
+/// First wait after a watched name could not be asked for, doubling.
+pub const NAME_WATCH_RETRY: Millis = 10 * SECOND;
+/// Longest such wait.
+pub const NAME_WATCH_RETRY_LONGEST: Millis = 5 * MINUTE;
 /// How long an answer past its time to live is still given while it is asked for again.
 pub const NAME_STALE: Millis = DAY;
 /// A reader renews the lease of a name that it resolves when less than this is left of it.

@@ -83,16 +83,21 @@ scenario(
     const [a, b] = await Promise.all([scene.joinedTab(relay), scene.joinedTab(relay)]);
     await claim(a, 'town-crier.p2p');
     await publish(a, 'town-crier.p2p', 'old');
-    await b.peer((peer) => {
-      window.seen = [];
-      window.stop = new AbortController();
-      window.watching = (async () => {
-        const options = { signal: window.stop.signal };
-        for await (const found of peer.names.watch('town-crier.p2p', options)) window.seen.push(found?.resources[0].text);
-      })().catch((error) => error.name);
-    });
-    await b.page.waitForFunction(() => window.seen.includes('old'));
+    for (const tab of [a, b]) {
+      await tab.peer((peer) => {
+        window.seen = [];
+        window.stop = new AbortController();
+        window.watching = (async () => {
+          const options = { signal: window.stop.signal };
+          for await (const found of peer.names.watch('town-crier.p2p', options)) window.seen.push(found?.resources[0].text);
+        })().catch((error) => error.name);
+      });
+      await tab.page.waitForFunction(() => window.seen.includes('old'));
+    }
     await publish(a, 'town-crier.p2p', 'new');
+    // Its own change it knows without asking again; the other one when it asks.
+    await a.page.waitForFunction(() => window.seen.at(-1) === 'new');
+    assert.deepEqual(await a.page.evaluate(() => window.seen), ['old', 'new']);
     await resolve(b, 'town-crier.p2p');
     await b.page.waitForFunction(() => window.seen.at(-1) === 'new');
     const ended = await b.page.evaluate(() => (window.stop.abort(), window.watching));
@@ -118,6 +123,7 @@ scenario(
     const handover = await a.peer((peer, to) => peer.names.transfer('house-of-cards.p2p', to), await owner(b));
     const accepted = await b.peer((peer, handover) => peer.names.accept(handover), handover);
     assert.equal(accepted.generation, 2);
+    assert.deepEqual(await mine(a), []);
     await publish(b, 'house-of-cards.p2p', 'new');
     assert.deepEqual((await resolve(a, 'house-of-cards.p2p')).resources, says('new'));
     await b.page.reload();

@@ -1,5 +1,6 @@
 //! Names over real relays: one witness alone, three as a quorum, owners that race.
 
+use futures::StreamExt;
 use warren_relay::peer::Peer;
 use warren_shared::error::{Code, Result};
 use warren_shared::net::names::Held;
@@ -11,6 +12,7 @@ use warren_shared::proto::names::{Resource, Zone};
 use warren_tests::count;
 use warren_tests::peers::member;
 use warren_tests::relays::TestRelay;
+use warren_tests::wait::within;
 
 fn zone(sub: &str, text: &str) -> Zone {
     let mut zone = Zone::default();
@@ -102,6 +104,24 @@ async fn the_name_of_a_key_needs_no_claim() {
         .await
         .unwrap_err();
     assert_eq!(forged.code(), Code::PermissionDenied);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_changes_a_name_resolves_and_watches_the_new_one_at_once() {
+    let relay = TestRelay::first().await;
+    let alice = member(&relay.url()).await.unwrap();
+    let names = alice.node.names();
+    let key = names.owner().to_base36();
+    claim(&alice, "alice-in-town.p2p").await.unwrap();
+    for name in ["alice-in-town.p2p", key.as_str()] {
+        for text in ["one", "two"] {
+            let mut changes = names.watch(name).await.unwrap();
+            names.publish(name, zone("", text)).await.unwrap();
+            within("a word of the own change", changes.next()).await;
+            let found = names.resolve(name, Options::default()).await.unwrap();
+            assert_eq!(texts(&found), [text]);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -129,6 +129,37 @@ async fn whoever_gave_a_name_away_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_went_to_others_is_not_listed_any_more() {
+    let relay = TestRelay::first().await;
+    let (alice, bob) = (
+        member(&relay.url()).await.unwrap(),
+        member(&relay.url()).await.unwrap(),
+    );
+    let (names, to) = (alice.node.names(), bob.node.names().owner().to_base36());
+    let [kept, given, gone] = ["kept-by-alice", "given-to-bob", "given-up-by-bob"];
+    for name in [kept, given, gone] {
+        names.claim(name, None, |_| {}).await.expect("claimed");
+    }
+    let mut handovers = Vec::new();
+    for name in [given, gone] {
+        handovers.push(names.transfer(name, &to).await.expect("signed"));
+    }
+    let listed = names.mine_now().await.expect("readable").held;
+    assert_eq!(listed.len(), 3, "nobody has accepted");
+    for handover in handovers {
+        let accepted = bob.node.names().accept(&handover, |_| {}).await;
+        accepted.expect("handed over");
+    }
+    let released = bob.node.names().release(gone, |_| {}).await;
+    released.expect("given up");
+    assert_eq!(names.mine().await.expect("readable").len(), 3, "not asked");
+    let mine = names.mine_now().await.expect("readable");
+    let listed: Vec<String> = mine.held.iter().map(|it| it.name.to_string()).collect();
+    assert_eq!(listed, [format!("{kept}.p2p")]);
+    assert_eq!(mine.unsure.len(), 2, "{:?}", mine.unsure);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_recovery_key_takes_over_and_the_lost_one_is_out() {
     let relay = TestRelay::first().await;
     let (alice, rescue) = (
@@ -137,7 +168,8 @@ async fn the_recovery_key_takes_over_and_the_lost_one_is_out() {
     );
     let key = rescue.node.names().owner();
     let claimed = alice.node.names().claim(NAME, Some(key), |_| {}).await;
-    claimed.expect("claimed");
+    let held = claimed.expect("claimed");
+    assert_eq!(held.recovery, Some(key.to_base36()));
     let again = alice.node.names().claim(NAME, Some(key), |_| {}).await;
     again.expect("held, with this key");
     let stranger = member(&relay.url()).await.unwrap();
@@ -151,6 +183,8 @@ async fn the_recovery_key_takes_over_and_the_lost_one_is_out() {
         .await
         .unwrap_err();
     assert_eq!(refused.code(), Code::NameTaken, "{refused}");
+    assert_eq!(refused.cause(), Some("this key is not its recovery key"));
+    assert!(refused.remedy().contains("--recovery"), "{refused:?}");
     let held = rescue
         .node
         .names()
@@ -158,9 +192,21 @@ async fn the_recovery_key_takes_over_and_the_lost_one_is_out() {
         .await
         .expect("taken over");
     assert_eq!((held.owner, held.generation), (key, 2));
+    assert_eq!(held.recovery, None);
     set(&rescue, NAME, "rescued").await.expect("published");
     let refused = set(&alice, NAME, "lost").await.unwrap_err();
     assert_eq!(refused.code(), Code::NameTaken, "{refused}");
+    let shown = alice.node.names().show(NAME).await.unwrap_err();
+    assert!(shown.remedy().contains("warren resolve"), "{shown:?}");
+    let claimed = alice.node.names().claim(NAME, None, |_| {}).await;
+    let ends = [refused, shown, claimed.unwrap_err()].map(|error| error.message().to_owned());
+    assert!(ends.iter().all(|end| *end == ends[0]), "{ends:?}");
+    let itself = set(&rescue, &format!("www.{NAME}"), "rescued").await;
+    itself.expect("published");
+    let circle = vec![Resource::Alias(format!("www.{NAME}").parse().unwrap())];
+    let names = rescue.node.names();
+    let refused = names.set(&format!("www.{NAME}"), circle).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
     let shown = rescue.node.names().show(NAME).await.expect("it is held");
     let zone = shown.zone.expect("something is published");
     let rescued = [Resource::Text("rescued".to_owned())];

@@ -58,20 +58,39 @@ async fn compared_with_witnesses_that_are_known(relay: &TestRelay, proof: &str) 
     let plain = async |more: &[&str]| {
         let output = run_with(&[&["verify", "-"], more].concat(), proof).await;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        (
-            output.status.success(),
-            text.lines().next().unwrap_or_default().to_owned(),
-        )
+        (output.status.success(), text)
     };
-    let (holds, first) = plain(&[]).await;
-    assert!(holds && first.starts_with("NOT compared"), "{first}");
-    let (holds, first) = plain(&["--trust", &relay.url()]).await;
-    assert!(holds && first.contains("that you trust"), "{first}");
+    let (holds, text) = plain(&[]).await;
+    assert!(holds && text.starts_with("NOT compared"), "{text}");
+    let (holds, text) = plain(&["--trust", &relay.url()]).await;
+    assert!(
+        holds && text.starts_with("signed by the witnesses that you trust"),
+        "{text}"
+    );
+    assert!(
+        text.contains(": signed 20") && text.contains("counts until 20"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("received"),
+        "nobody knows when it was: {text}"
+    );
+    assert_eq!(text.matches(": signed 20").count(), 1, "one zone: {text}");
 
     let folder = tempfile::tempdir().expect("a temporary folder");
     let document = folder.path().join("warren.json");
     let text = get(relay, "/.well-known/warren.json").await.2;
     std::fs::write(&document, text).expect("written");
+    let nonsense = folder.path().join("nonsense.json");
+    std::fs::write(&nonsense, "{}").expect("written");
+    let nonsense = nonsense.to_str().expect("a path in UTF-8");
+    let refused = verified_with(proof, &["--trust", nonsense]).await;
+    let refused = refused.expect_err("no join document");
+    let message = refused["message"].as_str().expect("text");
+    assert!(
+        message.contains("nonsense.json has no join document"),
+        "{message}"
+    );
     let document = document.to_str().expect("a path in UTF-8");
     let checked = verified_with(proof, &["--trust", document]).await;
     assert_eq!(checked.expect("the proofs hold")["pinned"], true);

@@ -86,7 +86,7 @@ function resources() {
 }
 
 function resolution(name: string) {
-  const times = { zoneExpires: Date.now() + 1e9, expires: Date.now() + 1e10, liveUntil: Date.now() + 5e8 };
+  const times = { zoneIssued: Date.now() - 1e6, zoneExpires: Date.now() + 1e9, expires: Date.now() + 1e10, liveUntil: Date.now() + 5e8 };
   const witnesses = ['a', 'b'].map((key) => ({ key, until: Date.now() + 5e8 }));
   const proof = { name, owner: 'ab', ownerName: AUTHOR, generation: 1, seq: 4, ...times, epoch: 1, witnesses, of: 3, quorum: 2, cached: true, stale: false, age: 240_000 };
   return { name, via: [], resources: resources(), hidden: 1, ttl: 300_000, proofs: [proof] };

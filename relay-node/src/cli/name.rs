@@ -4,22 +4,20 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use futures::stream::{self, StreamExt};
 use serde_json::json;
 use warren_shared::error::{Code, Error, Result};
-use warren_shared::net::names::{Held, Names};
+use warren_shared::limits::DAY;
+use warren_shared::net::names::{Held, Mine};
 use warren_shared::platform;
+use warren_shared::proto::Millis;
 use warren_shared::proto::key::PublicKey;
 use warren_shared::proto::names::publisher::Progress;
-use warren_shared::proto::names::{Name, Zone};
+use warren_shared::proto::names::{Name, Resource, Zone};
 
 use super::cache::{self, CacheCommand};
 use super::lines::print;
 use super::start_peer_log;
 use crate::peer::{Peer, PeerArgs};
-
-/// So many names are asked for at once: all of them take hardly longer than one when nobody answers.
-const AT_ONCE: usize = 16;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum NameCommand {
@@ -75,7 +73,8 @@ pub(super) struct OneName {
 pub(super) struct ClaimArgs {
     /// The name, such as alice.p2p.
     name: String,
-    /// The key that may take the name over when the owner's key is lost (k51…).
+    /// The key that may take the name over when the owner's key is lost (k51…). Counts with the first
+    /// claim only: it cannot be added to a name that you hold.
     #[arg(long, value_name = "KEY")]
     recovery: Option<String>,
     #[command(flatten)]
@@ -234,7 +233,10 @@ async fn carry_out(command: &OwnerCommand, peer: &Peer, json: bool) -> Result<()
             print(&json!(evidence).to_string())
         }
         OwnerCommand::Mine(_) => {
-            let held = mine(names).await?;
+            let Mine { held, unsure } = names.mine_now().await?;
+            for (name, error) in unsure {
+                eprintln!("… {name}: {error}");
+            }
             if json {
                 return print(&json!(held).to_string());
             }
@@ -244,18 +246,6 @@ async fn carry_out(command: &OwnerCommand, peer: &Peer, json: bool) -> Result<()
     }
 }
 
-/// All names of this owner, as the network has them; as they were, if it does not say.
-async fn mine(names: &Names) -> Result<Vec<Held>> {
-    let asked = stream::iter(names.mine().await?);
-    let ask = |held: Held| async move {
-        if let Err(error) = names.show(&held.name.to_string()).await {
-            eprintln!("… {}: {error}", held.name);
-        }
-    };
-    asked.for_each_concurrent(AT_ONCE, ask).await;
-    names.mine().await
-}
-
 /// Replaces one entry of the zone.
 async fn set(args: &SetArgs, peer: &Peer) -> Result<()> {
     let names = peer.node.names();
@@ -263,7 +253,15 @@ async fn set(args: &SetArgs, peer: &Peer) -> Result<()> {
     let held = names
         .set(&args.name, resources.collect::<Result<_>>()?)
         .await?;
+    for resource in args.resources.iter().filter(|text| !is_public(text)) {
+        eprintln!("… {resource} is not public: readers see it only if they ask, with --private");
+    }
     told(&held, args.peer.json)
+}
+
+fn is_public(resource: &str) -> bool {
+    let parsed = resource.parse::<Resource>();
+    parsed.is_ok_and(|resource| resource.is_public())
 }
 
 fn tell(step: Progress, json: bool) {
@@ -282,14 +280,28 @@ fn tell(step: Progress, json: bool) {
     }
 }
 
+/// In days, to the nearest: a name that was just claimed is held for a whole year.
+fn held_for(expires: Millis, now: Millis) -> String {
+    let left = expires.saturating_sub(now);
+    match (left + DAY / 2) / DAY {
+        0 if left == 0 => "its term is over: renew it".to_owned(),
+        0 => "held for less than a day".to_owned(),
+        1 => "held for 1 more day".to_owned(),
+        days => format!("held for {days} more days"),
+    }
+}
+
 fn told(held: &Held, json: bool) -> Result<()> {
     if json {
         return print(&json!(held).to_string());
     }
     let mut lines = vec![format!("{}  owner {}", held.name, held.owner.to_base36())];
     if let Some(expires) = held.expires {
-        let days = expires.saturating_sub(platform::now()) / 86_400_000;
-        lines.push(format!("  held for {days} more days"));
+        lines.push(format!("  {}", held_for(expires, platform::now())));
+        lines.push(match &held.recovery {
+            Some(key) => format!("  recovery key {key}"),
+            None => "  no recovery key".to_owned(),
+        });
     }
     let entries = held.zone.iter().flat_map(|zone| &zone.entries);
     for entry in entries {
@@ -321,4 +333,22 @@ pub(super) fn read(file: &std::path::Path) -> Result<String> {
         return Ok(text);
     }
     std::fs::read_to_string(file).map_err(unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_are_told_in_whole_days() {
+        let now = 1_795_219_200_000;
+        for (left, told) in [
+            (365 * DAY - 1_000, "held for 365 more days"),
+            (DAY + 1, "held for 1 more day"),
+            (DAY / 3, "held for less than a day"),
+            (0, "its term is over: renew it"),
+        ] {
+            assert_eq!(held_for(now + left, now), told);
+        }
+    }
 }

@@ -34,7 +34,7 @@ pub(super) async fn run(args: ResolveArgs) -> Result<()> {
     let options = Options {
         fresh: args.fresh,
         private: args.private,
-        literal: false,
+        ..Options::default()
     };
     if let Some(folder) = args
         .peer
@@ -48,7 +48,7 @@ pub(super) async fn run(args: ResolveArgs) -> Result<()> {
                 true => json!(kept).to_string(),
                 false => format!(
                     "{}\n  kept from network {}; nobody was asked (--fresh asks)",
-                    described(&kept.found),
+                    described(&kept.found, received),
                     kept.network
                 ),
             });
@@ -67,13 +67,14 @@ pub(super) async fn run(args: ResolveArgs) -> Result<()> {
             Err(error) => Err(error),
         },
         Ok(found) if args.peer.json => print(&json!(found).to_string()),
-        Ok(found) => print(&described(&found)),
+        Ok(found) => print(&described(&found, received)),
     };
     peer.node.close().await;
     outcome
 }
 
-pub(super) fn described(found: &Resolution) -> String {
+/// What a name leads to, with the proofs in words.
+pub(super) fn described(found: &Resolution, because: fn(&Proof) -> String) -> String {
     let mut lines = vec![found.name.to_string()];
     for via in &found.via {
         lines.push(format!("  is an alias of {via}"));
@@ -83,26 +84,38 @@ pub(super) fn described(found: &Resolution) -> String {
     }
     if found.hidden > 0 {
         lines.push(format!(
-            "  ({} in private networks left out; --private shows them)",
+            "  ({} not public, left out; --private shows them)",
             found.hidden
         ));
     }
-    lines.extend(found.proofs.iter().map(because));
+    for proof in &found.proofs {
+        // An alias inside a zone has the proof of that zone.
+        let line = format!("  {}: {}", proof.name, because(proof));
+        if lines.last() != Some(&line) {
+            lines.push(line);
+        }
+    }
     lines.join("\n")
 }
 
-/// Why one may believe it, in words.
-fn because(proof: &Proof) -> String {
-    let age = proof.age / 1_000;
+/// Why one may believe what was just resolved.
+pub(super) fn received(proof: &Proof) -> String {
+    format!(
+        "{}, received {} s ago{}",
+        signed_by(proof),
+        proof.age / 1_000,
+        if proof.cached { ", from the cache" } else { "" },
+    )
+}
+
+/// Whose word it is.
+pub(super) fn signed_by(proof: &Proof) -> String {
     let witnesses = match proof.of {
         0 => "signed by the key itself".to_owned(),
         of => format!("{} of {of} witnesses", proof.witnesses.len()),
     };
     format!(
-        "  {}: {witnesses}, owner {}, version {}, received {age} s ago{}",
-        proof.name,
-        proof.owner_name,
-        proof.seq,
-        if proof.cached { ", from the cache" } else { "" },
+        "{witnesses}, owner {}, version {}",
+        proof.owner_name, proof.seq
     )
 }

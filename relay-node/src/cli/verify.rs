@@ -10,13 +10,15 @@ use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::discover::WELL_KNOWN;
 use warren_shared::net::outside::Outside;
 use warren_shared::platform;
+use warren_shared::proto::date::moment;
 use warren_shared::proto::join::JoinDocument;
 use warren_shared::proto::names::KnownSets;
+use warren_shared::proto::names::resolution::Proof;
 use warren_shared::proto::names::verify::{self, Verified};
 
 use super::lines::print;
 use super::name::read;
-use super::resolve::described;
+use super::resolve::{described, signed_by};
 use crate::fetch::Fetcher;
 use crate::keepsakes::Keepsakes;
 
@@ -108,7 +110,14 @@ async fn of_document(place: &str) -> Result<KnownSets> {
         }
         false => read(&PathBuf::from(place))?,
     };
-    let document = JoinDocument::from_json(&text)?;
+    let document = JoinDocument::from_json(&text).map_err(|error| {
+        let what = format!("{place} has no join document of a relay");
+        Error::new(Code::InvalidArgument, what)
+            .caused_by(error)
+            .with_remedy(format!(
+                "Give the URL of a relay, or a file with what it has at {WELL_KNOWN}."
+            ))
+    })?;
     let set = document.witnesses.ok_or_else(|| no_witnesses(place))?;
     Ok(KnownSets::pinned(document.network, set))
 }
@@ -138,8 +147,25 @@ fn told(verified: &Verified) -> String {
             lines.push(format!("signed by witness set {set}"));
         }
     }
-    lines.push(described(&verified.resolution));
+    lines.push(described(&verified.resolution, dated));
+    if let Some(end) = verified
+        .resolution
+        .proofs
+        .iter()
+        .map(Proof::counts_until)
+        .min()
+    {
+        lines.push(format!(
+            "counts until {}; whether something newer exists only the network knows: `warren resolve`",
+            moment(end)
+        ));
+    }
     lines.join("\n")
+}
+
+/// Whose word it is, and of when: a proof is as old as it is, whenever it was read.
+fn dated(proof: &Proof) -> String {
+    format!("signed {}, {}", moment(proof.zone_issued), signed_by(proof))
 }
 
 #[cfg(test)]

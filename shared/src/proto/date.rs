@@ -2,6 +2,8 @@
 
 use super::Millis;
 use crate::limits::DAY;
+#[cfg(feature = "server")]
+use crate::limits::MINUTE;
 
 /// The day of a time, such as `2027-03-01`.
 pub fn day(time: Millis) -> String {
@@ -15,6 +17,13 @@ pub fn day(time: Millis) -> String {
     let month = (from_march + 2) % 12 + 1;
     let year = era * 400 + year_of_era + u64::from(month <= 2);
     format!("{year}-{month:02}-{day:02}")
+}
+
+/// A time to the minute, such as `2027-03-01 17:05 UTC`.
+#[cfg(feature = "server")]
+pub fn moment(time: Millis) -> String {
+    let minutes = time % DAY / MINUTE;
+    format!("{} {:02}:{:02} UTC", day(time), minutes / 60, minutes % 60)
 }
 
 #[cfg(test)]
@@ -35,5 +44,12 @@ mod tests {
         for (time, text) in cases {
             assert_eq!(day(time), text);
         }
+    }
+
+    #[test]
+    #[cfg(feature = "server")]
+    fn minutes_are_those_of_utc() {
+        assert_eq!(moment(1_795_219_200_000), "2026-11-21 00:00 UTC");
+        assert_eq!(moment(1_735_689_599_999), "2024-12-31 23:59 UTC");
     }
 }

@@ -29,6 +29,8 @@ export interface NameProof {
   generation: number;
   /** Version of the zone. */
   seq: number;
+  /** When its owner signed the zone. */
+  zoneIssued: Date;
   /** When the zone stops counting, unless its owner signs it anew. */
   zoneExpires: Date;
   /** The end of the owner's term; absent for names of keys. */
@@ -45,7 +47,7 @@ export interface NameProof {
   cached: boolean;
   /** Its time to live is over, and it is being asked for again. */
   stale: boolean;
-  /** Milliseconds since it was received. */
+  /** Milliseconds since this peer received it; 0 from `verifyName`, which knows only when it was signed. */
   age: number;
 }
 
@@ -89,6 +91,8 @@ export interface HeldName {
   expires?: Date;
   /** Until when the witnesses' signatures count. The peer has them renewed as long as it runs now and then. */
   liveUntil?: Date;
+  /** The owner (`k51…`) that may take the name over when this profile is lost, if one was named with the first claim. */
+  recovery?: string;
   /** What is published; absent when nothing is. */
   zone?: Zone;
   /** Version of the zone; 0 when nothing is published. */
@@ -131,13 +135,14 @@ export function toCached(wire: unknown): CachedName[] {
 
 /** @internal */
 export function toHeld(wire: unknown): HeldName {
-  const { name, generation, expires, liveUntil, zone, seq } = withoutNulls(wire) as WireHeld;
+  const { name, generation, expires, liveUntil, recovery, zone, seq } = withoutNulls(wire) as WireHeld;
   return {
     name,
     generation,
     seq,
     ...(expires === undefined ? {} : { expires: new Date(expires) }),
     ...(liveUntil === undefined ? {} : { liveUntil: new Date(liveUntil) }),
+    ...(recovery === undefined ? {} : { recovery }),
     ...(zone === undefined ? {} : { zone: { ttl: zone.ttl, entries: zone.entries } as Zone }),
   };
 }
@@ -147,25 +152,28 @@ interface WireHeld {
   generation: number;
   expires?: number;
   liveUntil?: number;
+  recovery?: string;
   zone?: Zone;
   seq: number;
 }
 
-type Times = 'zoneExpires' | 'expires' | 'liveUntil' | 'witnesses';
+type Times = 'zoneIssued' | 'zoneExpires' | 'expires' | 'liveUntil' | 'witnesses';
 
 interface WireProof extends Omit<NameProof, Times> {
   ownerName: string;
   epoch?: number;
+  zoneIssued: number;
   zoneExpires: number;
   expires?: number;
   liveUntil?: number;
   witnesses: { key: string; until: number }[];
 }
 
-function proofOf({ ownerName, epoch: _, zoneExpires, expires, liveUntil, witnesses, ...rest }: WireProof): NameProof {
+function proofOf({ ownerName, epoch: _, zoneIssued, zoneExpires, expires, liveUntil, witnesses, ...rest }: WireProof): NameProof {
   return {
     ...rest,
     owner: ownerName,
+    zoneIssued: new Date(zoneIssued),
     zoneExpires: new Date(zoneExpires),
     ...(expires === undefined ? {} : { expires: new Date(expires) }),
     ...(liveUntil === undefined ? {} : { liveUntil: new Date(liveUntil) }),

@@ -20,7 +20,7 @@ import type { RpcPort } from './rpc-port.ts';
 import { Solver } from './solver.ts';
 
 export interface ResolveOptions extends AbortOptions {
-  /** Asks the witnesses even if the answer is known. */
+  /** Asks the witnesses even if the answer is known. Default: an answer is given again for the `ttl` of its zone, 300 s unless that says otherwise. */
   fresh?: boolean;
   /** Addresses in private networks, too: for programs that may connect there. */
   private?: boolean;
@@ -86,7 +86,8 @@ export class Names {
 
   /**
    * What a name leads to, with the proof that was checked in this page. A known answer is given at once, within its time to
-   * live, and for a while after that too, while it is asked for again (`stale`).
+   * live (300 s unless the zone says otherwise), and for a while after that too, while it is asked for again (`stale`);
+   * `fresh: true` waits for the witnesses instead. What this peer published itself is never older than that.
    * Rejects with `NAME_NOT_FOUND`, `NAME_INVALID` (`details.character`, `position`, `why`), `NAME_EXPIRED`, `NO_QUORUM`
    * (`details.answered`), `TIMED_OUT`, or `OLDER` when only versions older than one seen before are found.
    */
@@ -96,8 +97,9 @@ export class Names {
   }
 
   /**
-   * What a name leads to, now and whenever that changes; `undefined` while it leads nowhere. It is looked at again after
-   * its time to live, and at once when this peer learns of a change. Leaving the loop ends it.
+   * What a name leads to, now and whenever that changes; `undefined` while it leads nowhere. It is asked for anew every 30
+   * seconds, less often while nobody answers, and at once when this peer changes it or learns of a change. Leaving the
+   * loop ends it.
    */
   async *watch(name: string, options: ResolveOptions = {}): AsyncGenerator<Resolution | undefined, void, undefined> {
     const { fresh = false, private: hidden = false, signal } = options;
@@ -108,7 +110,7 @@ export class Names {
   /**
    * Claims a name for this profile's owner, for a year. Costs about a second of work for long names, minutes for very short
    * ones, in a worker; that makes claiming many expensive. A name that is this owner's already is a success.
-   * `recovery` is an owner (`k51…`) that may take the name over when this profile is lost.
+   * `recovery` is an owner (`k51…`) that may take the name over when this profile is lost. It is settled by the first claim.
    * Rejects with `NAME_TAKEN` (`details.holder`, `until`), `NAME_INVALID`, `NO_QUORUM` or `TIMED_OUT`. Aborting gives it up: what
    * was reserved by then is free again after a while.
    */
@@ -143,7 +145,10 @@ export class Names {
     await this.#work('release', { name: await this.#spelled(name, options) }, options);
   }
 
-  /** The names that this owner holds, as far as this profile knows; and that of its key, if something is published there. */
+  /**
+   * The names that this owner holds, as the network has them; and that of its key, if something is published there. A name that
+   * another owner holds now is gone; one about which nobody answers within ten seconds is listed as this profile knows it.
+   */
   async mine(options: AbortOptions = {}): Promise<HeldName[]> {
     return (await this.#ask<unknown[]>('mine', {}, options)).map(toHeld);
   }

@@ -27,7 +27,10 @@ export interface VerifyOptions extends AbortOptions {
 
 /** What a valid proof says. */
 export interface VerifiedName {
-  /** What the name leads to. Aliases are followed as far as there are proofs of them. */
+  /**
+   * What the name leads to. Aliases are followed as far as there are proofs of them. Each of `proofs` says when it was signed
+   * (`zoneIssued`) and until when it counts (the earlier of `zoneExpires` and `liveUntil`).
+   */
   resolution: Resolution;
   /** Whether its witnesses are those that you trust, or follow from them. */
   pinned: boolean;

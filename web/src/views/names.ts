@@ -43,7 +43,7 @@ function showFailure(show: (...nodes: Node[]) => void, name: string, error: unkn
 
 function resolutionCard(found: Resolution): HTMLElement {
   const empty = found.resources.length === 0;
-  const hidden = found.hidden > 0 && `${found.hidden} in private networks left out: a name must not lead this page into yours.`;
+  const hidden = found.hidden > 0 && `${found.hidden} not public, left out: a name must not lead this page into yours.`;
   return h(
     'div',
     { class: 'good' },

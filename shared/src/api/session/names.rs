@@ -4,23 +4,21 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt, select_biased};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Session;
 use crate::api::messages::{NameAction, NameCall, Outgoing, Reply};
 use crate::error::{Code, Error, Result};
-use crate::limits::{MINUTE, SECOND};
 use crate::net::names::Names;
 use crate::platform;
-use crate::proto::Millis;
 use crate::proto::key::PublicKey;
-use crate::proto::names::Zone;
 use crate::proto::names::publisher::Progress;
-use crate::proto::names::resolution::Resolution;
 use crate::proto::names::resolver::Options;
+use crate::proto::names::watching::Watching;
+use crate::proto::names::{Resource, Zone};
 
-/// A name that is watched is asked for again after its time to live, within these.
-const WATCH_EVERY: (Millis, Millis) = (10 * SECOND, 10 * MINUTE);
+/// So many characters of what is no resource are told.
+const MAX_TOLD: usize = 120;
 
 pub(super) async fn serve(
     session: &Session,
@@ -38,7 +36,7 @@ pub(super) async fn serve(
     let options = Options {
         fresh,
         private,
-        literal: false,
+        ..Options::default()
     };
     let told = |step| tell(session, id, step);
     match action {
@@ -57,7 +55,7 @@ pub(super) async fn serve(
             names.release(&name, told).await?;
             Ok(Reply::Nothing {})
         }
-        NameAction::Mine => written(&names.mine().await?),
+        NameAction::Mine => written(&names.mine_now().await?.held),
         NameAction::Cached => written(&names.cached().await?),
         NameAction::Flush => {
             names.agent().flush().await?;
@@ -69,12 +67,26 @@ pub(super) async fn serve(
 
 fn zone(text: &str) -> Result<Zone> {
     serde_json::from_str(text).map_err(|error| {
-        Error::new(Code::InvalidArgument, "this is not a zone")
+        let what = match misfit(text) {
+            Some(resource) => format!("this is not a zone: {resource} is not a resource"),
+            None => "this is not a zone".to_owned(),
+        };
+        Error::new(Code::InvalidArgument, what)
             .caused_by(error)
             .with_remedy(
                 "Pass {entries: [{sub: \"\", resources: [{type: \"text\", text: \"hello\"}]}]}.",
             )
     })
+}
+
+/// The first resource of a zone that is none, as it was written.
+fn misfit(zone: &str) -> Option<String> {
+    let zone: Value = serde_json::from_str(zone).ok()?;
+    let entries = zone["entries"].as_array()?.iter();
+    let resources = entries.filter_map(|entry| entry["resources"].as_array());
+    let mut written = resources.flatten().map(Value::to_string);
+    let wrong = written.find(|text| serde_json::from_str::<Resource>(text).is_err())?;
+    Some(wrong.chars().take(MAX_TOLD).collect())
 }
 
 fn written(value: &impl Serialize) -> Result<Reply> {
@@ -110,45 +122,41 @@ async fn watch(
     id: f64,
     names: &Names,
     name: &str,
-    mut options: Options,
+    options: Options,
 ) -> Result<Reply> {
     let mut changes = names.watch(name).await?.fuse();
-    let mut said = None;
+    let mut watching = Watching::new(options);
     loop {
-        let found = match names.resolve(name, options).await {
-            Ok(found) => Some(found),
-            Err(error) if leads_nowhere(&error) => None,
-            // What failed once is tried again; what fails at first is no use.
-            Err(error) if said.is_none() => return Err(error),
-            Err(_) => {
-                platform::sleep(Duration::from_millis(WATCH_EVERY.0)).await;
-                continue;
-            }
-        };
-        let mark = found.as_ref().map(mark);
-        if said.as_ref() != Some(&mark) {
+        let answer = names.resolve(name, watching.options()).await;
+        if let Some(found) = watching.hears(answer)? {
             let item = written(&found)?;
             session.say(Outgoing::Item { id, item }).await;
-            said = Some(mark);
         }
-        let ttl = found.map_or(WATCH_EVERY.0, |found| found.ttl);
-        let wait = Duration::from_millis(ttl.clamp(WATCH_EVERY.0, WATCH_EVERY.1));
+        let wait = Duration::from_millis(watching.wait());
         select_biased! {
-            _ = changes.select_next_some() => options.fresh = false,
-            () = platform::sleep(wait).fuse() => options.fresh = true,
+            _ = changes.select_next_some() => {}
+            () = platform::sleep(wait).fuse() => {}
         }
     }
 }
 
-fn leads_nowhere(error: &Error) -> bool {
-    matches!(error.code(), Code::NameNotFound | Code::NameExpired)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What makes two answers different for whoever watches.
-fn mark(found: &Resolution) -> (Vec<(u64, u64)>, usize) {
-    let versions = found
-        .proofs
-        .iter()
-        .map(|proof| (proof.generation, proof.seq));
-    (versions.collect(), found.resources.len())
+    #[test]
+    fn what_is_no_zone_is_told_with_the_resource_that_is_wrong() {
+        for (resource, told) in [
+            (r#"{"type":"url","url":"foo"}"#, "http"),
+            (r#"{"text":"hello","type":"txt"}"#, "kind"),
+        ] {
+            let good = r#"{"type":"text","text":"hello"}"#;
+            let text = format!(r#"{{"entries":[{{"sub":"","resources":[{good},{resource}]}}]}}"#);
+            let error = zone(&text).unwrap_err();
+            assert!(error.message().contains(resource), "{error}");
+            assert!(error.cause().unwrap().contains(told), "{error:?}");
+        }
+        let error = zone(r#"{"entries":"#).unwrap_err();
+        assert_eq!(error.message(), "this is not a zone");
+    }
 }

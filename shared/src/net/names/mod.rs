@@ -22,7 +22,7 @@ mod solver;
 pub use agent::{Agent, Progressed, Solver, Surroundings};
 #[cfg(feature = "server")]
 pub use ledger::{Kept, MemoryLedger, NameLedger, Work};
-pub use owner::{Held, Names};
+pub use owner::{Held, Mine, Names};
 #[cfg(feature = "server")]
 pub use rates::Rates;
 #[cfg(feature = "server")]

@@ -4,6 +4,7 @@
 
 mod editing;
 mod held;
+mod mine;
 mod own;
 mod saves;
 mod upkeep;
@@ -17,8 +18,11 @@ use futures::future::BoxFuture;
 use multibase::Base;
 
 pub use self::held::Held;
+pub use self::mine::Mine;
 use self::saves::Saves;
-use self::words::{human, needs_the_key, not_yours, owner_of};
+use self::words::{
+    human, is_resolved, leads_on, needs_the_key, not_its_recovery_key, not_yours, owner_of,
+};
 use super::agent::{Agent, Progressed, Surroundings};
 use crate::error::{Code, Error, Result};
 use crate::net::overlay::Overlay;
@@ -139,7 +143,8 @@ impl Names {
         mut progress: impl FnMut(Progress) + Send,
     ) -> Result<Held> {
         let name = human(name)?;
-        self.operate(&name, Goal::Recover, &mut progress).await
+        let recovered = self.operate(&name, Goal::Recover, &mut progress).await;
+        recovered.map_err(not_its_recovery_key)
     }
 
     /// Keeps a name for another term.
@@ -150,7 +155,7 @@ impl Names {
     ) -> Result<Held> {
         let name = human(name)?;
         let renewed = self.operate(&name, Goal::Extend, &mut progress).await;
-        renewed.map_err(needs_the_key)
+        renewed.map_err(|error| needs_the_key(error, &name.into()))
     }
 
     /// Signs a name over to another owner, who takes it with [`Self::accept`]. Until then nothing has
@@ -158,7 +163,8 @@ impl Names {
     pub async fn transfer(&self, name: &str, to: &str) -> Result<String> {
         let name = human(name)?;
         let to = owner_of(to)?;
-        let binding = self.binding(&name).await?;
+        let binding = self.binding(&name).await;
+        let binding = binding.map_err(|error| needs_the_key(error, &name.clone().into()))?;
         let network = &self.surroundings.network;
         let generation = binding.claim().generation();
         let handover = Handover::sign(network, &name, generation, to, &self.owner, self.now())?;
@@ -198,7 +204,8 @@ impl Names {
     ) -> Result<()> {
         let name = human(name)?;
         let released = self.operate(&name, Goal::Release, &mut progress).await;
-        released.map(drop).map_err(needs_the_key)
+        let released = released.map(drop);
+        released.map_err(|error| needs_the_key(error, &name.into()))
     }
 
     /// Publishes what is under a name of this owner: at the witnesses and in the network.
@@ -213,7 +220,10 @@ impl Names {
         }
         let mut turn = self.turns.take(&name.to_string());
         turn.come().await;
-        self.publish_in_turn(&name, zone).await
+        let zone = zone.tidy()?;
+        leads_on(&name, &zone)?;
+        let published = self.publish_in_turn(&name, zone).await;
+        published.map_err(|error| needs_the_key(error, &name))
     }
 
     async fn publish_in_turn(&self, name: &Name, zone: Zone) -> Result<Held> {
@@ -236,7 +246,7 @@ impl Names {
         }
     }
 
-    /// The names that this owner holds, as far as this peer knows.
+    /// The names that this owner holds, as far as this peer knows without asking.
     pub async fn mine(&self) -> Result<Vec<Held>> {
         self.load().await?;
         Ok(self.known())

@@ -12,7 +12,7 @@ use minicbor::{Decode, Encode};
 use super::name::Label;
 use super::work::{Hardness, Puzzle};
 use crate::error::Result;
-use crate::limits::{MAX_CLAIM, MAX_SAFE_INTEGER, NAME_TERM};
+use crate::limits::{MAX_CLAIM, MAX_SAFE_INTEGER, NAME_GRACE, NAME_TERM};
 use crate::proto::envelope::{Body, Envelope};
 use crate::proto::key::{NetworkId, PublicKey, SigningKey};
 use crate::proto::record::Refusal;
@@ -249,6 +249,11 @@ impl Claim {
     /// The end of the term.
     pub fn expires(&self) -> Millis {
         self.envelope.body().expires
+    }
+
+    /// Until when nobody else can have the name without its owner's word: the end of the term, and a grace.
+    pub fn held_until(&self) -> Millis {
+        self.expires().saturating_add(NAME_GRACE)
     }
 
     /// Of two claims of one name the one of higher rank counts: generation, then time of signing,

@@ -2,7 +2,7 @@
 //!
 //! `name` is the grammar, `zone` what an owner publishes, `claim` what an owner asks for, `certificate`
 //! what witnesses signed, `set` who they are; `witness`, `publisher` and `resolver` are the three
-//! machines; `dns` answers ordinary software. Nothing here knows how messages travel or where rows are kept. The rules, and why two
+//! machines; `watching` says when a name is asked for again, `dns` answers ordinary software. Nothing here knows how messages travel or where rows are kept. The rules, and why two
 //! owners never hold one generation of a name, are in `spec/names.md`.
 
 pub mod certificate;
@@ -21,6 +21,7 @@ pub mod sim;
 mod testing;
 pub mod verify;
 pub mod view;
+pub mod watching;
 pub mod wire;
 pub mod witness;
 pub mod work;

@@ -9,7 +9,6 @@ use super::certificate::Binding;
 use super::name::{Name, Root};
 use super::resource::Resource;
 use super::set::KnownSets;
-use super::wire::NameRefusal;
 use super::zone::SignedZone;
 use crate::error::{Code, Error};
 use crate::proto::Millis;
@@ -48,6 +47,8 @@ pub struct Proof {
     pub generation: u64,
     /// Sequence of the zone.
     pub seq: u64,
+    /// When its owner signed the zone.
+    pub zone_issued: Millis,
     /// When the zone stops counting.
     pub zone_expires: Millis,
     /// The end of the owner's term; none for names of keys.
@@ -81,6 +82,12 @@ pub struct Signer {
 }
 
 impl Proof {
+    /// Until when it counts: as long as the witnesses' signatures and the zone do.
+    pub fn counts_until(&self) -> Millis {
+        let live = self.live_until.unwrap_or(Millis::MAX);
+        live.min(self.zone_expires)
+    }
+
     /// The proof of a zone, with the binding if its name is a human one.
     pub fn new(
         root: &Root,
@@ -100,6 +107,7 @@ impl Proof {
             owner_name: zone.owner().to_base36(),
             generation: zone.zone().generation,
             seq: zone.floor().seq,
+            zone_issued: zone.envelope().body().issued,
             zone_expires: zone.expires(),
             expires: binding.map(|binding| binding.claim().expires()),
             live_until: binding.map(Binding::live_until),
@@ -175,14 +183,19 @@ impl From<Unresolved> for Error {
                 Error::new(Code::NameInvalid, what)
                     .with_remedy("Its owner must correct the aliases.")
             }
-            Unresolved::Denied => Error::new(Code::Refused, "the witnesses refuse this name")
-                .caused_by(NameRefusal::Denied),
+            Unresolved::Denied => {
+                Error::new(Code::Refused, "the witnesses refuse this name").with_remedy(DENIED)
+            }
             Unresolved::TimedOut => Error::new(Code::TimedOut, "nobody answered in time")
                 .with_remedy("Check the connection, and try again."),
             Unresolved::Overloaded => Error::new(Code::Overloaded, "too many resolutions at once"),
         }
     }
 }
+
+/// What to do about a name that operators refuse. Why they do is in their books, not in the answer.
+pub(super) const DENIED: &str =
+    "The operators of the witnesses refuse this name, for a reason that they keep: ask them.";
 
 /// The error that says how many witnesses answered, and who.
 pub(super) fn no_quorum(answered: &[PublicKey], wanted: usize) -> Error {

@@ -186,10 +186,16 @@ impl Resolver {
         }
     }
 
-    /// A zone that was met elsewhere, such as the own one after it was published.
-    pub fn forget(&mut self, root: &Root) {
+    /// A name that has changed, by this peer's own doing: what is known of it counts no more, nor do
+    /// answers to what was asked before.
+    pub fn forget(&mut self, root: &Root, now: Millis) {
         self.cache.remove(root);
         self.missing.remove(root);
+        if let Some(lookup) = self.lookups.get_mut(root) {
+            *lookup = Lookup::new(root.clone());
+            self.drive(root, now);
+        }
+        self.outputs.push_back(Output::Changed(root.name()));
     }
 
     /// Empties the cache. What was seen stays seen.
@@ -266,7 +272,9 @@ impl Resolver {
             }
             Some(Found::Nothing(why)) => {
                 if matches!(why, Unresolved::Unclaimed | Unresolved::Empty { .. }) {
-                    self.cache.remove(root);
+                    if self.cache.remove(root).is_some() {
+                        self.outputs.push_back(Output::Changed(root.name()));
+                    }
                     let until = now.saturating_add(NAME_MISSING_TTL);
                     self.missing.insert(root.clone(), (why.clone(), until));
                     make_room(&mut self.missing, |(_, until)| *until);

@@ -135,7 +135,7 @@ impl Task {
             }
             (Command::Settle(reply), _) => self.saving.settle(reply),
             (Command::Flush, Some(resolver)) => resolver.flush(),
-            (Command::Forget(root), Some(resolver)) => resolver.forget(&root),
+            (Command::Forget(root), Some(resolver)) => resolver.forget(&root, now),
             (Command::Learned(sets), Some(resolver)) => resolver.learn(&sets),
             (Command::Watch(name, changed), _) => self.watchers.push((name, changed)),
             (Command::Flush | Command::Forget(_) | Command::Learned(_), None) => {}

@@ -3,7 +3,10 @@
 //! Knows the owner's copy, what the network has, and what was seen before. A change is never made to a
 //! zone that is known to be old: publishing it would take away what a newer one has.
 
-use super::{Held, Names, not_yours};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::{Held, Names, is_resolved, leads_on, needs_the_key, not_yours};
 use crate::error::{Code, Error, Result};
 use crate::net::names::agent::Progressed;
 use crate::proto::names::certificate::{Binding, Floor};
@@ -21,23 +24,34 @@ impl Names {
         let root = self.own_root(&name)?;
         let mut turn = self.turns.take(&root.name().to_string());
         turn.come().await;
-        let newest = self.newest(root).await?;
+        let newest = self.newest(root).await;
+        let newest = newest.map_err(|error| needs_the_key(error, &name))?;
         let mut zone = newest.map_or(Zone::default(), |zone| zone.zone().clone());
         zone.set(name.sub(), resources)?;
+        leads_on(&root.name(), &zone)?;
         self.publish_in_turn(&root.name(), zone).await
     }
 
     /// What this owner holds and publishes under a name now, whichever of its machines published it.
     pub async fn show(&self, name: &str) -> Result<Held> {
         let name = Name::parse(name)?;
-        let root = self.own_root(&name)?;
+        self.look(&name).await
+    }
+
+    /// As [`Self::show`]. One future for all who look: a browser would download each.
+    pub(super) fn look<'a>(&'a self, name: &'a Name) -> BoxFuture<'a, Result<Held>> {
+        self.look_at(name).boxed()
+    }
+
+    async fn look_at(&self, name: &Name) -> Result<Held> {
+        let root = self.own_root(name)?;
         let mut turn = self.turns.take(&root.name().to_string());
         turn.come().await;
-        self.newest(root).await?;
+        self.newest(root).await.map_err(is_resolved)?;
         let mut known = self.known().into_iter();
         let held = known.find(|held| held.name.root() == root);
         held.ok_or_else(|| match root {
-            Root::Human(_) => not_yours(&name),
+            Root::Human(_) => not_yours(name),
             Root::Key(_) => Error::new(
                 Code::NameNotFound,
                 "nothing is published under the name of this key",
@@ -99,7 +113,7 @@ impl Names {
         self.keep(Progressed::Keep(certificate));
         if claim.owner() != self.owner.public() {
             self.save().await?;
-            let (holder, until) = (Some(claim.owner()), Some(claim.expires()));
+            let (holder, until) = (Some(claim.owner()), Some(claim.held_until()));
             return Err(Failure::Taken { holder, until }.into());
         }
         Ok(found.clone())
@@ -122,6 +136,7 @@ impl Names {
 /// changed, and whether its zone is renewed.
 pub(super) const OWN: Options = Options {
     fresh: true,
+    within: None,
     private: true,
     literal: true,
 };

@@ -30,6 +30,8 @@ pub struct Held {
     pub generation: u64,
     /// The end of the term; nothing for the name of a key.
     pub expires: Option<Millis>,
+    /// The key that may take the name over, as people write it; nothing if none was named when it was claimed.
+    pub recovery: Option<String>,
     /// Until when the witnesses' signatures count, if nobody renews them.
     pub live_until: Option<Millis>,
     /// What is published.
@@ -47,6 +49,7 @@ impl Held {
             owner_name: binding.claim().owner().to_base36(),
             generation: binding.claim().generation(),
             expires: Some(binding.claim().expires()),
+            recovery: binding.claim().recovery().map(|key| key.to_base36()),
             live_until: Some(binding.live_until()),
             zone: None,
             seq: 0,
@@ -71,6 +74,7 @@ impl Names {
                 owner_name: claim.owner().to_base36(),
                 generation: claim.generation(),
                 expires: Some(claim.expires()),
+                recovery: claim.recovery().map(|key| key.to_base36()),
                 live_until: finals.map(|each| each.not_after).min(),
                 zone: zone.map(|zone| zone.zone().clone()),
                 seq: zone.map_or(0, |zone| zone.floor().seq),
@@ -121,6 +125,7 @@ impl Names {
             owner_name: signed.owner().to_base36(),
             generation: 0,
             expires: None,
+            recovery: None,
             live_until: None,
             zone: Some(signed.zone().clone()),
             seq: signed.floor().seq,

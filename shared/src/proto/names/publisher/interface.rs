@@ -6,7 +6,7 @@ use crate::proto::date::day;
 use crate::proto::key::PublicKey;
 use crate::proto::names::certificate::{Binding, Certificate};
 use crate::proto::names::claim::Handover;
-use crate::proto::names::resolution::no_quorum;
+use crate::proto::names::resolution::{DENIED, no_quorum};
 use crate::proto::names::wire::{NameRefusal, Request};
 use crate::proto::names::work::Puzzle;
 use crate::proto::names::zone::SignedZone;
@@ -146,9 +146,7 @@ fn refused(why: NameRefusal) -> Error {
             "Wait some seconds and go on: a key may change names 60 times a minute, a network more often. \
              A whole zone at once counts as one change."
         }
-        NameRefusal::Denied => {
-            "The operators of the witnesses refuse this name, for a reason that they keep: ask them."
-        }
+        NameRefusal::Denied => DENIED,
         NameRefusal::NoRight => "Look who holds the name now: resolve it.",
         _ => return Error::new(Code::Refused, "the witnesses refused").caused_by(why),
     };

@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 
 use super::Goal;
 use crate::error::Code;
-use crate::limits::{DAY, HOUR, MINUTE, NAME_EXTEND_BEFORE, NAME_GRACE, NAME_RENEW_EVERY};
+use crate::limits::{DAY, HOUR, MINUTE, NAME_EXTEND_BEFORE, NAME_RENEW_EVERY};
 use crate::proto::names::certificate::Certificate;
 use crate::proto::names::claim::Claim;
 use crate::proto::names::name::Label;
@@ -222,7 +222,7 @@ impl Holdings {
                 continue;
             }
             let claim = &holding.certificate.claim;
-            let over = claim.expires().saturating_add(NAME_GRACE) <= now;
+            let over = claim.held_until() <= now;
             let Ok(binding) = holding.certificate.verify(sets) else {
                 continue;
             };

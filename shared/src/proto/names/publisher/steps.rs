@@ -6,7 +6,7 @@ use super::{
     Abandon, Binding, Claim, Draft, Failure, Goal, Kind, NameRefusal, Operation, Output, Progress,
     Request, Right, Stage, Step, Tally, View,
 };
-use crate::limits::{NAME_ATTEMPTS, NAME_GRACE, NAME_RETRY, SECOND};
+use crate::limits::{NAME_ATTEMPTS, NAME_RETRY, SECOND};
 use crate::proto::Millis;
 use crate::proto::key::PublicKey;
 use crate::proto::names::certificate::Certificate;
@@ -88,7 +88,7 @@ impl Operation {
         let binding = self.view.believed(&self.sets, now);
         self.follows = binding.clone();
         let held = binding.filter(|binding| {
-            let end = binding.claim().expires().saturating_add(NAME_GRACE);
+            let end = binding.claim().held_until();
             // A set that is long over proves nothing but what is known anyway: the witnesses know.
             let said = binding.claim().owner() == self.owner.public() || binding.is_recent(now);
             said && !binding.claim().released() && now < end
@@ -130,10 +130,22 @@ impl Operation {
                 _ => self.finish(Err(Failure::Unheld)),
             },
             (_, Some(held)) => {
-                let end = held.claim().expires().saturating_add(NAME_GRACE);
+                let end = held.claim().held_until();
                 self.taken(&held, end, now);
             }
-            (_, None) => self.finish(Err(Failure::Unheld)),
+            (_, None) => {
+                self.forget_released(now);
+                self.finish(Err(Failure::Unheld));
+            }
+        }
+    }
+
+    /// Whoever got the name from this owner, or another machine of this owner, has given it up.
+    fn forget_released(&mut self, now: Millis) {
+        let gone = self.view.believed(&self.sets, now);
+        if let Some(gone) = gone.filter(|gone| gone.claim().released() && gone.is_recent(now)) {
+            let proof = Box::new(gone.certificate().clone());
+            self.outputs.push_back(Output::Keep(proof));
         }
     }
 
@@ -313,7 +325,7 @@ impl Operation {
             match claim.owner() == self.owner.public() && !claim.released() {
                 // A newer claim of the same owner, of which this side knew nothing.
                 true => self.confirm(binding, now),
-                false => self.taken(&binding, claim.expires(), now),
+                false => self.taken(&binding, claim.held_until(), now),
             }
         }
     }

@@ -284,6 +284,24 @@ fn only_a_certificate_takes_a_name_from_its_owner() {
 }
 
 #[test]
+fn a_name_that_its_new_holder_gave_up_is_lost() {
+    let mut net = Net::new();
+    let mine = net.claim(&author());
+    let mut holdings = Holdings::new(1);
+    holdings.keep(mine.certificate().clone(), net.now);
+    net.run(&transport(), hand(1, &transport(), &author(), net.now))
+        .unwrap();
+    net.run(&transport(), Goal::Release).unwrap();
+    net.kept.clear();
+    let nobody = net.run(&author(), Goal::Find).unwrap_err();
+    assert_eq!(nobody, Failure::Unheld);
+    for proof in &net.kept {
+        holdings.lose(&proof.claim);
+    }
+    assert_eq!(holdings.rows().len(), 0);
+}
+
+#[test]
 fn finding_a_name_changes_nothing() {
     let mut net = Net::new();
     let nobody = net.run(&author(), Goal::Find).unwrap_err();

@@ -1,5 +1,6 @@
 //! What goes into and comes out of a [`Resolver`](super::Resolver).
 
+use crate::proto::Millis;
 use crate::proto::key::{Key, PublicKey};
 use crate::proto::names::name::Name;
 use crate::proto::names::resolution::{Proof, Resolution, Unresolved};
@@ -10,6 +11,8 @@ use crate::proto::names::wire::Request;
 pub struct Options {
     /// Ask even if there is an answer in the cache.
     pub fresh: bool,
+    /// Ask if the answer in the cache is as old as this, whatever its time to live.
+    pub within: Option<Millis>,
     /// Give addresses in private networks and on this device too.
     pub private: bool,
     /// Give an alias itself, not what it leads to: what is wrong with another's name says nothing.

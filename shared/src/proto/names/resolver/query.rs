@@ -1,7 +1,7 @@
 //! Following a query through the cache: from name to name, as far as it goes.
 
-use super::{Cached, Query, Resolver};
-use crate::limits::{CLOCK_TOLERANCE, MAX_ALIASES, NAME_STALE};
+use super::{Cached, Options, Query, Resolver};
+use crate::limits::{CLOCK_TOLERANCE, MAX_ALIASES, NAME_MISSING_TTL, NAME_STALE};
 use crate::proto::Millis;
 use crate::proto::names::name::Root;
 use crate::proto::names::resolution::{Proof, Resolution, Unresolved};
@@ -20,10 +20,7 @@ impl Resolver {
         while let Some(query) = self.queries.get(&id).cloned() {
             let root = query.at.root().clone();
             let freshness = self.freshness(&root, &query, now);
-            if let Some((why, _)) = self.missing.get(&root).filter(|(_, until)| now < *until)
-                && !query.options.fresh
-            {
-                let why = why.clone();
+            if let Some(why) = self.missed(&root, query.options, now) {
                 return self.done(id, Err(why));
             }
             if freshness != Freshness::Fresh {
@@ -41,6 +38,15 @@ impl Resolver {
         }
     }
 
+    /// Why a name is known not to exist, as long as that is remembered.
+    fn missed(&self, root: &Root, options: Options, now: Millis) -> Option<Unresolved> {
+        let (why, until) = self.missing.get(root)?;
+        let left = until.saturating_sub(now);
+        let known = NAME_MISSING_TTL.saturating_sub(left);
+        let recent = options.within.is_none_or(|within| known < within);
+        (left > 0 && recent && !options.fresh).then(|| why.clone())
+    }
+
     fn freshness(&self, root: &Root, query: &Query, now: Millis) -> Freshness {
         let Some(cached) = self.cache.get(root) else {
             return Freshness::Gone;
@@ -48,7 +54,11 @@ impl Resolver {
         let ttl = cached.zone.zone().ttl_of(query.at.sub());
         let live = cached.binding.as_ref().is_none_or(|it| it.is_live(now));
         let dated = cached.zone.envelope().check_time(now).is_ok();
-        let wanted = !query.options.fresh || cached.fetched >= query.started;
+        let waited = query.started.saturating_sub(cached.fetched);
+        let wanted = match query.options {
+            Options { fresh: true, .. } => cached.fetched >= query.started,
+            Options { within, .. } => within.is_none_or(|within| waited < within),
+        };
         // A clock that went back a long way must not keep old answers alive.
         let ahead = cached.fetched > now.saturating_add(CLOCK_TOLERANCE);
         let age = now.saturating_sub(cached.fetched);

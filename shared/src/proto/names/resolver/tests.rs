@@ -1,5 +1,6 @@
 //! The cache, the floors, aliases, and witnesses that disagree.
 
+mod changed;
 mod unsure;
 
 use super::*;
@@ -16,6 +17,7 @@ use crate::selftest::samples::{NOW, author, network, transport};
 
 const FRESH: Options = Options {
     fresh: true,
+    within: None,
     private: false,
     literal: false,
 };

@@ -38,7 +38,7 @@ impl FromStr for Resource {
             let what = format!("\"{}{more}\" is not a resource", short.escape_debug());
             Error::new(Code::InvalidArgument, what)
                 .caused_by(cause)
-                .with_remedy("Write it like address:192.0.2.7, url:https://example.org, text:hello or alias:bob.p2p.")
+                .with_remedy("Write it like address:1.1.1.1, url:https://example.org, text:hello or alias:bob.p2p.")
         };
         let (kind, value) = line
             .split_once(':')
