@@ -57,6 +57,8 @@ async fn no_signature_that_left_a_witness_is_forgotten() {
         // Any moment is as good as any other: nothing is asserted about it.
         tokio::time::sleep(Duration::from_micros(random.below(LATER) as u64)).await;
         relay.kill().await;
+        // Who was refused and waits for the other finds out that nobody is there.
+        acknowledged.send_modify(|_| ());
         let mut given = Vec::new();
         for ended in racing {
             given.push(ended.await.expect("an owner does not panic"));
