@@ -55,9 +55,8 @@ scenario(
     await publish(a, 'alice-in-town.p2p', 'hello');
     const found = await resolve(b, 'alice-in-town.p2p');
     assert.deepEqual(found.resources, says('hello'));
-    assert.equal(found.proofs[0].owner, await owner(a));
-    const { of, quorum } = found.proofs[0];
-    assert.deepEqual([of, quorum], [3, 2]);
+    const [proof] = found.proofs;
+    assert.deepEqual([proof.owner, proof.of, proof.quorum], [await owner(a), 3, 2]);
     assert.deepEqual((await warren(relay, ['resolve', 'alice-in-town.p2p'])).resources, found.resources);
     await relay.kill();
     await relay.restart();
