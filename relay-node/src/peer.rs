@@ -9,7 +9,6 @@ use libp2p::Multiaddr;
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::address;
 use warren_shared::net::discover::Sources;
-use warren_shared::net::node::keypair;
 use warren_shared::net::outside::{Forgetful, SharedKeepsakes, SharedOutside};
 use warren_shared::net::{Node, NodeConfig, Role};
 use warren_shared::platform;
@@ -21,7 +20,7 @@ use crate::identity::DataDir;
 use crate::keepsakes::Keepsakes;
 use crate::met;
 use crate::solver::solver;
-use crate::transport::{connections, dialable};
+use crate::transport::{asking, connections, dialable};
 
 const JOIN_PATIENCE: Duration = Duration::from_secs(20);
 const PING_EVERY: Duration = Duration::from_secs(5);
@@ -79,11 +78,7 @@ impl PeerArgs {
             Some(data) => Arc::new(Keepsakes::in_dir(data.path())?),
             None => Arc::new(Forgetful::default()),
         };
-        let ask = (
-            || connections(&transport_key, None, None),
-            keypair(&transport_key)?,
-        );
-        let found = sources.find(&outside, ask).await?;
+        let found = sources.find(&outside, asking(&transport_key)?).await?;
         let network = found.network.clone();
         if data.is_some() && found.answered {
             met::remember(&keepsakes, &network, &self.relays()).await;

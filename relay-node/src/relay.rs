@@ -174,6 +174,8 @@ impl Relay {
             self.tasks.spawn(control.serve(rows, agent.clone()));
         }
         self.tasks.spawn(join.clone().keep(self.node.clone()));
+        let finding = join.clone().find_witnesses(self.node.clone());
+        self.tasks.spawn(finding);
     }
 
     /// Answers over DNS and HTTP from now on.

@@ -117,6 +117,8 @@ pub const JOIN_LIFETIME: Millis = DAY;
 pub const MAX_JOIN_ADDRESSES: usize = 16;
 /// Other relays named in a join document: enough to survive the loss of some.
 pub const MAX_JOIN_RELAYS: usize = 8;
+/// Of these, witnesses: whoever joins needs them for the first name.
+pub const MAX_JOIN_WITNESSES: usize = 5;
 /// Addresses per other relay: its transports on one or two interfaces.
 pub const MAX_HINT_ADDRESSES: usize = 8;
 /// One address or URL as text: a multiaddr of 256 bytes in its longer textual form.

@@ -41,6 +41,8 @@ const deeds = {
         inboundStreamProtocolNegotiationTimeout: HANDSHAKE,
         outboundStreamProtocolNegotiationTimeout: HANDSHAKE,
       },
+      // Everybody is connected to everybody here: a ping of each connection every ten seconds is all a core can do.
+      connectionMonitor: { enabled: false },
       connectionGater: { denyDialMultiaddr: () => false },
       services: { identify: identify(), ping: ping(), dht: dht() },
     });

@@ -1,11 +1,12 @@
 //! What a relay's join document says.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use futures::StreamExt;
 use libp2p::Multiaddr;
 use warren_shared::error::{Code, Error, Result};
-use warren_shared::limits::{MAX_ADDRESS_TEXT, MAX_JOIN_ADDRESSES};
+use warren_shared::limits::{MAX_ADDRESS_TEXT, MAX_JOIN_ADDRESSES, MAX_JOIN_RELAYS};
 use warren_shared::net::address::{best_mix, is_relayed};
 use warren_shared::net::{Event, Node};
 use warren_shared::platform;
@@ -16,9 +17,15 @@ use warren_shared::proto::names::WitnessSet;
 use super::stun::stun_address;
 use crate::http::{Provider, RequestOrigin};
 
-/// What it says beside the time and the URL, kept fresh by a task.
+/// Where the witnesses are is looked for this often, and more often while it is not known of all.
+const FIND_EVERY: Duration = Duration::from_secs(600);
+const FIND_RETRY: Duration = Duration::from_secs(30);
+
+/// What it says beside the time and the URL, kept fresh by tasks.
 #[derive(Clone)]
 pub(super) struct JoinState {
+    /// Where witnesses are.
+    found: Arc<RwLock<Vec<RelayHint>>>,
     known: Arc<RwLock<(Vec<String>, Vec<RelayHint>)>>,
     witnesses: Arc<RwLock<Option<WitnessSet>>>,
 }
@@ -27,6 +34,7 @@ impl JoinState {
     /// Nothing is known but, perhaps, the witnesses.
     pub(super) fn naming(witnesses: Option<WitnessSet>) -> JoinState {
         JoinState {
+            found: Arc::default(),
             known: Arc::default(),
             witnesses: Arc::new(RwLock::new(witnesses)),
         }
@@ -44,10 +52,15 @@ impl JoinState {
     }
 
     pub(super) fn text(&self, node: Node, key: SigningKey) -> Provider {
-        let JoinState { known, witnesses } = self.clone();
+        let JoinState {
+            known,
+            witnesses,
+            found,
+        } = self.clone();
         Arc::new(move |origin| {
             let http = own_url(origin)?;
             let (addresses, relays) = known.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let found = found.read().unwrap_or_else(PoisonError::into_inner).clone();
             let witnesses = witnesses.read().unwrap_or_else(PoisonError::into_inner);
             let document = JoinDocument {
                 network: node.network().clone(),
@@ -56,7 +69,7 @@ impl JoinState {
                 addresses,
                 http: Some(http),
                 witnesses: witnesses.clone(),
-                relays,
+                relays: with_witnesses(relays, found),
                 version: env!("CARGO_PKG_VERSION").into(),
                 now: platform::now(),
             };
@@ -65,6 +78,17 @@ impl JoinState {
                 Error::new(Code::Internal, "the join document cannot be signed")
             })
         })
+    }
+
+    /// Keeps looking for the witnesses, so that those who join need not.
+    pub(super) async fn find_witnesses(self, node: Node) {
+        loop {
+            let (hints, wanted) = node.witness_hints().await;
+            let complete = wanted > 0 && hints.len() == wanted;
+            *self.found.write().unwrap_or_else(PoisonError::into_inner) = hints;
+            let pause = if complete { FIND_EVERY } else { FIND_RETRY };
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// Follows the node's addresses and relays until it stops.
@@ -93,6 +117,15 @@ impl JoinState {
     }
 }
 
+/// Other relays come first, because whoever joins makes its home at the first ones; but witnesses that are
+/// none of them find a place.
+fn with_witnesses(mut relays: Vec<RelayHint>, mut witnesses: Vec<RelayHint>) -> Vec<RelayHint> {
+    witnesses.retain(|found| relays.iter().all(|relay| relay.peer != found.peer));
+    relays.truncate(MAX_JOIN_RELAYS.saturating_sub(witnesses.len()));
+    relays.extend(witnesses);
+    relays
+}
+
 /// The host is the client's claim, and everything in the document has a limit.
 fn own_url(origin: &RequestOrigin) -> Result<String> {
     let url = origin.http_url();
@@ -113,4 +146,27 @@ fn of_transports(addresses: &[String]) -> Vec<String> {
         .iter()
         .map(ToString::to_string)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn witnesses_find_a_place_behind_the_other_relays() {
+        let hint = |number: usize| RelayHint {
+            peer: format!("peer {number}"),
+            addresses: Vec::new(),
+            http: None,
+        };
+        let named = |relays: usize, witnesses: &[usize]| {
+            let found = witnesses.iter().copied().map(hint).collect();
+            let all = with_witnesses((0..relays).map(hint).collect(), found);
+            let numbers = all.iter().map(|hint| hint.peer.replace("peer ", ""));
+            numbers.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(named(2, &[1, 7]), "0 1 7");
+        assert_eq!(named(8, &[20, 3, 21]), "0 1 2 3 4 5 20 21");
+        assert_eq!(named(0, &[]), "");
+    }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::Node;
 use warren_shared::net::discover::Sources;
-use warren_shared::net::node::keypair;
 use warren_shared::net::outside::SharedOutside;
 use warren_shared::platform;
 use warren_shared::proto::NetworkId;
@@ -16,7 +15,7 @@ use warren_shared::proto::names::WitnessSet;
 
 use super::join::JoinState;
 use crate::identity::DataDir;
-use crate::transport::connections;
+use crate::transport::asking;
 
 const JOIN_RETRY: Duration = Duration::from_secs(5);
 /// A relay that is named to be joined rarely changes its network.
@@ -58,8 +57,7 @@ pub(super) async fn network(
         (None, Some(wanted), _) => wanted,
         (None, None, true) => NetworkId::from_entropy(platform::entropy()),
         (None, None, false) => {
-            let ask = (|| connections(key, None, None), keypair(key)?);
-            let found = sources.find(outside, ask).await?;
+            let found = sources.find(outside, asking(key)?).await?;
             witnesses = found.witnesses;
             found.network
         }
@@ -86,8 +84,7 @@ pub(super) async fn told(
     }
     let patience = tokio::time::Instant::now() + TOLD_PATIENCE;
     loop {
-        let ask = (|| connections(key, None, None), keypair(key)?);
-        let found = documents.find(outside, ask).await;
+        let found = documents.find(outside, asking(key)?).await;
         let told = found.ok().and_then(|found| found.witnesses);
         if told.is_some() || tokio::time::Instant::now() >= patience {
             return Ok(told);
@@ -106,11 +103,8 @@ pub(super) async fn join_others(
 ) {
     let alone = sources.join.len() + sources.bootstrap.len() == 1;
     loop {
-        let Ok(pair) = keypair(&key) else { return };
-        match sources
-            .find(&outside, (|| connections(&key, None, None), pair))
-            .await
-        {
+        let Ok(ask) = asking(&key) else { return };
+        let pause = match sources.find(&outside, ask).await {
             Ok(found) => {
                 let complain = |error| tracing::warn!(%error, "one of the relays cannot be used");
                 let _ = found.teach(&node, complain).await;
@@ -130,16 +124,17 @@ pub(super) async fn join_others(
                     remedy = NOBODY_FOUNDED,
                     "no relay says who the witnesses of this network are: no name can be resolved"
                 );
-                tokio::time::sleep(NOBODY_FOUNDED_RETRY).await;
+                NOBODY_FOUNDED_RETRY
             }
             Err(error) if alone && error.code() == Code::WrongNetwork => {
                 tracing::error!(%error, remedy = OTHER_NETWORK, "this relay stays in its own network");
-                tokio::time::sleep(OTHER_NETWORK_RETRY).await;
+                OTHER_NETWORK_RETRY
             }
             Err(error) => {
-                tracing::warn!(%error, remedy = error.remedy(), "no other relay to join yet")
+                tracing::warn!(%error, remedy = error.remedy(), "no other relay to join yet");
+                JOIN_RETRY
             }
-        }
-        tokio::time::sleep(JOIN_RETRY).await;
+        };
+        tokio::time::sleep(pause).await;
     }
 }

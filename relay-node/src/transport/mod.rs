@@ -8,6 +8,7 @@ use libp2p::core::transport::{Boxed, OrTransport};
 use libp2p::{Multiaddr, PeerId, Transport, dns, quic, tcp, websocket};
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::address::is_relayed;
+use warren_shared::net::discover::AskAddress;
 use warren_shared::net::node::keypair;
 use warren_shared::net::swarm::{Connections, authenticated};
 use warren_shared::proto::key::SigningKey;
@@ -39,6 +40,12 @@ pub fn connections(
         all = or(authenticated(websockets, &key)?, all);
     }
     Ok(all)
+}
+
+/// Asks relays which network they route for, before there is a node.
+pub(crate) fn asking(key: &SigningKey) -> Result<impl AskAddress> {
+    let pair = keypair(key)?;
+    Ok((|| connections(key, None, None), pair))
 }
 
 /// Addresses that a native node may dial as a home: everything but circuits.

@@ -169,6 +169,30 @@ impl RecordClient {
 
     /// The best record that any of the routes has.
     pub async fn read(&self, routes: Vec<Route>, key: Key) -> Result<Option<Record>> {
+        if routes.is_empty() && self.own.is_none() {
+            return Err(no_node());
+        }
+        let (gather, failure) = self.gather(routes, key).await;
+        self.repair(&gather);
+        match (gather.into_best(), failure) {
+            (None, Some(error)) => Err(error),
+            (best, _) => Ok(best),
+        }
+    }
+
+    /// A record that enough of the routes have, none of them a better one. Nobody is told of it who has an
+    /// older one: nobody knows that they are to have it.
+    pub async fn agreed(&self, routes: Vec<Route>, key: Key) -> Option<Record> {
+        if routes.len() < limits::READ_QUORUM {
+            return None;
+        }
+        let (gather, _) = self.gather(routes, key).await;
+        let agreed = gather.done(limits::READ_QUORUM);
+        gather.into_best().filter(|_| agreed)
+    }
+
+    /// Asks until enough agree, or all were asked; why nobody at all could be asked, if so.
+    async fn gather(&self, routes: Vec<Route>, key: Key) -> (Gather<Route>, Option<Error>) {
         let mut gather = Gather::new(key, self.network.clone());
         let own = match &self.own {
             Some(store) => store.get(key, self.now()).await.ok().flatten(),
@@ -176,8 +200,6 @@ impl RecordClient {
         };
         if let Some(record) = own {
             gather.add_own(record);
-        } else if routes.is_empty() && self.own.is_none() {
-            return Err(no_node());
         }
         let mut reached = self.own.is_some();
         let mut failure = None;
@@ -200,11 +222,7 @@ impl RecordClient {
             }
         }
         drop(answers);
-        self.repair(&gather);
-        match (gather.into_best(), failure) {
-            (None, Some(error)) if !reached => Err(error),
-            (best, _) => Ok(best),
-        }
+        (gather, failure.filter(|_| !reached))
     }
 
     /// Gives the winning record to nodes that should have it; nobody waits for that.

@@ -195,7 +195,9 @@ impl Driver {
             Command::ClockOffset(offset) => self.clock_offset = offset,
             Command::State(reply) => drop(reply.send(self.subscribers.current().0)),
             Command::Addresses(reply) => drop(reply.send(self.addresses())),
+            Command::Near { key, reply } => drop(reply.send(self.near(key))),
             Command::Homes(reply) => drop(reply.send(self.keeper.connected_homes())),
+            Command::WayTo { relay, reply } => drop(reply.send(self.keeper.routes(&relay))),
             Command::IsConnected { peer, reply } => {
                 let _ = reply.send(self.table.is_connected(&peer));
             }

@@ -117,7 +117,15 @@ pub(super) enum Command {
     Hints(Reply<Vec<RelayHint>>),
     State(Reply<&'static str>),
     Addresses(Reply<Vec<String>>),
+    Near {
+        key: Vec<u8>,
+        reply: Reply<Vec<Route>>,
+    },
     Homes(Reply<Vec<PeerId>>),
+    WayTo {
+        relay: PeerId,
+        reply: Reply<Vec<Multiaddr>>,
+    },
     IsConnected {
         peer: PeerId,
         reply: Reply<bool>,
@@ -155,6 +163,12 @@ impl Handle {
     /// Walks the network to the nodes closest to a key, nearest first.
     pub async fn closest(&self, key: Vec<u8>) -> Result<Vec<Route>> {
         self.request(|reply| Command::Closest { key, reply }).await
+    }
+
+    /// The nodes closest to a key of those that this peer knows, without asking anybody. The connected
+    /// ones come first.
+    pub async fn near(&self, key: Vec<u8>) -> Result<Vec<Route>> {
+        self.request(|reply| Command::Near { key, reply }).await
     }
 
     /// Sends one record request to one node, dialling it when needed. Dropped before the answer, it
@@ -308,6 +322,11 @@ impl Handle {
     /// Relays this peer knows, to pass on.
     pub async fn relay_hints(&self) -> Result<Vec<RelayHint>> {
         self.request(Command::Hints).await
+    }
+
+    /// Where a relay may be, as somebody said or as it was reached before.
+    pub async fn way_to(&self, relay: PeerId) -> Result<Vec<Multiaddr>> {
+        self.request(|reply| Command::WayTo { relay, reply }).await
     }
 
     /// Vouches for addresses at which this peer can be reached from outside.

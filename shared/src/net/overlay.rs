@@ -25,29 +25,37 @@ pub trait Overlay: Send + Sync + 'static {
     /// The nodes responsible for a key, the best first.
     async fn closest_to(&self, key: Key) -> Result<Vec<Route>>;
 
+    /// The nodes closest to a key of those that are known, nobody being asked.
+    async fn near(&self, key: Key) -> Result<Vec<Route>>;
+
     /// The winning record at a key, verified, or nothing.
     ///
-    /// An immutable value proves itself wherever it comes from, so the relays at hand are asked for
-    /// it while the responsible nodes are still being looked for.
+    /// Nodes that are known are asked for it while the responsible ones are still being looked for.
     async fn record_at(&self, key: Key) -> Result<Option<Record>> {
-        let closest = self.closest_to(key);
-        let routes = match key.space {
-            Space::Value => match select(self.at_hand(key).boxed(), closest).await {
-                Either::Left((Some(record), _)) => return Ok(Some(record)),
-                Either::Left((None, closest)) => closest.await?,
-                Either::Right((routes, at_hand)) => match at_hand.await {
-                    Some(record) => return Ok(Some(record)),
-                    None => routes?,
-                },
-            },
-            _ => closest.await?,
+        let looked_for = async {
+            let routes = self.closest_to(key).await?;
+            self.client().read(routes, key).await
         };
-        self.client().read(routes, key).await
+        match select(self.at_hand(key).boxed(), looked_for.boxed()).await {
+            Either::Left((Some(record), _)) => Ok(Some(record)),
+            Either::Left((None, looked_for)) => looked_for.await,
+            Either::Right((Ok(Some(record)), _)) => Ok(Some(record)),
+            Either::Right((nothing, at_hand)) => match at_hand.await {
+                Some(record) => Ok(Some(record)),
+                None => nothing,
+            },
+        }
     }
 
-    /// The record as far as the connected relays have it.
+    /// The record as far as nodes that are known have it. An immutable value proves itself wherever it
+    /// comes from: the connected relays are asked. A signed one may be older than what others have: it
+    /// counts if as many agree on it as are asked in the end anyway.
     async fn at_hand(&self, key: Key) -> Option<Record> {
         let client = self.client();
+        if key.space != Space::Value {
+            let near = self.near(key).await.ok()?;
+            return client.agreed(near, key).await;
+        }
         let homes = client.handle().homes().await.ok()?;
         let routes = homes
             .into_iter()
@@ -96,6 +104,10 @@ impl Overlay for Kademlia {
     async fn closest_to(&self, key: Key) -> Result<Vec<Route>> {
         self.0.handle().closest(key.to_bytes().to_vec()).await
     }
+
+    async fn near(&self, key: Key) -> Result<Vec<Route>> {
+        self.0.handle().near(key.to_bytes().to_vec()).await
+    }
 }
 
 /// A directory kept by one relay: the smallest overlay there is.
@@ -117,5 +129,10 @@ impl Overlay for Directory {
             peer: self.relay,
             addresses: Vec::new(),
         }])
+    }
+
+    /// There is nothing to look for.
+    async fn near(&self, _: Key) -> Result<Vec<Route>> {
+        Ok(Vec::new())
     }
 }

@@ -4,11 +4,11 @@ use futures::FutureExt;
 use futures::channel::oneshot;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{ConnectionId, DialError};
-use libp2p::{Multiaddr, PeerId};
+use libp2p::{Multiaddr, PeerId, kad};
 
 use super::super::address::{self};
 use super::super::budget::Asker;
-use super::super::handle::Reply;
+use super::super::handle::{Reply, Route};
 use super::super::streams::Asked;
 use super::failures::dial_error;
 use super::{Done, Driver};
@@ -16,6 +16,21 @@ use crate::error::{Code, Error, Result};
 use crate::platform;
 
 impl Driver {
+    /// Those of the routing table that are closest to a key, the connected ones first.
+    pub(super) fn near(&mut self, key: Vec<u8>) -> Vec<Route> {
+        let (own, key) = (*self.swarm.local_peer_id(), kad::KBucketKey::new(key));
+        let routing = &mut self.swarm.behaviour_mut().kad;
+        let found = routing.find_closest_local_peers(&key, &own);
+        let found = found.map(|peer| Route {
+            peer: peer.node_id,
+            addresses: peer.multiaddrs,
+        });
+        let (mut near, others): (Vec<Route>, Vec<Route>) =
+            found.partition(|route| self.table.is_connected(&route.peer));
+        near.extend(others);
+        near
+    }
+
     pub(super) fn dial(
         &mut self,
         peer: Option<PeerId>,

@@ -47,13 +47,7 @@ impl Asking {
     /// was reached meanwhile: the routing table may know the way, and walking through the network to its
     /// peer record takes many round trips.
     async fn addresses(&self, handle: &Handle, key: PublicKey, peer: PeerId) -> Vec<Multiaddr> {
-        let hints = handle.relay_hints().await.unwrap_or_default();
-        let name = peer.to_string();
-        let hinted = hints.into_iter().filter(|hint| hint.peer == name);
-        let hinted: Vec<Multiaddr> = hinted
-            .flat_map(|hint| hint.addresses)
-            .filter_map(|text| text.parse().ok())
-            .collect();
+        let hinted = handle.way_to(peer).await.unwrap_or_default();
         if !hinted.is_empty() {
             return hinted;
         }

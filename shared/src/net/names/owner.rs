@@ -352,10 +352,15 @@ impl Names {
         let goal = Goal::Publish(Box::new(signed.clone()), Box::new(binding));
         let mut keep = |told| self.keep(told);
         let owner = self.owner.clone();
-        let binding = self
+        let published = self
             .agent
             .operate(owner, label.clone(), goal, &mut keep)
-            .await?;
+            .await;
+        if published.is_err() {
+            // What proved that the name is lost stays known.
+            self.save().await?;
+        }
+        let binding = published?;
         self.keep_zone(&Root::Human(label.clone()), &signed).await?;
         if let Err(error) = self.store(&signed).await {
             // The witnesses have it; the network gets it with the next renewal.

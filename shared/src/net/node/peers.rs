@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+#[cfg(feature = "server")]
+use futures::future::join_all;
 use libp2p::{Multiaddr, PeerId};
 
 use super::values::{WRITE_TRIES, next_seq};
@@ -12,6 +14,8 @@ use crate::net::address;
 use crate::net::handle::Route;
 use crate::net::overlay::Overlay;
 use crate::proto::Millis;
+#[cfg(feature = "server")]
+use crate::proto::join::RelayHint;
 use crate::proto::record::Record;
 use crate::proto::record::peer::{AuthorProof, PeerRecord};
 use crate::sorted::sort_short;
@@ -32,6 +36,27 @@ impl Node {
         Ok((PeerRecord::open(&envelope)?, envelope.body().expires))
     }
 
+    /// Where other witnesses of names say that they are, as far as that is found: some of them, if there are
+    /// many. And how many were looked for.
+    #[cfg(feature = "server")]
+    pub async fn witness_hints(&self) -> (Vec<RelayHint>, usize) {
+        let Ok(sets) = self.names().agent().sets().await else {
+            return (Vec::new(), 0);
+        };
+        let own = self.keys.transport.public();
+        let others = sets.current().keys().iter().filter(|key| **key != own);
+        let asked = others
+            .take(limits::MAX_JOIN_WITNESSES)
+            .filter_map(|key| key.to_peer_id().parse::<PeerId>().ok())
+            .map(|peer| async move {
+                let (record, _) = self.find_peer(peer).await.ok()?;
+                Some(hint(peer, record))
+            });
+        let found = join_all(asked).await;
+        let wanted = found.len();
+        (found.into_iter().flatten().collect(), wanted)
+    }
+
     /// Connects to a peer by id alone, or at an address.
     pub async fn connect(&self, target: &str) -> Result<PeerId> {
         if target.starts_with('/') {
@@ -50,14 +75,7 @@ impl Node {
     pub async fn route_to(&self, peer: PeerId) -> Result<Route> {
         let addresses = match self.handle.is_connected(peer).await? {
             true => Vec::new(),
-            false => {
-                let (record, _) = self.find_peer(peer).await?;
-                record
-                    .addresses
-                    .into_iter()
-                    .filter_map(|bytes| Multiaddr::try_from(bytes).ok())
-                    .collect()
-            }
+            false => addresses_of(self.find_peer(peer).await?.0),
         };
         Ok(Route { peer, addresses })
     }
@@ -147,5 +165,20 @@ impl Node {
             }
         }
         outcome
+    }
+}
+
+fn addresses_of(record: PeerRecord) -> Vec<Multiaddr> {
+    let parsed = record.addresses.into_iter().map(Multiaddr::try_from);
+    parsed.filter_map(std::result::Result::ok).collect()
+}
+
+#[cfg(feature = "server")]
+fn hint(peer: PeerId, record: PeerRecord) -> RelayHint {
+    let best = address::best_mix(addresses_of(record), limits::MAX_HINT_ADDRESSES);
+    RelayHint {
+        peer: peer.to_string(),
+        addresses: best.iter().map(ToString::to_string).collect(),
+        http: None,
     }
 }

@@ -157,7 +157,8 @@ impl Names {
                 Error::new(Code::StorageFailed, what)
                     .caused_by(refusal)
                     .with_remedy(
-                        "Restore it from a backup, or move it away and claim each name again with the same key: nobody else can have it.",
+                        "Restore it from a backup, or move it away (in a browser: that entry of the site's IndexedDB, with \
+                         the developer tools) and claim each name again with the same key: nobody else can have it.",
                     )
             })?,
         };

@@ -51,6 +51,9 @@ pub(super) fn owner_of(text: &str) -> Result<PublicKey> {
 /// What to do about a name of somebody else's, or of nobody's, that is to be changed.
 pub(super) fn needs_the_key(error: Error, name: &Name) -> Error {
     match (error.code(), name.root()) {
+        (Code::NameTaken, _) if error.detail("holder").is_none() => error.with_remedy(
+            "A witness says so, but has no proof: try again. If it is held by somebody else, use their key.",
+        ),
         (Code::NameTaken, _) => error.with_remedy("Use the key that owns the name."),
         (Code::PermissionDenied, Root::Human(label)) if label.as_str().starts_with("k51") => {
             error.with_remedy("It begins like the name of a key: check that it was copied whole.")
@@ -128,7 +131,8 @@ mod tests {
     #[test]
     fn what_is_to_be_done_fits_what_was_tried() {
         let name = |text: &str| Name::parse(text).unwrap();
-        let taken = || Error::new(Code::NameTaken, "the name is held by k51");
+        let unproven = || Error::new(Code::NameTaken, "the name is held by another owner");
+        let taken = || unproven().with_detail("holder", "k51");
         let nobody = || Error::new(Code::PermissionDenied, "nobody holds this name");
         let bob = name("bob.p2p");
         assert!(
@@ -136,6 +140,8 @@ mod tests {
                 .remedy()
                 .contains("the key that owns")
         );
+        let doubtful = needs_the_key(unproven(), &bob);
+        assert!(doubtful.remedy().contains("try again"), "{doubtful:?}");
         assert!(is_resolved(taken()).remedy().contains("warren resolve"));
         let rescue = not_its_recovery_key(taken());
         assert_eq!(rescue.cause(), Some("this key is not its recovery key"));

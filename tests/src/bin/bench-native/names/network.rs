@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use libp2p::Transport;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::time::timeout;
 use warren_shared::limits::REPLICATION;
 use warren_shared::net::names::{MemoryLedger, NameService};
 use warren_shared::net::swarm::authenticated;
@@ -32,6 +33,8 @@ const WITNESSES: usize = 3;
 /// As relays do.
 const RELAY_HOMES: usize = 4;
 const DOOMED_PERCENT: usize = 30;
+/// Nobody waits longer for a newcomer to join.
+const JOINING: Duration = Duration::from_secs(60);
 /// So many pings would only take the processor's time.
 const PING_EVERY: Duration = Duration::from_secs(300);
 
@@ -75,7 +78,8 @@ impl Network {
         Ok(network)
     }
 
-    /// A peer that is no relay, as a page is, fresh and joined.
+    /// A peer that is no relay, as a page is, fresh and joined. It knows what the join document of its relay
+    /// says.
     pub async fn newcomer(&self, random: &mut Random) -> Result<Node, Failure> {
         let key = SigningKey::from_seed(platform::entropy());
         let node = Node::start(self.config(Role::Peer, key)?)?;
@@ -84,7 +88,10 @@ impl Network {
             .filter(|member| !member.doomed || self.doomed.is_some())
             .collect();
         let relay = living[random.below(living.len())];
-        self.introduce(&node, [relay.hint.clone()]).await?;
+        let (witnesses, _) = relay.node.witness_hints().await;
+        let hints = [relay.hint.clone()].into_iter().chain(witnesses);
+        let joined = timeout(JOINING, self.introduce(&node, hints)).await;
+        joined.map_err(|_| "a newcomer does not join")??;
         Ok(node)
     }
 

@@ -1,0 +1,92 @@
+//! A signed record is read from the nodes that a peer knows, while the responsible ones are still being
+//! looked for: when enough of them agree, and not before.
+
+use async_trait::async_trait;
+use futures::future::pending;
+use warren_relay::peer::Peer;
+use warren_shared::error::Result;
+use warren_shared::limits::{DAY, READ_QUORUM};
+use warren_shared::net::overlay::{Kademlia, Overlay};
+use warren_shared::net::{RecordClient, Route};
+use warren_shared::platform;
+use warren_shared::proto::key::{Key, SigningKey};
+use warren_shared::proto::record::{MutableValue, Record, Value, ValueBlock};
+use warren_tests::peers::member;
+use warren_tests::relays::TestRelay;
+use warren_tests::wait::{until, within};
+
+/// Some relays may be farther away in the table than the test can wait for.
+const RELAYS: usize = READ_QUORUM + 2;
+
+/// The network's own routing, but no walk through it ever ends.
+struct Endless(Kademlia);
+
+#[async_trait]
+impl Overlay for Endless {
+    fn client(&self) -> &RecordClient {
+        self.0.client()
+    }
+
+    async fn closest_to(&self, _: Key) -> Result<Vec<Route>> {
+        pending().await
+    }
+
+    async fn near(&self, key: Key) -> Result<Vec<Route>> {
+        self.0.near(key).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn enough_known_nodes_that_agree_are_believed_and_fewer_are_not() {
+    let mut relays = vec![TestRelay::first().await];
+    while relays.len() < RELAYS {
+        let url = relays[0].url();
+        let relay = TestRelay::start(|args| args.join = vec![url]).await;
+        relays.push(relay.expect("a relay joins"));
+    }
+    let reader = member(&relays[0].url()).await.expect("a peer");
+    until("the reader knows the relays", async || {
+        let snapshot = reader.node.handle().snapshot().await.ok()?;
+        (snapshot.routing.size == RELAYS).then_some(())
+    })
+    .await;
+    let overlay = Endless(Kademlia(client(&reader)));
+    for (label, holders) in [("everywhere", RELAYS), ("enough", READ_QUORUM)] {
+        let record = stored(&reader, &relays[..holders], label).await;
+        let found = within("a read", overlay.record_at(record.key())).await;
+        assert_eq!(found.expect("an answer"), Some(record), "{label}");
+    }
+    let record = stored(&reader, &relays[1..READ_QUORUM], "too few").await;
+    let near = overlay.near(record.key()).await.expect("a table");
+    assert_eq!(near.len(), RELAYS);
+    let client = overlay.client();
+    assert_eq!(client.agreed(near.clone(), record.key()).await, None);
+    let found = client.read(near, record.key()).await.expect("an answer");
+    assert_eq!(found, Some(record), "whoever was looked for counts alone");
+    reader.node.close().await;
+    for relay in relays {
+        relay.stop().await;
+    }
+}
+
+/// A record of a new author, kept by these relays.
+async fn stored(by: &Peer, relays: &[TestRelay], label: &str) -> Record {
+    let block = ValueBlock::new(&Value::Json("{}".to_owned())).expect("a value");
+    let author = SigningKey::from_seed(platform::entropy());
+    let now = platform::now();
+    let network = by.node.network();
+    let signed = MutableValue::sign(&author, network, label, &block, 1, (now, now + DAY));
+    let record = Record::Signed(signed.expect("signed"));
+    let mut routes = Vec::new();
+    for relay in relays {
+        routes.push(relay.route().await);
+    }
+    let report = client(by).write(routes, record.clone()).await;
+    assert_eq!(report.expect("stored").stored, relays.len());
+    record
+}
+
+fn client(peer: &Peer) -> RecordClient {
+    let node = &peer.node;
+    RecordClient::new(node.handle().clone(), node.network().clone(), None)
+}
