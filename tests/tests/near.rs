@@ -15,7 +15,7 @@ use warren_tests::peers::member;
 use warren_tests::relays::TestRelay;
 use warren_tests::wait::{until, within};
 
-/// Some relays may be farther away in the table than the test can wait for.
+/// More than have to agree, so that those who do are not all.
 const RELAYS: usize = READ_QUORUM + 2;
 
 /// The network's own routing, but no walk through it ever ends.

@@ -83,10 +83,13 @@ impl JoinState {
     /// Keeps looking for the witnesses, so that those who join need not.
     pub(super) async fn find_witnesses(self, node: Node) {
         loop {
-            let (hints, wanted) = node.witness_hints().await;
-            let complete = wanted > 0 && hints.len() == wanted;
-            *self.found.write().unwrap_or_else(PoisonError::into_inner) = hints;
-            let pause = if complete { FIND_EVERY } else { FIND_RETRY };
+            let mut pause = FIND_RETRY;
+            if let Some((hints, wanted)) = node.witness_hints().await {
+                if hints.len() == wanted {
+                    pause = FIND_EVERY;
+                }
+                *self.found.write().unwrap_or_else(PoisonError::into_inner) = hints;
+            }
             tokio::time::sleep(pause).await;
         }
     }

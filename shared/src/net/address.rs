@@ -64,6 +64,12 @@ pub fn parse(text: &str) -> Result<Multiaddr> {
     })
 }
 
+/// Those of a record that are addresses.
+pub fn parsed(bytes: Vec<Vec<u8>>) -> Vec<Multiaddr> {
+    let parsed = bytes.into_iter().map(Multiaddr::try_from);
+    parsed.filter_map(std::result::Result::ok).collect()
+}
+
 /// The last peer named in an address: the one that answers there.
 pub fn peer_of(address: &Multiaddr) -> Option<PeerId> {
     address

@@ -71,19 +71,11 @@ impl RecordClient {
             .correct(platform::now())
     }
 
-    /// Asks once more when the connection broke off: requests may be repeated, and connections that
-    /// nobody used for long, or that lost a race, break just when they are used.
+    /// Asks, and learns what time it is there.
     async fn ask(&self, route: Route, request: Request) -> Result<Answer> {
         let peer = route.peer;
-        let mut sent = platform::now();
-        let first = self.handle.ask(route.clone(), request.clone()).await;
-        let answer = match first {
-            Err(error) if error.code() == Code::NotConnected => {
-                sent = platform::now();
-                self.handle.ask(route, request).await?
-            }
-            other => other?,
-        };
+        let sent = platform::now();
+        let answer = self.handle.ask(route, request).await?;
         let offset = {
             let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
             clock.observe(peer.to_bytes(), answer.now, sent, platform::now());
@@ -172,7 +164,7 @@ impl RecordClient {
         if routes.is_empty() && self.own.is_none() {
             return Err(no_node());
         }
-        let (gather, failure) = self.gather(routes, key).await;
+        let (gather, failure) = self.gather(routes, key, limits::READ_PARALLEL).await;
         self.repair(&gather);
         match (gather.into_best(), failure) {
             (None, Some(error)) => Err(error),
@@ -180,19 +172,26 @@ impl RecordClient {
         }
     }
 
-    /// A record that enough of the routes have, none of them a better one. Nobody is told of it who has an
+    /// A record that enough of the routes have, none of them a better one. All are asked at once: of those
+    /// that are merely known, many do not have it. Nobody is told of it who has an
     /// older one: nobody knows that they are to have it.
     pub async fn agreed(&self, routes: Vec<Route>, key: Key) -> Option<Record> {
         if routes.len() < limits::READ_QUORUM {
             return None;
         }
-        let (gather, _) = self.gather(routes, key).await;
+        let (gather, _) = self.gather(routes, key, limits::REPLICATION).await;
         let agreed = gather.done(limits::READ_QUORUM);
         gather.into_best().filter(|_| agreed)
     }
 
-    /// Asks until enough agree, or all were asked; why nobody at all could be asked, if so.
-    async fn gather(&self, routes: Vec<Route>, key: Key) -> (Gather<Route>, Option<Error>) {
+    /// Asks so many at a time, until enough agree or all were asked; why nobody at all could be asked, if
+    /// so.
+    async fn gather(
+        &self,
+        routes: Vec<Route>,
+        key: Key,
+        at_once: usize,
+    ) -> (Gather<Route>, Option<Error>) {
         let mut gather = Gather::new(key, self.network.clone());
         let own = match &self.own {
             Some(store) => store.get(key, self.now()).await.ok().flatten(),
@@ -208,7 +207,7 @@ impl RecordClient {
                 let answer = self.ask(route.clone(), Request::Get { key }).await;
                 (route, answer)
             })
-            .buffer_unordered(limits::READ_PARALLEL);
+            .buffer_unordered(at_once);
         while !gather.done(limits::READ_QUORUM) {
             let Some((route, answer)) = answers.next().await else {
                 break;

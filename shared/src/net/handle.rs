@@ -211,8 +211,15 @@ impl Handle {
         question: Vec<u8>,
     ) -> std::result::Result<Vec<u8>, Failure> {
         let protocol = service.protocol(&self.network);
-        let opened = self.open(route, protocol).await?;
-        let answer = streams::ask(opened.stream, &question, service.deadline()).await;
+        let once = || async {
+            let opened = self.open(route.clone(), protocol.clone()).await?;
+            streams::ask(opened.stream, &question, service.deadline()).await
+        };
+        // Connections that nobody used for long, or that lost a race, break just when they are used.
+        let answer = match once().await {
+            Err(failure) if protocol.hasty && failure.is_cut() => once().await,
+            other => other,
+        };
         answer.map_err(|failure| self.unless_stopped(failure))
     }
 

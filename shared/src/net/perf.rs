@@ -18,6 +18,7 @@ use crate::{limits, platform};
 const PROTOCOL: Protocol = Protocol {
     name: StreamProtocol::new("/perf/1.0.0"),
     streams: limits::PERF_OPEN,
+    hasty: false,
 };
 const PIECE: usize = 64 * 1024;
 

@@ -36,7 +36,13 @@ impl Service {
             Service::Rpc => ("rpc", limits::RPC_STREAMS),
         };
         let name = named(network, what);
-        Protocol { name, streams }
+        // Records and names bear repetition, a stranger's commands may not.
+        let hasty = self != Service::Rpc;
+        Protocol {
+            name,
+            streams,
+            hasty,
+        }
     }
 
     /// How long the request and the answer may take together.

@@ -40,9 +40,11 @@ pub(super) fn build(
     Ok(Swarm::new(transport, behaviour, id, swarm_config()))
 }
 
-/// Settings that every swarm of ours shares.
+/// Settings that every swarm of ours shares. A stream for which there is one protocol only waits for no
+/// confirmation of it: what is to be sent goes with the proposal, which saves a round trip.
 pub(super) fn swarm_config() -> Config {
     Config::with_executor(platform::executor())
+        .with_substream_upgrade_protocol_override(Version::V1Lazy)
         .with_idle_connection_timeout(limits::IDLE_CONNECTION)
         .with_dial_concurrency_factor(std::num::NonZeroU8::new(8).expect("eight is not zero"))
 }

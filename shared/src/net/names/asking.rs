@@ -2,6 +2,7 @@
 //! role without.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{Either, select};
@@ -9,12 +10,18 @@ use libp2p::{Multiaddr, PeerId};
 
 #[cfg(feature = "server")]
 use super::service::NameService;
+use crate::error::Result;
+use crate::net::address;
 use crate::net::handle::{Handle, Route};
 use crate::net::overlay::{Kademlia, Overlay};
+use crate::platform;
 use crate::proto::key::PublicKey;
 use crate::proto::names::wire::{Request, Response};
 use crate::proto::record::Record;
 use crate::proto::record::peer::PeerRecord;
+
+/// What is known of a witness's place is tried alone for so long: a dial takes a few round trips.
+const HEAD_START: Duration = Duration::from_secs(1);
 
 /// The way to the witnesses. Cheap to clone.
 #[derive(Clone)]
@@ -35,27 +42,41 @@ impl Asking {
         }
         let peer: PeerId = to.to_peer_id().parse().ok()?;
         let handle = self.overlay.client().handle();
-        let addresses = match handle.is_connected(peer).await.ok()? {
-            true => Vec::new(),
-            false => self.addresses(handle, to, peer).await,
+        if !handle.is_connected(peer).await.ok()? {
+            self.reach(handle, to, peer).await.ok()?;
+        }
+        let route = Route {
+            peer,
+            addresses: Vec::new(),
         };
-        let answer = handle.ask_name(Route { peer, addresses }, request).await;
+        let answer = handle.ask_name(route, request).await;
         answer.map(|answer| answer.response).ok()
     }
 
-    /// Where a witness may be: as other relays say, or as it says itself. Nowhere in particular when it
-    /// was reached meanwhile: the routing table may know the way, and walking through the network to its
-    /// peer record takes many round trips.
-    async fn addresses(&self, handle: &Handle, key: PublicKey, peer: PeerId) -> Vec<Multiaddr> {
+    /// Connects to a witness where other relays say that it is, or the routing table, or where it says
+    /// itself: whichever is true. The walk through the network to its own word takes many round trips and
+    /// others' time, so what is known has a head start.
+    async fn reach(&self, handle: &Handle, key: PublicKey, peer: PeerId) -> Result<PeerId> {
         let hinted = handle.way_to(peer).await.unwrap_or_default();
-        if !hinted.is_empty() {
-            return hinted;
-        }
-        let dialled = handle.dial(Some(peer), Vec::new()).boxed();
-        match select(dialled, self.recorded(key).boxed()).await {
-            Either::Left((Ok(_), _)) => Vec::new(),
-            Either::Left((Err(_), recorded)) => recorded.await,
-            Either::Right((recorded, _)) => recorded,
+        let patience = match hinted.is_empty() {
+            true => Duration::ZERO,
+            false => HEAD_START,
+        };
+        let as_known = handle.dial(Some(peer), hinted).boxed();
+        let as_said = async {
+            let addresses = self.recorded(key).await;
+            handle.dial(Some(peer), addresses).await
+        };
+        match select(as_known, platform::sleep(patience)).await {
+            Either::Left((Err(_), _)) => as_said.await,
+            Either::Left((reached, _)) => reached,
+            Either::Right(((), as_known)) => {
+                let (first, other) = select(as_known, as_said.boxed()).await.factor_first();
+                match first {
+                    Err(_) => other.await,
+                    reached => reached,
+                }
+            }
         }
     }
 
@@ -66,8 +87,6 @@ impl Asking {
             return Vec::new();
         };
         let record = PeerRecord::open(&envelope);
-        let bytes = record.map(|record| record.addresses).unwrap_or_default();
-        let parsed = bytes.into_iter().map(Multiaddr::try_from);
-        parsed.filter_map(Result::ok).collect()
+        address::parsed(record.map(|record| record.addresses).unwrap_or_default())
     }
 }

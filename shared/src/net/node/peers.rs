@@ -37,12 +37,10 @@ impl Node {
     }
 
     /// Where other witnesses of names say that they are, as far as that is found: some of them, if there are
-    /// many. And how many were looked for.
+    /// many. And how many were looked for. Nothing while it is not known who they are.
     #[cfg(feature = "server")]
-    pub async fn witness_hints(&self) -> (Vec<RelayHint>, usize) {
-        let Ok(sets) = self.names().agent().sets().await else {
-            return (Vec::new(), 0);
-        };
+    pub async fn witness_hints(&self) -> Option<(Vec<RelayHint>, usize)> {
+        let sets = self.names().agent().sets().await.ok()?;
         let own = self.keys.transport.public();
         let others = sets.current().keys().iter().filter(|key| **key != own);
         let asked = others
@@ -54,7 +52,7 @@ impl Node {
             });
         let found = join_all(asked).await;
         let wanted = found.len();
-        (found.into_iter().flatten().collect(), wanted)
+        Some((found.into_iter().flatten().collect(), wanted))
     }
 
     /// Connects to a peer by id alone, or at an address.
@@ -75,7 +73,7 @@ impl Node {
     pub async fn route_to(&self, peer: PeerId) -> Result<Route> {
         let addresses = match self.handle.is_connected(peer).await? {
             true => Vec::new(),
-            false => addresses_of(self.find_peer(peer).await?.0),
+            false => address::parsed(self.find_peer(peer).await?.0.addresses),
         };
         Ok(Route { peer, addresses })
     }
@@ -168,14 +166,12 @@ impl Node {
     }
 }
 
-fn addresses_of(record: PeerRecord) -> Vec<Multiaddr> {
-    let parsed = record.addresses.into_iter().map(Multiaddr::try_from);
-    parsed.filter_map(std::result::Result::ok).collect()
-}
-
 #[cfg(feature = "server")]
 fn hint(peer: PeerId, record: PeerRecord) -> RelayHint {
-    let best = address::best_mix(addresses_of(record), limits::MAX_HINT_ADDRESSES);
+    let best = address::best_mix(
+        address::parsed(record.addresses),
+        limits::MAX_HINT_ADDRESSES,
+    );
     RelayHint {
         peer: peer.to_string(),
         addresses: best.iter().map(ToString::to_string).collect(),

@@ -289,6 +289,7 @@ mod tests {
         let protocol = Protocol {
             name: StreamProtocol::new("/test/1"),
             streams: 1,
+            hasty: false,
         };
         behaviour.open(peer, Vec::new(), protocol, reply);
         answer

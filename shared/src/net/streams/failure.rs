@@ -26,6 +26,15 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether the stream ended before an answer, and another one may fare better.
+    pub fn is_cut(&self) -> bool {
+        match self {
+            Failure::ConnectionClosed => true,
+            Failure::Io(error) => error.kind() != io::ErrorKind::InvalidData,
+            _ => false,
+        }
+    }
+
     /// The same for those who asked that peer.
     pub fn at(&self, peer: &PeerId) -> Error {
         let code = match self {
@@ -58,7 +67,10 @@ impl std::error::Error for Failure {}
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Failure::Io(error)
+        match error.kind() {
+            io::ErrorKind::Unsupported => Failure::Unsupported,
+            _ => Failure::Io(error),
+        }
     }
 }
 

@@ -41,6 +41,7 @@ struct Lane {
     outbound: Slots,
     /// How many streams we have open at a time.
     share: usize,
+    hasty: bool,
     /// Those that are to be opened next. Who does not find a place at once has a limited patience.
     waiting: VecDeque<(Opening, Option<BoxFuture<'static, ()>>)>,
 }
@@ -108,6 +109,7 @@ impl Lane {
             inbound: Slots::default(),
             outbound: Slots::default(),
             share: 0,
+            hasty: false,
             waiting: VecDeque::new(),
         }
     }
@@ -160,6 +162,7 @@ impl ConnectionHandler for Handler {
         };
         let lane = self.lane(&protocol.name);
         lane.share = protocol.own_share();
+        lane.hasty = protocol.hasty;
         lane.wait(opening);
     }
 
@@ -167,7 +170,10 @@ impl ConnectionHandler for Handler {
         while let Poll::Ready(Some(())) = self.serving.poll_next_unpin(cx) {}
         for lane in &mut self.lanes {
             if let Some((opening, slot)) = lane.next(cx) {
-                let offer = Offer(vec![lane.name.clone()]);
+                let mut offer = Offer(vec![lane.name.clone()]);
+                if !lane.hasty {
+                    offer.0.push(NONE);
+                }
                 let protocol = SubstreamProtocol::new(offer, Ticket { opening, slot })
                     .with_timeout(limits::OPEN_DEADLINE);
                 return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
@@ -192,9 +198,9 @@ impl ConnectionHandler for Handler {
             ConnectionEvent::DialUpgradeError(DialUpgradeError { info, error }) => {
                 let failure = match error {
                     StreamUpgradeError::Timeout => Failure::Timeout,
-                    StreamUpgradeError::NegotiationFailed => Failure::Unsupported,
+                    StreamUpgradeError::NegotiationFailed
+                    | StreamUpgradeError::Apply(NotSpoken) => Failure::Unsupported,
                     StreamUpgradeError::Io(error) => Failure::Io(error),
-                    StreamUpgradeError::Apply(never) => match never {},
                 };
                 info.opening.end(Err(failure));
             }
@@ -208,6 +214,21 @@ pub struct Ticket {
     opening: Opening,
     slot: Slot,
 }
+
+/// Proposed last, so that the proposal before it is waited for: the swarm takes the last one for agreed.
+const NONE: StreamProtocol = StreamProtocol::new("/none");
+
+/// The remote does not speak the protocol.
+#[derive(Debug)]
+pub struct NotSpoken;
+
+impl std::fmt::Display for NotSpoken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the remote does not speak the protocol")
+    }
+}
+
+impl std::error::Error for NotSpoken {}
 
 /// Negotiates one of these protocols and nothing more.
 pub struct Offer(Vec<StreamProtocol>);
@@ -233,11 +254,14 @@ impl InboundUpgrade<swarm::Stream> for Offer {
 
 impl OutboundUpgrade<swarm::Stream> for Offer {
     type Output = (swarm::Stream, StreamProtocol);
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Output, Infallible>>;
+    type Error = NotSpoken;
+    type Future = Ready<Result<Self::Output, NotSpoken>>;
 
     fn upgrade_outbound(self, stream: swarm::Stream, name: StreamProtocol) -> Self::Future {
-        ready(Ok((stream, name)))
+        ready(match name == NONE {
+            true => Err(NotSpoken),
+            false => Ok((stream, name)),
+        })
     }
 }
 
@@ -255,6 +279,7 @@ mod tests {
         let protocol = Protocol {
             name: StreamProtocol::new("/test/1"),
             streams: 1,
+            hasty: false,
         };
         let mut lane = Lane::new(protocol.name.clone());
         lane.share = 1;

@@ -6,7 +6,8 @@
 //! remote of one connection may have open here. What goes beyond is refused at once, visibly for the
 //! remote, because its stream is reset. We open a few less than that at a remote; whatever else is to
 //! be opened waits in line, for a bounded time in a bounded queue, and is told why when it fails. When a
-//! connection closes before a stream was open, it is opened over another one.
+//! connection closes before a stream was open, it is opened over another one: streams of *hasty*
+//! protocols are open at once, and whoever asks on them asks again when the connection closes.
 //!
 //! # A new protocol
 //!
@@ -50,6 +51,10 @@ pub struct Protocol {
     pub name: StreamProtocol,
     /// How many of its streams the remote of one connection may have open here.
     pub streams: usize,
+    /// Whether the first message goes out before the remote has confirmed that it speaks the protocol.
+    /// That saves a round trip. But what the message asks for must bear repetition: a connection that
+    /// closes meanwhile leaves open whether it arrived.
+    pub hasty: bool,
 }
 
 impl Protocol {

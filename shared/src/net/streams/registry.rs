@@ -128,6 +128,7 @@ mod tests {
         let protocol = Protocol {
             name: StreamProtocol::new("/test/1"),
             streams: 3,
+            hasty: false,
         };
         let queue = registry.accept(protocol.clone()).expect("the first");
         assert!(registry.accept(protocol.clone()).is_err());

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures::{AsyncRead, AsyncWrite};
+use libp2p::core::upgrade::NegotiationError;
 use libp2p::swarm;
 
 use super::slots::Slot;
@@ -28,8 +29,19 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_read(cx, buffer)
+        let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        read.map_err(|error| match is_refusal(&error) {
+            true => io::Error::new(io::ErrorKind::Unsupported, error),
+            false => error,
+        })
     }
+}
+
+/// Whether the remote has answered a proposal that was taken for agreed by refusing it.
+fn is_refusal(error: &io::Error) -> bool {
+    let inner = error.get_ref();
+    let negotiation = inner.and_then(|inner| inner.downcast_ref::<NegotiationError>());
+    matches!(negotiation, Some(NegotiationError::Failed))
 }
 
 impl AsyncWrite for Stream {

@@ -119,6 +119,7 @@ fn plain(streams: usize) -> Protocol {
     Protocol {
         name: StreamProtocol::new("/plain/1"),
         streams,
+        hasty: false,
     }
 }
 
