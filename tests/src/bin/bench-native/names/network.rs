@@ -88,7 +88,7 @@ impl Network {
             .filter(|member| !member.doomed || self.doomed.is_some())
             .collect();
         let relay = living[random.below(living.len())];
-        let (witnesses, _) = relay.node.witness_hints().await;
+        let (witnesses, _) = relay.node.witness_hints().await.unwrap_or_default();
         let hints = [relay.hint.clone()].into_iter().chain(witnesses);
         let joined = timeout(JOINING, self.introduce(&node, hints)).await;
         joined.map_err(|_| "a newcomer does not join")??;
