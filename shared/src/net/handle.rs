@@ -1,20 +1,15 @@
 //! How the rest of a peer talks to its driver: commands one way, events the other.
 
-use std::time::Duration;
-
 use futures::channel::{mpsc, oneshot};
 use futures::{FutureExt, SinkExt};
 use libp2p::{Multiaddr, PeerId};
 use serde::Serialize;
-use serde_json::Value;
 
 use super::address::Via;
 use super::codec::{Message, invalid};
-use super::rpc::{RpcReply, RpcRequest};
 use super::snapshot::Snapshot;
 use super::streams::{self, Failure, Opened, Protocol, Service};
 use crate::error::{Code, Error, Result};
-use crate::platform;
 use crate::proto::NetworkId;
 use crate::proto::join::RelayHint;
 use crate::proto::names::wire as names;
@@ -160,6 +155,11 @@ impl Handle {
         self.id
     }
 
+    /// Which network it belongs to.
+    pub fn network(&self) -> &NetworkId {
+        &self.network
+    }
+
     /// Walks the network to the nodes closest to a key, nearest first.
     pub async fn closest(&self, key: Vec<u8>) -> Result<Vec<Route>> {
         self.request(|reply| Command::Closest { key, reply }).await
@@ -180,13 +180,6 @@ impl Handle {
     /// Sends one request about a name to a witness, as [`Self::ask`] does.
     pub async fn ask_name(&self, route: Route, request: names::Request) -> Result<names::Answer> {
         self.exchange(Service::Names, route, &request).await
-    }
-
-    /// Calls a method of another peer, as [`Self::ask`] asks.
-    pub async fn call(&self, route: Route, method: &str, params: Value) -> Result<Value> {
-        let request = RpcRequest::new(method, params);
-        let reply: RpcReply = self.exchange(Service::Rpc, route, &request).await?;
-        reply.into_result()
     }
 
     async fn exchange<Q: Message, A: Message>(
@@ -294,13 +287,6 @@ impl Handle {
     /// The peer as it is now.
     pub async fn snapshot(&self) -> Result<Box<Snapshot>> {
         self.request(Command::Snapshot).await
-    }
-
-    /// Round-trip time to a peer, asked through the command protocol.
-    pub async fn ping(&self, route: Route) -> Result<Duration> {
-        let start = platform::now();
-        self.call(route, "warren.ping", Value::Null).await?;
-        Ok(Duration::from_millis(platform::now().saturating_sub(start)))
     }
 
     /// Where this peer stands: `joining`, `joined`, `lost`, `offline` or `closed`.

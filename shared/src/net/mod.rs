@@ -34,7 +34,7 @@ mod table;
 pub mod turns;
 pub mod webrtc;
 
-pub use answers::{Method, SharedStore};
+pub use answers::SharedStore;
 pub use behaviour::Role;
 pub use client::{RecordClient, StoreReport};
 pub use handle::{Event, Handle, HostHint, Route};

@@ -1,9 +1,12 @@
 //! A whole peer: driver, overlay, and the records it keeps alive. What applications use.
 
+mod calls;
 mod namespaces;
 mod peers;
 mod values;
 
+pub use self::calls::connected;
+pub(super) use self::peers::peer_record;
 pub use self::values::value_of;
 
 use std::sync::atomic::AtomicU64;
@@ -15,7 +18,7 @@ use futures::{FutureExt, StreamExt};
 use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, PeerId};
 
-use super::answers::{Answers, Method, SharedStore};
+use super::answers::{Answers, SharedStore};
 use super::behaviour::Role;
 use super::client::RecordClient;
 use super::driver::{Driver, command_channel, listen_error};
@@ -27,6 +30,7 @@ use super::names::{Names, Solver, Surroundings};
 use super::outside::{SharedKeepsakes, SharedOutside};
 use super::overlay::Kademlia;
 use super::perf::{self, Measured};
+use super::rpc::Rpc;
 use super::streams::Registry;
 use super::swarm::{self, Connections};
 use super::turns::Turns;
@@ -80,8 +84,8 @@ pub struct NodeConfig {
 pub struct Node {
     handle: Handle,
     overlay: Arc<Kademlia>,
-    answers: Arc<Answers>,
     names: Names,
+    rpc: Rpc,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
     streams: Registry,
@@ -149,7 +153,7 @@ impl Node {
                 handle.clone(),
                 config.dialable,
             ),
-            answers.clone(),
+            answers,
         );
         platform::spawn(driver.run());
         let client = RecordClient::new(handle.clone(), config.network.clone(), config.store);
@@ -166,11 +170,12 @@ impl Node {
             solver: config.solver,
             hardness: Hardness::STANDARD,
         };
+        let rpc = Rpc::start(handle.clone(), overlay.clone(), &streams)?;
         let node = Node {
             handle,
             overlay,
             names: Names::start(surroundings, config.author_key.clone()),
-            answers,
+            rpc,
             keys: Arc::new(Keys {
                 network: config.network,
                 transport: config.transport_key,
@@ -217,9 +222,9 @@ impl Node {
         &self.names
     }
 
-    /// Offers a JSON-RPC method to every peer.
-    pub fn serve(&self, name: &str, method: Method) {
-        self.answers.serve(name, method);
+    /// JSON commands: those that this peer serves, and calls of those of others.
+    pub fn rpc(&self) -> &Rpc {
+        &self.rpc
     }
 
     /// Answers measurements of other peers from now on.

@@ -14,6 +14,7 @@ pub mod key;
 pub mod names;
 pub mod prng;
 pub mod record;
+pub mod rpc;
 
 pub use key::NetworkId;
 

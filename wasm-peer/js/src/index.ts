@@ -18,6 +18,18 @@ export type {
 export type { NameCache, Names, ResolveOptions, WorkOptions } from './names.ts';
 export type { Provision } from './namespaces.ts';
 export type { Peer } from './peer.ts';
+export {
+  RpcError,
+  type AllowRule,
+  type BatchCall,
+  type BatchResult,
+  type CallOptions,
+  type Rpc,
+  type RpcContext,
+  type RpcHandler,
+  type RpcService,
+  type RpcTarget,
+} from './rpc.ts';
 export type {
   Attempt,
   Bucket,
