@@ -347,6 +347,16 @@ pub const MAX_METHODS: usize = 256;
 pub const MAX_RPC_KNOWN: usize = 256;
 /// For how long it is: members come and go by the half hour.
 pub const RPC_KNOWN_FOR: Millis = MINUTE;
+/// Peers of which is remembered how they behaved: everybody that a peer deals with in a week.
+pub const MAX_STANDINGS: usize = 1_024;
+/// What was seen of them is kept this often: little is lost, and a disk hardly notices.
+pub const STANDINGS_KEPT_EVERY: Duration = Duration::from_secs(60);
+/// Members of a namespace among which the best is looked for: more would cost more than they bring.
+pub const MAX_CANDIDATES: usize = 32;
+/// Of these, how many are asked at a time.
+pub const CANDIDATES_AT_ONCE: usize = 8;
+/// How long one of them may take to say what it has: who takes longer is not the best.
+pub const CANDIDATE_PATIENCE: Duration = Duration::from_secs(5);
 /// Whoever was not found is looked up again only after so long: each time costs the network a walk.
 pub const RPC_UNKNOWN_FOR: Millis = 5 * SECOND;
 
