@@ -1,6 +1,7 @@
 //! The command line: which commands there are, and how they fail.
 
 mod cache;
+mod call;
 mod dht;
 mod greet;
 mod import;
@@ -10,6 +11,7 @@ mod perf;
 mod recall;
 mod relay;
 mod resolve;
+mod serve;
 mod verify;
 mod witness;
 
@@ -39,6 +41,10 @@ enum Command {
     Listen(greet::ListenArgs),
     /// Find the members of a namespace, connect to each directly and greet them.
     Dial(greet::DialArgs),
+    /// Call a method of another peer.
+    Call(call::CallArgs),
+    /// Let a program answer the calls of other peers.
+    Serve(serve::ServeArgs),
     /// Store and read values.
     #[command(subcommand)]
     Dht(dht::DhtCommand),
@@ -117,6 +123,8 @@ impl Command {
             Command::Relay(args) => args.json,
             Command::Listen(args) => args.peer.json,
             Command::Dial(args) => args.peer.json,
+            Command::Call(args) => args.peer.json,
+            Command::Serve(args) => args.peer.json,
             Command::Dht(command) => command.peer().json,
             Command::Name(command) => command.wants_json(),
             Command::Resolve(args) => args.peer.json,
@@ -131,6 +139,8 @@ impl Command {
             Command::Relay(args) => relay::run(*args).await,
             Command::Listen(args) => greet::listen(args).await,
             Command::Dial(args) => greet::dial(args).await,
+            Command::Call(args) => call::run(args).await,
+            Command::Serve(args) => serve::run(args).await,
             Command::Dht(command) => dht::run(command).await,
             Command::Name(command) => name::run(command).await,
             Command::Resolve(args) => resolve::run(args).await,
