@@ -11,6 +11,7 @@ use warren_shared::limits::MAX_FRAME;
 use warren_shared::net::Route;
 use warren_shared::net::node::connected;
 use warren_shared::net::rpc::Ask;
+use warren_shared::proto::select::Weights;
 
 use super::lines::{Lines, print};
 use super::start_peer_log;
@@ -25,6 +26,9 @@ pub(super) struct CallArgs {
     /// Call a member of this namespace, whichever can be reached.
     #[arg(long)]
     namespace: Option<String>,
+    /// Of these, the best one by its processors, memory, disk, latency and reputation.
+    #[arg(long, requires = "namespace")]
+    best: bool,
     /// Wait so many seconds for the result, or for each of many.
     #[arg(long, default_value_t = 30)]
     timeout: u64,
@@ -114,9 +118,21 @@ fn params(given: Option<&str>) -> Result<Value> {
 async fn route(peer: &Peer, args: &CallArgs, wanted: &Wanted<'_>) -> Result<Route> {
     match (wanted.peer, &args.namespace) {
         (Some(target), _) => Ok(connected(peer.node.connect(target).await?)),
+        (None, Some(namespace)) if args.best => best(peer, namespace).await,
         (None, Some(namespace)) => peer.node.any_member(namespace).await,
         (None, None) => Err(misused("nobody was named")),
     }
+}
+
+/// The best member. Why, is told in the log.
+async fn best(peer: &Peer, namespace: &str) -> Result<Route> {
+    let weights = Weights::default();
+    let ranked = peer.node.select(namespace, weights).await?;
+    for choice in &ranked {
+        tracing::info!(choice = %choice.to_value(weights), "scored");
+    }
+    let best = ranked.first().map(|choice| connected(choice.peer));
+    best.ok_or_else(|| Error::new(Code::NotFound, "nobody answers in this namespace"))
 }
 
 async fn call(peer: &Peer, route: Route, ask: &Ask, args: &CallArgs) -> Result<()> {

@@ -7,6 +7,7 @@ mod greet;
 mod import;
 mod lines;
 mod name;
+mod peers;
 mod perf;
 mod recall;
 mod relay;
@@ -58,6 +59,8 @@ enum Command {
     /// What this relay witnesses, and which names it refuses.
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
+    /// Tell what this profile has seen of other peers, and who is connected.
+    Peers(peers::PeersArgs),
     /// Measure the connection to a node that was started with --perf.
     Perf(perf::PerfArgs),
 }
@@ -130,6 +133,7 @@ impl Command {
             Command::Resolve(args) => args.peer.json,
             Command::Verify(args) => args.json,
             Command::Witness(command) => command.wants_json(),
+            Command::Peers(args) => args.peer.json,
             Command::Perf(args) => args.peer.json,
         }
     }
@@ -146,6 +150,7 @@ impl Command {
             Command::Resolve(args) => resolve::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Witness(command) => witness::run(command).await,
+            Command::Peers(args) => peers::run(args).await,
             Command::Perf(args) => perf::run(args).await,
         }
     }

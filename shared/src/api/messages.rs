@@ -70,7 +70,7 @@ pub struct RpcCall {
     pub namespace: String,
     /// What is called, or served.
     pub method: String,
-    /// What else is to be said, as JSON: parameters, calls of a batch, a rule, a result, an error.
+    /// What else is to be said, as JSON: parameters, calls of a batch, a rule, a result, an error, weights.
     pub text: String,
     /// How long to wait, in milliseconds.
     pub patience: Option<f64>,
@@ -86,6 +86,9 @@ pub enum RpcAction {
     Notify,
     Batch,
     Serve,
+    Describe,
+    Select,
+    Reputation,
     Result,
     Item,
     End,
@@ -101,6 +104,9 @@ impl RpcAction {
             "rpcNotify" => RpcAction::Notify,
             "rpcBatch" => RpcAction::Batch,
             "rpcServe" => RpcAction::Serve,
+            "rpcDescribe" => RpcAction::Describe,
+            "rpcSelect" => RpcAction::Select,
+            "rpcReputation" => RpcAction::Reputation,
             "rpcResult" => RpcAction::Result,
             "rpcItem" => RpcAction::Item,
             "rpcEnd" => RpcAction::End,

@@ -8,8 +8,10 @@ use serde::Serialize;
 use super::address::Via;
 use super::codec::{Message, invalid};
 use super::snapshot::Snapshot;
+use super::standings::Standings;
 use super::streams::{self, Failure, Opened, Protocol, Service};
 use crate::error::{Code, Error, Result};
+use crate::platform;
 use crate::proto::NetworkId;
 use crate::proto::join::RelayHint;
 use crate::proto::names::wire as names;
@@ -139,6 +141,7 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
     id: PeerId,
     network: NetworkId,
+    standings: Standings,
 }
 
 impl Handle {
@@ -147,6 +150,7 @@ impl Handle {
             commands,
             id,
             network,
+            standings: Standings::default(),
         }
     }
 
@@ -158,6 +162,11 @@ impl Handle {
     /// Which network it belongs to.
     pub fn network(&self) -> &NetworkId {
         &self.network
+    }
+
+    /// What was seen of other peers: whoever deals with one tells it there.
+    pub fn standings(&self) -> &Standings {
+        &self.standings
     }
 
     /// Walks the network to the nodes closest to a key, nearest first.
@@ -188,11 +197,12 @@ impl Handle {
         route: Route,
         question: &Q,
     ) -> Result<A> {
-        let peer = route.peer;
+        let (peer, began) = (route.peer, platform::now());
         let answer = self.exchange_frames(service, route, question.to_frame());
         let answer = answer
             .await
             .and_then(|frame| A::from_frame(&frame).map_err(|reason| Failure::Io(invalid(reason))));
+        self.standings.asked(&peer, began, answer.as_ref().err());
         answer.map_err(|failure| failure.at(&peer))
     }
 

@@ -27,6 +27,7 @@ pub mod protocols;
 mod publisher;
 pub mod rpc;
 pub mod snapshot;
+pub mod standings;
 pub mod streams;
 mod subscribers;
 pub mod swarm;

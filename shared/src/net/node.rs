@@ -3,10 +3,12 @@
 mod calls;
 mod namespaces;
 mod peers;
+mod selection;
 mod values;
 
 pub use self::calls::connected;
 pub(super) use self::peers::peer_record;
+pub use self::selection::Choice;
 pub use self::values::value_of;
 
 use std::sync::atomic::AtomicU64;
@@ -40,6 +42,7 @@ use crate::proto::homes::HomesConfig;
 use crate::proto::join::RelayHint;
 use crate::proto::key::{PublicKey, SigningKey};
 use crate::proto::names::work::Hardness;
+use crate::proto::reputation::Standing;
 use crate::{limits, platform};
 
 /// What a peer is made of.
@@ -136,6 +139,7 @@ impl Node {
         let streams = swarm.behaviour().streams.registry();
         let (sender, commands) = command_channel();
         let handle = Handle::new(sender, key.public().to_peer_id(), config.network.clone());
+        handle.standings().keep(config.keepsakes.clone());
         let answers = Arc::new(Answers::new(
             config.network.clone(),
             config.store.clone(),
@@ -227,6 +231,18 @@ impl Node {
         &self.rpc
     }
 
+    /// What this peer has seen of another one. Nobody else is told.
+    pub async fn reputation(&self, peer: &PeerId) -> Standing {
+        self.handle.standings().load().await;
+        self.handle.standings().of(peer)
+    }
+
+    /// Everybody of whom it has seen something, the most trusted first.
+    pub async fn reputations(&self) -> Vec<(PeerId, Standing)> {
+        self.handle.standings().load().await;
+        self.handle.standings().all()
+    }
+
     /// Answers measurements of other peers from now on.
     pub fn answer_measurements(&self) -> Result<()> {
         perf::serve(&self.streams)
@@ -269,8 +285,11 @@ impl Node {
     /// Closes every connection and stops; harmless the second time.
     pub async fn close(&self) {
         // What was seen of names is not forgotten; a disk that hangs holds nobody up for long.
-        let settled = self.names.agent().settle().boxed();
-        select(settled, platform::sleep(limits::CLOSING)).await;
+        let settled = async {
+            let _ = self.names.agent().settle().await;
+            self.handle.standings().save().await;
+        };
+        select(settled.boxed(), platform::sleep(limits::CLOSING)).await;
         self.handle.close().await;
     }
 }

@@ -47,4 +47,5 @@ export type {
   Snapshot,
   Transport,
 } from './types.ts';
+export type { Capabilities, Reputation, ScoredPeer, ScoreTerm, SelectionWeights } from './selection.ts';
 export { verifyName, type TrustedWitnesses, type VerifiedName, type VerifyOptions } from './verify-name.ts';

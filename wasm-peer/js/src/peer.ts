@@ -9,6 +9,7 @@ import { waitForJoin, type JoinedOptions } from './joined.ts';
 import { Names, type NamesHelp } from './names.ts';
 import { Namespaces, type Provision } from './namespaces.ts';
 import { Rpc, type CallOptions } from './rpc.ts';
+import { ownCapabilities, type Reputation, type ScoredPeer, type SelectionWeights } from './selection.ts';
 import { RpcPort } from './rpc-port.ts';
 import { changedAttempts, emptySnapshot, toSnapshot, withoutNulls } from './snapshots.ts';
 import type {
@@ -167,6 +168,22 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
     return this.rpc.call(id, method, params, options);
   }
 
+  /**
+   * The members of a namespace that answer, the best first, each with what its score is made of. Those that are as good as
+   * the best come in an order of chance, so that not everybody asks the same one. `n` is how many are wanted.
+   */
+  async select(namespace: string, options: AbortOptions & { weights?: SelectionWeights; n?: number } = {}): Promise<ScoredPeer[]> {
+    const { weights = {}, n = Infinity, signal } = options;
+    const params = { namespace, text: JSON.stringify(weights) };
+    return (await this.#port.request<ScoredPeer[]>('rpcSelect', params, signal)).slice(0, n);
+  }
+
+  /** What this profile has seen of a peer: how it answered, and how far it is trusted for that. */
+  async reputation(id: string, options: AbortOptions = {}): Promise<Reputation> {
+    const { seen, ...rest } = await this.#port.request<any>('rpcReputation', { id }, options.signal);
+    return { ...rest, seen: seen === null ? null : new Date(seen) };
+  }
+
   /** Asks the engine for everything it knows now; the properties are at most a fifth of a second older. */
   async snapshot(options: AbortOptions = {}): Promise<Snapshot> {
     return toSnapshot(await this.#port.request('snapshot', {}, options.signal));
@@ -186,6 +203,7 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   async start(params: object, signal: AbortSignal | undefined): Promise<void> {
     const { id, author, network } = await this.#port.request<Started>('start', params, signal);
     if (this.#snapshot.id === '') this.#snapshot = { ...this.#snapshot, id, author, network: network ?? null };
+    this.#port.request('rpcDescribe', { text: JSON.stringify(ownCapabilities()) }).catch(() => {});
   }
 
   /** @internal Hints need no answer; a peer that is closing no longer wants them. */

@@ -18,8 +18,10 @@ use crate::error::{Code, Error, Result};
 use crate::limits::RPC_DEADLINE;
 use crate::net::node::parse_peer;
 use crate::net::rpc::{Allow, Ask, Caller, Fault, Given, Handler, Rpc};
+use crate::net::standings::standing_value;
 use crate::net::{Node, Route};
 use crate::proto::key::PublicKey;
+use crate::proto::select::{Resources, TERMS, Weights};
 use crate::sorted::SortedMap;
 
 /// Calls of other peers that wait for the application. As many as there are calls under way.
@@ -47,6 +49,26 @@ impl Session {
             RpcAction::Serve => self.offer(id, call).await,
             RpcAction::Result | RpcAction::Item | RpcAction::End | RpcAction::Fault => {
                 self.tell(call).await
+            }
+            RpcAction::Describe => {
+                let own = Resources::from_value(&parsed(&call.text)?);
+                self.node()
+                    .await?
+                    .rpc()
+                    .describe(Arc::new(move || own.clone()));
+                Ok(Reply::Nothing {})
+            }
+            RpcAction::Reputation => {
+                let peer = parse_peer(&call.id)?;
+                let standing = self.node().await?.reputation(&peer).await;
+                Ok(Reply::Json(standing_value(&peer, &standing)))
+            }
+            RpcAction::Select => {
+                let weights = weights(&parsed(&call.text)?)?;
+                let node = self.joined().await?;
+                let chosen = node.select(&call.namespace, weights).await?.into_iter();
+                let told = chosen.map(|choice| choice.to_value(weights)).collect();
+                Ok(Reply::Json(Value::Array(told)))
             }
             RpcAction::Batch => {
                 let node = self.joined().await?;
@@ -83,10 +105,15 @@ impl Session {
         }
     }
 
+    /// The node, as soon as it is known in which network.
+    async fn node(&self) -> Result<Node> {
+        self.started()?.node.await.ok_or_else(not_running)
+    }
+
     /// Serves a method until this is dropped. Needs no relay, only a network.
     async fn offer(&self, id: f64, call: RpcCall) -> Result<Reply> {
         let allow = rule(&parsed(&call.text)?)?;
-        let node = self.started()?.node.await.ok_or_else(not_running)?;
+        let node = self.node().await?;
         let handler = self.shared.calls.handler(id, self.outgoing.clone());
         node.rpc().serve(&call.method, allow, handler)?;
         let _served = Served {
@@ -274,6 +301,19 @@ fn rule(rule: &Value) -> Result<Allow> {
         allow.authors.push(*author.as_bytes());
     }
     Ok(allow)
+}
+
+/// `{cpu, memory, disk, latency, reputation}`, each at least 0; those that are missing count as usual.
+fn weights(given: &Value) -> Result<Weights> {
+    let mut weights = Weights::default();
+    for (name, weight) in TERMS.iter().zip(&mut weights.0) {
+        match given[*name].as_f64() {
+            Some(given) if (0.0..=1_000.0).contains(&given) => *weight = (given * 1_000.0) as u32,
+            None if given[*name].is_null() => {}
+            _ => return Err(not_understood("a weight is a number from 0 to 1000")),
+        }
+    }
+    Ok(weights)
 }
 
 /// `{code, message, data}`.

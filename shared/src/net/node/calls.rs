@@ -8,6 +8,7 @@ use crate::net::handle::Route;
 use crate::platform;
 use crate::proto::prng::Prng;
 use crate::proto::record::ProviderEntry;
+use crate::proto::reputation::Evidence;
 
 impl Node {
     /// A member of a namespace that can be reached, chosen by chance.
@@ -20,14 +21,13 @@ impl Node {
             let Route { peer, addresses } = routes.swap_remove(chosen);
             match self.handle.dial(Some(peer), addresses).await {
                 Ok(peer) => return Ok(connected(peer)),
-                Err(error) => failure = Some(error),
+                Err(error) => {
+                    self.handle.standings().note(&peer, Evidence::Failed);
+                    failure = Some(error);
+                }
             }
         }
-        let error = Error::new(
-            Code::NotFound,
-            format!("nobody in {namespace:?} can be reached"),
-        )
-        .with_remedy("Check the namespace, and that somebody serves in it.");
+        let error = nobody(namespace);
         Err(match failure {
             Some(cause) => error.caused_by(cause),
             None => error,
@@ -39,6 +39,14 @@ impl Node {
         let found = self.find(namespace).await?.into_iter();
         Ok(found.filter_map(way).collect())
     }
+}
+
+pub(super) fn nobody(namespace: &str) -> Error {
+    Error::new(
+        Code::NotFound,
+        format!("nobody in {namespace:?} can be reached"),
+    )
+    .with_remedy("Check the namespace, and that somebody serves in it.")
 }
 
 /// The way to a peer that is connected.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, Either, select};
 use futures::stream::{BoxStream, unfold};
 use futures::{FutureExt, StreamExt};
+use libp2p::PeerId;
 use serde_json::{Value, json};
 
 use super::super::handle::{Handle, Route};
@@ -16,6 +17,7 @@ use super::wire::{MAX_TEXT, receive, send};
 use crate::error::{Code, Error, Result};
 use crate::limits::{MAX_RPC_BATCH, RPC_DEADLINE, RPC_LONGEST};
 use crate::platform;
+use crate::proto::reputation::Evidence;
 use crate::proto::rpc::{
     PING, Part, Request, batch_text, check_method, check_params, read_batch, read_part,
 };
@@ -62,9 +64,8 @@ impl Ask {
 pub(super) async fn call(handle: &Handle, route: Route, ask: &Ask) -> Result<Value> {
     let text = ask.request(Some(ONLY))?.to_text();
     let peer = route.peer;
-    let answer = exchange(handle, route, text);
-    let answer = within(ask.patience, answer.boxed()).await;
-    match read_part(&answer.map_err(|failure| failure.at(&peer))?, ONLY)? {
+    let answer = exchange(handle, route, text, ask.patience).await?;
+    match understood(handle, &peer, read_part(&answer, ONLY))? {
         Part::Whole(value) => Ok(value),
         Part::Item(_) | Part::End => Err(Error::new(
             Code::Unsupported,
@@ -85,12 +86,16 @@ pub(super) async fn stream(
     let opening = begin(handle, route, text).boxed();
     let opened = within(patience, opening).await;
     let opened = opened.map_err(|failure| failure.at(&peer))?;
-    Ok(unfold(Some(opened), move |stream| async move {
-        let mut stream = stream?;
+    let start = (opened, handle.clone());
+    Ok(unfold(Some(start), move |state| async move {
+        let (mut stream, handle) = state?;
+        let began = platform::now();
         let text = within(patience, next(&mut stream).boxed()).await;
+        handle.standings().asked(&peer, began, text.as_ref().err());
         let text = text.map_err(|failure| failure.at(&peer));
-        match text.and_then(|text| read_part(&text, ONLY)) {
-            Ok(Part::Item(value)) => Some((Ok(value), Some(stream))),
+        let part = text.and_then(|text| understood(&handle, &peer, read_part(&text, ONLY)));
+        match part {
+            Ok(Part::Item(value)) => Some((Ok(value), Some((stream, handle)))),
             Ok(Part::Whole(value)) => Some((Ok(value), None)),
             Ok(Part::End) => None,
             Err(error) => Some((Err(error), None)),
@@ -102,9 +107,7 @@ pub(super) async fn stream(
 /// Tells without expecting a response; returns when the other end has taken it.
 pub(super) async fn notify(handle: &Handle, route: Route, ask: &Ask) -> Result<()> {
     let text = ask.request(None)?.to_text();
-    let peer = route.peer;
-    let taken = within(ask.patience, exchange(handle, route, text).boxed()).await;
-    let taken = taken.map_err(|failure| failure.at(&peer))?;
+    let taken = exchange(handle, route, text, ask.patience).await?;
     match taken.is_empty() {
         true => Ok(()),
         // Only what went wrong before it was read as a notification.
@@ -131,9 +134,19 @@ pub(super) async fn batch(
         .collect::<Result<_>>()?;
     let peer = route.peer;
     let patience = patience.min(RPC_LONGEST);
-    let answer = exchange(handle, route, batch_text(&requests));
-    let answer = within(patience, answer.boxed()).await;
-    read_batch(&answer.map_err(|failure| failure.at(&peer))?, asks.len())
+    let answer = exchange(handle, route, batch_text(&requests), patience).await?;
+    understood(handle, &peer, read_batch(&answer, asks.len()))
+}
+
+/// Tells of those that answer with what is no answer.
+fn understood<T>(handle: &Handle, peer: &PeerId, read: Result<T>) -> Result<T> {
+    if let Err(error) = &read
+        && error.code() == Code::ProtocolViolation
+        && error.detail("rpcCode").is_none()
+    {
+        handle.standings().note(peer, Evidence::Violated);
+    }
+    read
 }
 
 /// A ping on a stream that is open.
@@ -160,9 +173,21 @@ async fn begin(handle: &Handle, route: Route, text: String) -> Result<Stream, Fa
     Ok(stream)
 }
 
-async fn exchange(handle: &Handle, route: Route, text: String) -> Result<String, Failure> {
-    let mut stream = begin(handle, route, text).await?;
-    next(&mut stream).await
+async fn exchange(
+    handle: &Handle,
+    route: Route,
+    text: String,
+    patience: Duration,
+) -> Result<String> {
+    let (peer, began) = (route.peer, platform::now());
+    let exchange = async {
+        let mut stream = begin(handle, route, text).await?;
+        next(&mut stream).await
+    };
+    let answer = within(patience, exchange.boxed()).await;
+    let standings = handle.standings();
+    standings.asked(&peer, began, answer.as_ref().err());
+    answer.map_err(|failure| failure.at(&peer))
 }
 
 async fn next(stream: &mut Stream) -> Result<String, Failure> {

@@ -21,9 +21,10 @@ use serde_json::{Value, json};
 use self::allowed::Looked;
 pub use self::calling::Ask;
 pub(super) use self::calling::ping;
+use super::address::Via;
 use super::budget::{Budget, Limits};
 use super::handle::{Handle, Route};
-use super::overlay::Kademlia;
+use super::overlay::{Kademlia, Overlay};
 use super::protocols;
 use super::streams::Registry;
 use crate::error::{Code, Error, Result};
@@ -31,6 +32,7 @@ use crate::limits::{MAX_METHODS, RPC_CALLS, RPC_CALLS_PER_PEER, RPC_CALLS_PER_PR
 use crate::platform;
 pub use crate::proto::rpc::{Allow, Fault};
 use crate::proto::rpc::{CAPABILITIES, PING, check_method};
+use crate::proto::select::Resources;
 
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +74,9 @@ struct Method {
     handler: Handler,
 }
 
+/// Says what this peer has at the moment.
+pub type Described = Arc<dyn Fn() -> Resources + Send + Sync>;
+
 /// The commands of one peer. Cheap to clone.
 #[derive(Clone)]
 pub struct Rpc {
@@ -83,6 +88,7 @@ pub struct Rpc {
 struct Server {
     overlay: Arc<Kademlia>,
     methods: RwLock<HashMap<String, Method>>,
+    resources: RwLock<Option<Described>>,
     looked: Mutex<Looked>,
     budget: Mutex<Budget>,
 }
@@ -97,6 +103,7 @@ impl Rpc {
         let server = Arc::new(Server {
             overlay,
             methods: RwLock::default(),
+            resources: RwLock::default(),
             looked: Mutex::default(),
             budget: Mutex::new(Budget::new(share)),
         });
@@ -119,6 +126,12 @@ impl Rpc {
         let allow = Arc::new(allow);
         methods.insert(method.to_owned(), Method { allow, handler });
         Ok(())
+    }
+
+    /// Says from now on, coarsely, what this peer has: `warren.capabilities`.
+    pub fn describe(&self, resources: Described) {
+        let known = self.server.resources.write();
+        *known.unwrap_or_else(PoisonError::into_inner) = Some(resources);
     }
 
     /// Serves a method no longer; calls under way are finished.
@@ -184,11 +197,28 @@ impl Server {
     }
 
     /// The methods that every peer has.
-    fn built_in(&self, name: &str) -> Option<Value> {
+    async fn built_in(&self, name: &str) -> Option<Value> {
         match name {
             PING => Some(json!("pong")),
-            CAPABILITIES => Some(json!({"agent": concat!("warren/", env!("CARGO_PKG_VERSION"))})),
+            CAPABILITIES => Some(self.capabilities().await),
             _ => None,
         }
+    }
+
+    async fn capabilities(&self) -> Value {
+        let known = self.resources.read();
+        let describe = known.unwrap_or_else(PoisonError::into_inner).clone();
+        let mut resources = describe.map_or_else(Resources::default, |describe| describe());
+        let handle = self.overlay.client().handle();
+        for address in handle.addresses().await.unwrap_or_default() {
+            let via = address.parse().map(|address| Via::of(&address).as_str());
+            if let Ok(via) = via
+                && !resources.transports.iter().any(|known| known == via)
+            {
+                resources.transports.push(via.to_owned());
+            }
+        }
+        let agent = concat!("warren/", env!("CARGO_PKG_VERSION"));
+        resources.coarse().to_value(agent)
     }
 }

@@ -189,7 +189,7 @@ impl Server {
         let server = self.clone();
         async move {
             let Request { id, method, params } = request;
-            if let Some(value) = server.built_in(&method) {
+            if let Some(value) = server.built_in(&method).await {
                 return Ok(Given::One(value));
             }
             let Some(found) = server.method(&method) else {
