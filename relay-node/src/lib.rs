@@ -12,6 +12,7 @@ pub mod keepsakes;
 mod met;
 pub mod peer;
 pub mod relay;
+mod resources;
 pub mod solver;
 pub mod store;
 pub mod tls;

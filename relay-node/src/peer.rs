@@ -19,6 +19,7 @@ use crate::fetch::Fetcher;
 use crate::identity::DataDir;
 use crate::keepsakes::Keepsakes;
 use crate::met;
+use crate::resources;
 use crate::solver::solver;
 use crate::transport::{asking, connections, dialable};
 
@@ -104,6 +105,7 @@ impl PeerArgs {
             ping_every: PING_EVERY,
             capabilities: vec!["native".into()],
         })?;
+        resources::describe(&node, &["peer"], data.as_ref().map(DataDir::path));
         let complain = |error: Error| tracing::warn!(%error, "one of the relays cannot be used");
         found.teach(&node, complain).await?;
         match tokio::time::timeout(JOIN_PATIENCE, node.joined()).await {

@@ -36,6 +36,7 @@ use crate::fetch::Fetcher;
 use crate::http::{HttpServer, HttpState, Provider};
 use crate::identity::DataDir;
 use crate::keepsakes::Keepsakes;
+use crate::resources;
 use crate::solver::solver;
 use crate::store::RedbStore;
 use crate::transport::webrtc::Certificate;
@@ -115,6 +116,7 @@ impl Relay {
             ping_every: PING_EVERY,
             capabilities: vec!["relay".into(), "store".into()],
         })?;
+        resources::describe(&node, &["relay", "store"], Some(data.path()));
         let mut relay = Relay {
             node,
             http: ports.http_address(),

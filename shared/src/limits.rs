@@ -313,10 +313,52 @@ pub const JOBS: usize = 2_048;
 pub const JOBS_PER_PEER: usize = 128;
 /// Of these, for one address prefix: four of them are needed to keep a node busy.
 pub const JOBS_PER_PREFIX: usize = 512;
-/// A command may do work at the other end before it answers.
+
+// JSON commands
+
+/// How long a caller waits unless it says otherwise: a command may do work at the other end before it answers.
 pub const RPC_DEADLINE: Duration = Duration::from_secs(30);
-/// Commands under way on one connection.
+/// The longest that a caller may wait for a result, or for the next one, and the longest that a method may
+/// take for it: whoever needs more streams its progress.
+pub const RPC_LONGEST: Duration = Duration::from_secs(300);
+/// How long a request may take to arrive, a result to be taken, and a caller to leave after the last one.
+pub const RPC_TRANSFER: Duration = Duration::from_secs(20);
+/// Messages of calls under way on one connection.
 pub const RPC_STREAMS: usize = 32;
+/// Messages that a node works on at once, all peers together.
+pub const RPC_CALLS: usize = 1_024;
+/// Of these, for one peer: two connections full.
+pub const RPC_CALLS_PER_PEER: usize = 64;
+/// Of these, for one address prefix: four of them are needed to keep a node busy.
+pub const RPC_CALLS_PER_PREFIX: usize = 256;
+/// Requests of one batch.
+pub const MAX_RPC_BATCH: usize = 32;
+/// Of these, how many are worked on at once: a batch is one call for the limits above.
+pub const RPC_BATCH_AT_ONCE: usize = 4;
+/// The name of a method: a few words with dots between them.
+pub const MAX_METHOD: usize = 128;
+/// The id of a request as text: a UUID, with room to spare.
+pub const MAX_RPC_ID: usize = 64;
+/// The message of an error: a sentence or two.
+pub const MAX_RPC_MESSAGE: usize = 512;
+/// Methods that one peer serves: an interface, not a database.
+pub const MAX_METHODS: usize = 256;
+/// Callers and namespaces of which is remembered what was looked up to let somebody call.
+pub const MAX_RPC_KNOWN: usize = 256;
+/// For how long it is: members come and go by the half hour.
+pub const RPC_KNOWN_FOR: Millis = MINUTE;
+/// Peers of which is remembered how they behaved: everybody that a peer deals with in a week.
+pub const MAX_STANDINGS: usize = 1_024;
+/// What was seen of them is kept this often: little is lost, and a disk hardly notices.
+pub const STANDINGS_KEPT_EVERY: Duration = Duration::from_secs(60);
+/// Members of a namespace among which the best is looked for: more would cost more than they bring.
+pub const MAX_CANDIDATES: usize = 32;
+/// Of these, how many are asked at a time.
+pub const CANDIDATES_AT_ONCE: usize = 8;
+/// How long one of them may take to say what it has: who takes longer is not the best.
+pub const CANDIDATE_PATIENCE: Duration = Duration::from_secs(5);
+/// Whoever was not found is looked up again only after so long: each time costs the network a walk.
+pub const RPC_UNKNOWN_FOR: Millis = 5 * SECOND;
 
 /// Whoever leaves a namespace waits this long for nodes to take it off their lists; those that were not
 /// reached forget it with its entry.

@@ -1,5 +1,5 @@
 //! Fuzzed parsers of what strangers send: data-channel frames, session descriptions, callers, STUN,
-//! names, zones, certificates and DNS.
+//! names, zones, certificates and DNS. Commands are in `fuzz_commands.rs`.
 //! Each target also checks what must hold for every input that is accepted.
 
 use std::net::IpAddr;

@@ -2,12 +2,11 @@
 //! connect directly and exchange greetings.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use futures::FutureExt;
 use futures::future::{join_all, pending};
 use libp2p::PeerId;
 use warren_shared::net::Node;
+use warren_shared::net::rpc::{Allow, handler};
 use warren_tests::count;
 use warren_tests::peers::{member, one_of_many};
 use warren_tests::program::{Program, run};
@@ -157,8 +156,12 @@ async fn members_that_never_answer_keep_nobody_waiting() {
     let mut stuck = Vec::new();
     for _ in 0..6 {
         let peer = member(&url).await.expect("a member joins");
-        peer.node
-            .serve("warren.hello", Arc::new(|_, _| pending().boxed()));
+        let stuck_in = handler(|_, _| pending());
+        let served = peer
+            .node
+            .rpc()
+            .serve("warren.hello", Allow::anyone(), stuck_in);
+        served.expect("nobody else does");
         peer.node.provide("jam").await.expect("announced");
         stuck.push(peer);
     }

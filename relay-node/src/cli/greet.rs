@@ -3,16 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use futures::{FutureExt, StreamExt, stream};
+use futures::{StreamExt, stream};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use serde_json::{Value, json};
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::Route;
+use warren_shared::net::rpc::{Allow, handler};
 use warren_shared::proto::record::ProviderEntry;
 
 use super::lines::Lines;
@@ -58,13 +58,11 @@ pub(super) async fn listen(args: ListenArgs) -> Result<()> {
     let json = args.peer.json;
     let lines = Lines::to_stdout();
     let aside = lines.aside();
-    peer.node.serve(
-        HELLO,
-        Arc::new(move |from, params| {
-            aside.say(heard(from, &params, json));
-            async move { Ok(answer(from)) }.boxed()
-        }),
-    );
+    let hello = handler(move |caller, params| {
+        aside.say(heard(caller.peer, &params, json));
+        async move { Ok(answer(caller.peer)) }
+    });
+    peer.node.rpc().serve(HELLO, Allow::anyone(), hello)?;
     let stop = asked_to_stop();
     peer.node.provide(&args.namespace).await?;
     let snapshot = peer.node.handle().snapshot().await?;
@@ -193,7 +191,7 @@ async fn tell(peer: &Peer, member: PeerId, reply: &Value, json: bool, lines: &Li
     Ok(())
 }
 
-fn listen_addresses(at: SocketAddr) -> Vec<Multiaddr> {
+pub(super) fn listen_addresses(at: SocketAddr) -> Vec<Multiaddr> {
     let ip = || Multiaddr::from(at.ip());
     vec![
         ip().with(Protocol::Tcp(at.port())),

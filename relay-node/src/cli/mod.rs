@@ -1,15 +1,18 @@
 //! The command line: which commands there are, and how they fail.
 
 mod cache;
+mod call;
 mod dht;
 mod greet;
 mod import;
 mod lines;
 mod name;
+mod peers;
 mod perf;
 mod recall;
 mod relay;
 mod resolve;
+mod serve;
 mod verify;
 mod witness;
 
@@ -39,6 +42,10 @@ enum Command {
     Listen(greet::ListenArgs),
     /// Find the members of a namespace, connect to each directly and greet them.
     Dial(greet::DialArgs),
+    /// Call a method of another peer.
+    Call(call::CallArgs),
+    /// Let a program answer the calls of other peers.
+    Serve(serve::ServeArgs),
     /// Store and read values.
     #[command(subcommand)]
     Dht(dht::DhtCommand),
@@ -52,6 +59,8 @@ enum Command {
     /// What this relay witnesses, and which names it refuses.
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
+    /// Tell what this profile has seen of other peers, and who is connected.
+    Peers(peers::PeersArgs),
     /// Measure the connection to a node that was started with --perf.
     Perf(perf::PerfArgs),
 }
@@ -117,11 +126,14 @@ impl Command {
             Command::Relay(args) => args.json,
             Command::Listen(args) => args.peer.json,
             Command::Dial(args) => args.peer.json,
+            Command::Call(args) => args.peer.json,
+            Command::Serve(args) => args.peer.json,
             Command::Dht(command) => command.peer().json,
             Command::Name(command) => command.wants_json(),
             Command::Resolve(args) => args.peer.json,
             Command::Verify(args) => args.json,
             Command::Witness(command) => command.wants_json(),
+            Command::Peers(args) => args.peer.json,
             Command::Perf(args) => args.peer.json,
         }
     }
@@ -131,11 +143,14 @@ impl Command {
             Command::Relay(args) => relay::run(*args).await,
             Command::Listen(args) => greet::listen(args).await,
             Command::Dial(args) => greet::dial(args).await,
+            Command::Call(args) => call::run(args).await,
+            Command::Serve(args) => serve::run(args).await,
             Command::Dht(command) => dht::run(command).await,
             Command::Name(command) => name::run(command).await,
             Command::Resolve(args) => resolve::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Witness(command) => witness::run(command).await,
+            Command::Peers(args) => peers::run(args).await,
             Command::Perf(args) => perf::run(args).await,
         }
     }

@@ -50,17 +50,70 @@ pub enum Call {
         upload: f64,
         download: f64,
     },
-    Call {
-        id: String,
-        method: String,
-        params: serde_json::Value,
-    },
+    Rpc(RpcCall),
     Name(NameCall),
     Snapshot {},
     Hint {
         kind: Hint,
     },
     Close {},
+}
+
+/// A call about JSON commands, in one shape as those about names.
+#[derive(Clone, Debug)]
+pub struct RpcCall {
+    /// What to do.
+    pub action: RpcAction,
+    /// Which peer is called; empty when a member of the namespace is.
+    pub id: String,
+    /// See `id`.
+    pub namespace: String,
+    /// What is called, or served.
+    pub method: String,
+    /// What else is to be said, as JSON: parameters, calls of a batch, a rule, a result, an error, weights.
+    pub text: String,
+    /// How long to wait, in milliseconds.
+    pub patience: Option<f64>,
+    /// Which call of another peer this is about.
+    pub call: f64,
+}
+
+/// What can be done with commands: calls of others, and what is told to those who call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RpcAction {
+    Call,
+    Stream,
+    Notify,
+    Batch,
+    Serve,
+    Describe,
+    Select,
+    Reputation,
+    Result,
+    Item,
+    End,
+    Fault,
+}
+
+impl RpcAction {
+    /// That of a method of the boundary.
+    pub(super) fn of(method: &str) -> Option<RpcAction> {
+        Some(match method {
+            "rpcCall" => RpcAction::Call,
+            "rpcStream" => RpcAction::Stream,
+            "rpcNotify" => RpcAction::Notify,
+            "rpcBatch" => RpcAction::Batch,
+            "rpcServe" => RpcAction::Serve,
+            "rpcDescribe" => RpcAction::Describe,
+            "rpcSelect" => RpcAction::Select,
+            "rpcReputation" => RpcAction::Reputation,
+            "rpcResult" => RpcAction::Result,
+            "rpcItem" => RpcAction::Item,
+            "rpcEnd" => RpcAction::End,
+            "rpcFault" => RpcAction::Fault,
+            _ => return None,
+        })
+    }
 }
 
 /// A call about names. One shape for all of them: each shape costs every page some of its download.
@@ -103,7 +156,7 @@ impl Call {
     /// name that was given up may be somebody else's by now.
     pub fn may_be_repeated(&self) -> bool {
         match self {
-            Call::Call { .. } | Call::Find { .. } | Call::Measure { .. } => false,
+            Call::Rpc(_) | Call::Find { .. } | Call::Measure { .. } => false,
             Call::Name(call) => !matches!(call.action, NameAction::Release | NameAction::Watch),
             _ => true,
         }

@@ -7,7 +7,7 @@
 
 use serde::Deserialize;
 
-use super::messages::{Call, Hint, NameAction, NameCall, WireValue};
+use super::messages::{Call, Hint, NameAction, NameCall, RpcAction, RpcCall, WireValue};
 
 /// The parameters of any method. What is missing is empty, and refused as such by whoever needs it.
 #[derive(Debug, Default, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Params {
     upload: f64,
     download: f64,
     method: String,
-    params: serde_json::Value,
+    call: f64,
     kind: Option<Hint>,
     action: Option<NameAction>,
     name: String,
@@ -66,11 +66,6 @@ impl Params {
                 upload: self.upload,
                 download: self.download,
             },
-            "call" => Call::Call {
-                id: self.id,
-                method: self.method,
-                params: self.params,
-            },
             "name" => Call::Name(NameCall {
                 action: self.action?,
                 name: self.name,
@@ -81,7 +76,15 @@ impl Params {
             "snapshot" => Call::Snapshot {},
             "hint" => Call::Hint { kind: self.kind? },
             "close" => Call::Close {},
-            _ => return None,
+            other => Call::Rpc(RpcCall {
+                action: RpcAction::of(other)?,
+                id: self.id,
+                namespace: self.namespace,
+                method: self.method,
+                text: self.text,
+                patience: self.ttl_ms,
+                call: self.call,
+            }),
         })
     }
 }
@@ -116,6 +119,11 @@ mod tests {
             Some(Call::Hint {
                 kind: Hint::Offline
             })
+        ));
+        let item = call("rpcItem", r#"{"call": 7, "text": "[1]"}"#);
+        assert!(matches!(
+            item,
+            Some(Call::Rpc(RpcCall { action: RpcAction::Item, call: 7.0, text, .. })) if text == "[1]"
         ));
         assert!(matches!(call("close", "{}"), Some(Call::Close {})));
     }

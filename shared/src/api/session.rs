@@ -3,6 +3,7 @@
 mod find;
 mod names;
 mod page;
+mod rpc;
 mod start;
 mod views;
 
@@ -60,6 +61,8 @@ struct SessionState {
     surroundings: Surroundings,
     life: Mutex<Life>,
     sets: Turns,
+    /// Calls of other peers that wait for the application.
+    calls: rpc::Calls,
 }
 
 #[derive(Default)]
@@ -89,6 +92,7 @@ impl Session {
             surroundings,
             life: Mutex::default(),
             sets: Turns::default(),
+            calls: rpc::Calls::default(),
         });
         (Session { shared, outgoing }, receiver)
     }
@@ -116,6 +120,7 @@ impl Session {
             Call::Hint { kind } => self.hint(kind.into()).await,
             Call::Close {} => self.close().await,
             Call::Unprovide { namespace } => self.unprovide(&namespace).await,
+            Call::Rpc(call) => self.rpc(id, call).await,
             other => self.on_network(id, other).await,
         }
     }
@@ -198,13 +203,8 @@ impl Session {
                 Ok(Reply::Measured(measured))
             }
             Call::Name(call) => names::serve(self, id, node.names(), call).await,
-            Call::Call { id, method, params } => {
-                let route = node.route_to(parse_peer(&id)?).await?;
-                Ok(Reply::Json(
-                    node.handle().call(route, &method, params).await?,
-                ))
-            }
             Call::Start(_)
+            | Call::Rpc(_)
             | Call::Snapshot {}
             | Call::Hint { .. }
             | Call::Close {}

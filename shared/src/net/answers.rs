@@ -1,18 +1,13 @@
-//! What this peer answers to others: record requests out of its store, questions about names as a
-//! witness, and JSON-RPC methods.
+//! What this peer answers to others: record requests out of its store, and questions about names as a
+//! witness.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-
-use futures::future::BoxFuture;
-use libp2p::PeerId;
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::budget::Asker;
 use super::codec::Message;
 #[cfg(feature = "server")]
 use super::names::NameService;
-use super::rpc::{RpcCall, RpcReply, RpcRequest};
 use super::streams::Service;
 use crate::limits;
 use crate::platform;
@@ -27,17 +22,12 @@ use crate::store::{AnnounceError, Outcome, RecordStore, Source, StoreError};
 /// A store that several tasks use.
 pub type SharedStore = Arc<dyn RecordStore>;
 
-/// Does the work of one method: who calls, with which parameters.
-pub type Method =
-    Arc<dyn Fn(PeerId, Value) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
-
 /// Answers requests of other peers; shared by all request tasks.
 pub struct Answers {
     network: NetworkId,
     store: Option<SharedStore>,
     #[cfg(feature = "server")]
     names: Option<Arc<NameService>>,
-    methods: RwLock<HashMap<String, Method>>,
     refusals: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -54,15 +44,8 @@ impl Answers {
             store,
             #[cfg(feature = "server")]
             names,
-            methods: RwLock::default(),
             refusals: Mutex::default(),
         }
-    }
-
-    /// Offers a method to every peer.
-    pub fn serve(&self, name: &str, method: Method) {
-        let mut methods = self.methods.write().unwrap_or_else(PoisonError::into_inner);
-        methods.insert(name.to_owned(), method);
     }
 
     /// How many requests were refused, by reason.
@@ -87,10 +70,6 @@ impl Answers {
             // Only relays are witnesses: a browser need not download how requests to them are read.
             #[cfg(not(feature = "server"))]
             Service::Names => return None,
-            Service::Rpc => self
-                .rpc(asker.peer, parse(service, frame)?)
-                .await
-                .to_frame(),
         })
     }
 
@@ -104,32 +83,6 @@ impl Answers {
             Service::Names => self.too_busy_for_names().to_frame(),
             #[cfg(not(feature = "server"))]
             Service::Names => Vec::new(),
-            Service::Rpc => {
-                RpcReply::error(json!(1), -32000, "too many requests at once").to_frame()
-            }
-        }
-    }
-
-    async fn rpc(&self, peer: PeerId, request: RpcRequest) -> RpcReply {
-        let RpcCall { id, method, params } = match request.parse() {
-            Ok(call) => call,
-            Err(reply) => return reply,
-        };
-        if method == "warren.ping" {
-            return RpcReply::result(id, json!("pong"));
-        }
-        let serve = self
-            .methods
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&method)
-            .cloned();
-        let Some(serve) = serve else {
-            return RpcReply::unknown_method(id, &method);
-        };
-        match serve(peer, params).await {
-            Ok(value) => RpcReply::result(id, value),
-            Err(message) => RpcReply::error(id, -32000, &message),
         }
     }
 

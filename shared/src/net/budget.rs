@@ -18,21 +18,41 @@ pub(super) struct Asker {
 }
 
 /// Jobs under way.
-#[derive(Default)]
 pub(super) struct Budget {
+    limits: Limits,
     all: usize,
     peers: HashMap<PeerId, usize>,
     prefixes: HashMap<Prefix, usize>,
 }
 
+/// How many there may be: all together, of a peer, of a prefix.
+pub(super) struct Limits(pub usize, pub usize, pub usize);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget::new(Limits(JOBS, JOBS_PER_PEER, JOBS_PER_PREFIX))
+    }
+}
+
 impl Budget {
+    /// Nobody asked for anything yet.
+    pub fn new(limits: Limits) -> Self {
+        Budget {
+            limits,
+            all: 0,
+            peers: HashMap::new(),
+            prefixes: HashMap::new(),
+        }
+    }
+
     /// Counts one more job, unless a limit is reached.
     pub fn take(&mut self, asker: Asker) -> bool {
         let of_peer = self.peers.get(&asker.peer).copied().unwrap_or(0);
         let of_prefix = asker.prefix.and_then(|prefix| self.prefixes.get(&prefix));
-        let full = self.all >= JOBS
-            || of_peer >= JOBS_PER_PEER
-            || of_prefix.is_some_and(|jobs| *jobs >= JOBS_PER_PREFIX);
+        let Limits(all, per_peer, per_prefix) = self.limits;
+        let full = self.all >= all
+            || of_peer >= per_peer
+            || of_prefix.is_some_and(|jobs| *jobs >= per_prefix);
         if full {
             return false;
         }

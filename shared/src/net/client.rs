@@ -10,11 +10,12 @@ use super::answers::SharedStore;
 use super::handle::{Handle, Route};
 use crate::error::{Code, Error, Result};
 use crate::proto::clock::ClockOffset;
-use crate::proto::gather::Gather;
+use crate::proto::gather::{Gather, Weight};
 use crate::proto::key::Key;
 use crate::proto::record::provider::ProviderEntry;
 use crate::proto::record::wire::{Answer, Request, Response};
-use crate::proto::record::{Decision, Record, supersedes};
+use crate::proto::record::{Decision, Record, Refusal, supersedes};
+use crate::proto::reputation::Evidence;
 use crate::proto::{Millis, NetworkId};
 use crate::sorted::SortedMap;
 use crate::store::Outcome;
@@ -215,7 +216,11 @@ impl RecordClient {
             match answer {
                 Ok(answer) => {
                     reached = true;
-                    gather.add(route, answer.response, self.now());
+                    let (peer, size) = (route.peer, size_of(&answer.response));
+                    let weight = gather.add(route, answer.response, self.now());
+                    if let Some(evidence) = evidence_of(weight, size) {
+                        self.handle.standings().note(&peer, evidence);
+                    }
                 }
                 Err(error) => failure = Some(error),
             }
@@ -360,6 +365,25 @@ impl RecordClient {
         let withdraw = Request::Withdraw { key };
         self.tell_all(routes, withdraw, &mut |_| Ok(())).await;
         Ok(())
+    }
+}
+
+/// Bytes of the record in an answer.
+fn size_of(response: &Response) -> u64 {
+    match response {
+        Response::Found { record } => record.len() as u64,
+        _ => 0,
+    }
+}
+
+/// What a record says about who gave it.
+fn evidence_of(weight: Weight, size: u64) -> Option<Evidence> {
+    match weight {
+        Weight::Better | Weight::Same | Weight::Older => Some(Evidence::Verified(size)),
+        // Clocks differ.
+        Weight::Invalid(Refusal::Expired | Refusal::FutureDated) => None,
+        Weight::Invalid(_) => Some(Evidence::Invalid),
+        Weight::Missing | Weight::Nothing => None,
     }
 }
 

@@ -35,9 +35,18 @@ pub(super) async fn write_frame<T: AsyncWrite + Unpin>(
     io: &mut T,
     message: &[u8],
 ) -> io::Result<()> {
+    send_frame(io, message).await?;
+    io.close().await
+}
+
+/// Writes one frame of several.
+pub(super) async fn send_frame<T: AsyncWrite + Unpin>(
+    io: &mut T,
+    message: &[u8],
+) -> io::Result<()> {
     let frame = encode_frame(message).map_err(|refusal| invalid(refusal.as_str()))?;
     io.write_all(&frame).await?;
-    io.close().await
+    io.flush().await
 }
 
 async fn read_length<T: AsyncRead + Unpin>(io: &mut T) -> io::Result<usize> {

@@ -1,17 +1,14 @@
 //! How the rest of a peer talks to its driver: commands one way, events the other.
 
-use std::time::Duration;
-
 use futures::channel::{mpsc, oneshot};
 use futures::{FutureExt, SinkExt};
 use libp2p::{Multiaddr, PeerId};
 use serde::Serialize;
-use serde_json::Value;
 
 use super::address::Via;
 use super::codec::{Message, invalid};
-use super::rpc::{RpcReply, RpcRequest};
 use super::snapshot::Snapshot;
+use super::standings::Standings;
 use super::streams::{self, Failure, Opened, Protocol, Service};
 use crate::error::{Code, Error, Result};
 use crate::platform;
@@ -144,6 +141,7 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
     id: PeerId,
     network: NetworkId,
+    standings: Standings,
 }
 
 impl Handle {
@@ -152,12 +150,23 @@ impl Handle {
             commands,
             id,
             network,
+            standings: Standings::default(),
         }
     }
 
     /// Who this peer is.
     pub fn id(&self) -> PeerId {
         self.id
+    }
+
+    /// Which network it belongs to.
+    pub fn network(&self) -> &NetworkId {
+        &self.network
+    }
+
+    /// What was seen of other peers: whoever deals with one tells it there.
+    pub fn standings(&self) -> &Standings {
+        &self.standings
     }
 
     /// Walks the network to the nodes closest to a key, nearest first.
@@ -182,24 +191,18 @@ impl Handle {
         self.exchange(Service::Names, route, &request).await
     }
 
-    /// Calls a method of another peer, as [`Self::ask`] asks.
-    pub async fn call(&self, route: Route, method: &str, params: Value) -> Result<Value> {
-        let request = RpcRequest::new(method, params);
-        let reply: RpcReply = self.exchange(Service::Rpc, route, &request).await?;
-        reply.into_result()
-    }
-
     async fn exchange<Q: Message, A: Message>(
         &self,
         service: Service,
         route: Route,
         question: &Q,
     ) -> Result<A> {
-        let peer = route.peer;
+        let (peer, began) = (route.peer, platform::now());
         let answer = self.exchange_frames(service, route, question.to_frame());
         let answer = answer
             .await
             .and_then(|frame| A::from_frame(&frame).map_err(|reason| Failure::Io(invalid(reason))));
+        self.standings.asked(&peer, began, answer.as_ref().err());
         answer.map_err(|failure| failure.at(&peer))
     }
 
@@ -301,13 +304,6 @@ impl Handle {
     /// The peer as it is now.
     pub async fn snapshot(&self) -> Result<Box<Snapshot>> {
         self.request(Command::Snapshot).await
-    }
-
-    /// Round-trip time to a peer, asked through the command protocol.
-    pub async fn ping(&self, route: Route) -> Result<Duration> {
-        let start = platform::now();
-        self.call(route, "warren.ping", Value::Null).await?;
-        Ok(Duration::from_millis(platform::now().saturating_sub(start)))
     }
 
     /// Where this peer stands: `joining`, `joined`, `lost`, `offline` or `closed`.

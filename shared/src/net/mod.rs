@@ -27,6 +27,7 @@ pub mod protocols;
 mod publisher;
 pub mod rpc;
 pub mod snapshot;
+pub mod standings;
 pub mod streams;
 mod subscribers;
 pub mod swarm;
@@ -34,7 +35,7 @@ mod table;
 pub mod turns;
 pub mod webrtc;
 
-pub use answers::{Method, SharedStore};
+pub use answers::SharedStore;
 pub use behaviour::Role;
 pub use client::{RecordClient, StoreReport};
 pub use handle::{Event, Handle, HostHint, Route};

@@ -1,9 +1,14 @@
 //! A whole peer: driver, overlay, and the records it keeps alive. What applications use.
 
+mod calls;
 mod namespaces;
 mod peers;
+mod selection;
 mod values;
 
+pub use self::calls::connected;
+pub(super) use self::peers::peer_record;
+pub use self::selection::Choice;
 pub use self::values::value_of;
 
 use std::sync::atomic::AtomicU64;
@@ -15,7 +20,7 @@ use futures::{FutureExt, StreamExt};
 use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, PeerId};
 
-use super::answers::{Answers, Method, SharedStore};
+use super::answers::{Answers, SharedStore};
 use super::behaviour::Role;
 use super::client::RecordClient;
 use super::driver::{Driver, command_channel, listen_error};
@@ -27,6 +32,7 @@ use super::names::{Names, Solver, Surroundings};
 use super::outside::{SharedKeepsakes, SharedOutside};
 use super::overlay::Kademlia;
 use super::perf::{self, Measured};
+use super::rpc::Rpc;
 use super::streams::Registry;
 use super::swarm::{self, Connections};
 use super::turns::Turns;
@@ -36,6 +42,7 @@ use crate::proto::homes::HomesConfig;
 use crate::proto::join::RelayHint;
 use crate::proto::key::{PublicKey, SigningKey};
 use crate::proto::names::work::Hardness;
+use crate::proto::reputation::Standing;
 use crate::{limits, platform};
 
 /// What a peer is made of.
@@ -80,8 +87,8 @@ pub struct NodeConfig {
 pub struct Node {
     handle: Handle,
     overlay: Arc<Kademlia>,
-    answers: Arc<Answers>,
     names: Names,
+    rpc: Rpc,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
     streams: Registry,
@@ -132,6 +139,7 @@ impl Node {
         let streams = swarm.behaviour().streams.registry();
         let (sender, commands) = command_channel();
         let handle = Handle::new(sender, key.public().to_peer_id(), config.network.clone());
+        handle.standings().keep(config.keepsakes.clone());
         let answers = Arc::new(Answers::new(
             config.network.clone(),
             config.store.clone(),
@@ -149,7 +157,7 @@ impl Node {
                 handle.clone(),
                 config.dialable,
             ),
-            answers.clone(),
+            answers,
         );
         platform::spawn(driver.run());
         let client = RecordClient::new(handle.clone(), config.network.clone(), config.store);
@@ -166,11 +174,12 @@ impl Node {
             solver: config.solver,
             hardness: Hardness::STANDARD,
         };
+        let rpc = Rpc::start(handle.clone(), overlay.clone(), &streams)?;
         let node = Node {
             handle,
             overlay,
             names: Names::start(surroundings, config.author_key.clone()),
-            answers,
+            rpc,
             keys: Arc::new(Keys {
                 network: config.network,
                 transport: config.transport_key,
@@ -217,9 +226,21 @@ impl Node {
         &self.names
     }
 
-    /// Offers a JSON-RPC method to every peer.
-    pub fn serve(&self, name: &str, method: Method) {
-        self.answers.serve(name, method);
+    /// JSON commands: those that this peer serves, and calls of those of others.
+    pub fn rpc(&self) -> &Rpc {
+        &self.rpc
+    }
+
+    /// What this peer has seen of another one. Nobody else is told.
+    pub async fn reputation(&self, peer: &PeerId) -> Standing {
+        self.handle.standings().load().await;
+        self.handle.standings().of(peer)
+    }
+
+    /// Everybody of whom it has seen something, the most trusted first.
+    pub async fn reputations(&self) -> Vec<(PeerId, Standing)> {
+        self.handle.standings().load().await;
+        self.handle.standings().all()
     }
 
     /// Answers measurements of other peers from now on.
@@ -264,8 +285,11 @@ impl Node {
     /// Closes every connection and stops; harmless the second time.
     pub async fn close(&self) {
         // What was seen of names is not forgotten; a disk that hangs holds nobody up for long.
-        let settled = self.names.agent().settle().boxed();
-        select(settled, platform::sleep(limits::CLOSING)).await;
+        let settled = async {
+            let _ = self.names.agent().settle().await;
+            self.handle.standings().save().await;
+        };
+        select(settled.boxed(), platform::sleep(limits::CLOSING)).await;
         self.handle.close().await;
     }
 }

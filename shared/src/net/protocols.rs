@@ -16,6 +16,16 @@ pub fn kad(network: &NetworkId) -> StreamProtocol {
     named(network, "kad")
 }
 
+/// JSON commands: a stream for each message.
+pub fn rpc(network: &NetworkId) -> Protocol {
+    Protocol {
+        name: named(network, "rpc"),
+        streams: limits::RPC_STREAMS,
+        // Commands may not bear repetition.
+        hasty: false,
+    }
+}
+
 /// What peers ask each other: one request and one answer on a stream of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
@@ -23,8 +33,6 @@ pub enum Service {
     Record,
     /// Names, at their witnesses.
     Names,
-    /// JSON-RPC commands.
-    Rpc,
 }
 
 impl Service {
@@ -33,11 +41,10 @@ impl Service {
         let (what, streams) = match self {
             Service::Record => ("record", limits::RECORD_STREAMS),
             Service::Names => ("names", limits::NAME_STREAMS),
-            Service::Rpc => ("rpc", limits::RPC_STREAMS),
         };
         let name = named(network, what);
-        // Records and names bear repetition, a stranger's commands may not.
-        let hasty = self != Service::Rpc;
+        // All that they are asked bears repetition.
+        let hasty = true;
         Protocol {
             name,
             streams,
@@ -50,7 +57,6 @@ impl Service {
         match self {
             Service::Record => limits::RECORD_DEADLINE,
             Service::Names => limits::NAME_DEADLINE,
-            Service::Rpc => limits::RPC_DEADLINE,
         }
     }
 }
@@ -81,10 +87,10 @@ mod tests {
         for (service, name) in [
             (Service::Record, "/warren/quiet-meadow/record/1"),
             (Service::Names, "/warren/quiet-meadow/names/1"),
-            (Service::Rpc, "/warren/quiet-meadow/rpc/1"),
         ] {
             assert_eq!(service.protocol(&network).name.as_ref(), name);
         }
+        assert_eq!(rpc(&network).name.as_ref(), "/warren/quiet-meadow/rpc/1");
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub mod key;
 pub mod names;
 pub mod prng;
 pub mod record;
+pub mod reputation;
+pub mod rpc;
+pub mod select;
 
 pub use key::NetworkId;
 

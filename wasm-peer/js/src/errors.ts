@@ -65,6 +65,10 @@ export interface ErrorDetails {
   position?: number;
   /** `NAME_INVALID`: why it cannot stand there. */
   why?: string;
+  /** The code with which another peer answered a call. */
+  rpcCode?: number;
+  /** What it said besides its message. */
+  data?: unknown;
 }
 
 /** What a {@link WarrenError} can carry besides its code and message. */
@@ -121,7 +125,7 @@ export class WarrenError extends Error {
   }
 }
 
-function toDetails({ holder, until, answered, wanted, character, position, why }: Record<string, string>): ErrorDetails {
+function toDetails({ holder, until, answered, wanted, character, position, why, rpcCode, data }: Record<string, string>): ErrorDetails {
   const details: ErrorDetails = {};
   if (holder !== undefined) details.holder = holder;
   if (until !== undefined) details.until = new Date(Number(until));
@@ -130,13 +134,17 @@ function toDetails({ holder, until, answered, wanted, character, position, why }
   if (character !== undefined) details.character = character;
   if (position !== undefined) details.position = Number(position);
   if (why !== undefined) details.why = why;
+  if (rpcCode !== undefined) details.rpcCode = Number(rpcCode);
+  if (data !== undefined) details.data = JSON.parse(data);
   return details;
 }
 
 function writtenDetails(details: ErrorDetails): Record<string, string> {
-  const write = (fact: unknown) =>
-    fact instanceof Date ? String(fact.getTime()) : Array.isArray(fact) ? fact.join(', ') : String(fact);
-  return Object.fromEntries(Object.entries(details).map(([name, fact]) => [name, write(fact)]));
+  const write = (name: string, fact: unknown) => {
+    if (name === 'data') return JSON.stringify(fact);
+    return fact instanceof Date ? String(fact.getTime()) : Array.isArray(fact) ? fact.join(', ') : String(fact);
+  };
+  return Object.fromEntries(Object.entries(details).map(([name, fact]) => [name, write(name, fact)]));
 }
 
 /** Recognises a WarrenError even when two copies of this package are loaded. */

@@ -10,14 +10,12 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 use super::super::address::{self, Via};
 use super::super::behaviour::Role;
-use super::super::codec::Message;
 use super::super::discover::wrong_network;
 use super::super::handle::Event;
 use super::super::heartbeat::Due;
 use super::super::keeper::Step;
-use super::super::protocols::network_of;
-use super::super::rpc::RpcRequest;
-use super::super::streams::{Service, ask};
+use super::super::protocols::{self, network_of};
+use super::super::rpc;
 use super::failures::dial_error;
 use super::{Done, Driver};
 use crate::limits::{MAX_HINT_ADDRESSES, MAX_PROOFS};
@@ -214,14 +212,13 @@ impl Driver {
 
     fn beat(&mut self, peer: PeerId) {
         let (reply, opened) = oneshot::channel();
-        let protocol = Service::Rpc.protocol(&self.network);
+        let protocol = protocols::rpc(&self.network);
         let streams = &mut self.swarm.behaviour_mut().streams;
         streams.open(peer, Vec::new(), protocol, reply);
         let answered = async move {
             let opened = opened.await.ok()?.ok()?;
-            let ping = RpcRequest::new("warren.ping", serde_json::Value::Null).to_frame();
-            let answer = ask(opened.stream, &ping, Service::Rpc.deadline()).await;
-            answer.ok().map(|_| opened.connection)
+            rpc::ping(opened.stream).await?;
+            Some(opened.connection)
         };
         let beat = answered.map(move |connection| Done::Beat(peer, connection));
         self.jobs.push(beat.boxed());

@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::limits;
 use crate::net::address;
 use crate::net::handle::Route;
-use crate::net::overlay::Overlay;
+use crate::net::overlay::{Kademlia, Overlay};
 use crate::proto::Millis;
 #[cfg(feature = "server")]
 use crate::proto::join::RelayHint;
@@ -23,17 +23,7 @@ use crate::sorted::sort_short;
 impl Node {
     /// The signed record of a peer: where it can be reached, and for whom it runs.
     pub async fn find_peer(&self, peer: PeerId) -> Result<(PeerRecord, Millis)> {
-        let key = PeerRecord::key(&key_of(&peer)?);
-        let Record::Signed(envelope) = self.overlay.record_at(key).await?.ok_or_else(|| {
-            Error::new(
-                Code::NotFound,
-                format!("{peer} has published no addresses, or they have expired"),
-            )
-        })?
-        else {
-            return Err(Error::new(Code::Internal, "a peer record is always signed"));
-        };
-        Ok((PeerRecord::open(&envelope)?, envelope.body().expires))
+        peer_record(&self.overlay, peer).await
     }
 
     /// Where other witnesses of names say that they are, as far as that is found: some of them, if there are
@@ -164,6 +154,24 @@ impl Node {
         }
         outcome
     }
+}
+
+/// The signed record of a peer, and when it expires.
+pub(in crate::net) async fn peer_record(
+    overlay: &Kademlia,
+    peer: PeerId,
+) -> Result<(PeerRecord, Millis)> {
+    let key = PeerRecord::key(&key_of(&peer)?);
+    let Record::Signed(envelope) = overlay.record_at(key).await?.ok_or_else(|| {
+        Error::new(
+            Code::NotFound,
+            format!("{peer} has published no addresses, or they have expired"),
+        )
+    })?
+    else {
+        return Err(Error::new(Code::Internal, "a peer record is always signed"));
+    };
+    Ok((PeerRecord::open(&envelope)?, envelope.body().expires))
 }
 
 #[cfg(feature = "server")]

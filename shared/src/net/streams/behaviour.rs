@@ -19,6 +19,7 @@ use super::handler::Handler;
 use super::opening::Wanted;
 use super::{Asked, Failure, Opened, Opening, Protocol, Registry, Service};
 use crate::limits;
+use crate::net::address::{is_relayed, quota_prefix};
 
 /// The behaviour of all protocols that are streams. What it reports are requests of remotes.
 pub struct Behaviour {
@@ -201,8 +202,9 @@ impl Behaviour {
         }
     }
 
-    fn handler(&self, peer: PeerId, connection: ConnectionId) -> Handler {
-        Handler::new(peer, connection, self.registry.clone(), self.asking.clone())
+    fn handler(&self, peer: PeerId, connection: ConnectionId, seen: &Multiaddr) -> Handler {
+        let at = (connection, quota_prefix(seen));
+        Handler::new(peer, at, self.registry.clone(), self.asking.clone())
     }
 }
 
@@ -214,21 +216,23 @@ impl NetworkBehaviour for Behaviour {
         &mut self,
         connection: ConnectionId,
         peer: PeerId,
-        _: &Multiaddr,
-        _: &Multiaddr,
+        local: &Multiaddr,
+        remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(peer, connection))
+        // The address of one that came through a relay says nothing but its id.
+        let seen = if is_relayed(local) { local } else { remote };
+        Ok(self.handler(peer, connection, seen))
     }
 
     fn handle_established_outbound_connection(
         &mut self,
         connection: ConnectionId,
         peer: PeerId,
-        _: &Multiaddr,
+        remote: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(peer, connection))
+        Ok(self.handler(peer, connection, remote))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {

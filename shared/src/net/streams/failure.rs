@@ -19,6 +19,8 @@ pub enum Failure {
     Unsupported,
     /// Too much waits for this peer already.
     Overloaded,
+    /// What was to be sent is longer than a message may be.
+    TooLarge,
     /// This peer has been closed.
     Stopped,
     /// The stream failed: it was reset, or what came was no frame.
@@ -42,6 +44,7 @@ impl Failure {
             Failure::Timeout => Code::TimedOut,
             Failure::Unsupported => Code::Unsupported,
             Failure::Overloaded => Code::Overloaded,
+            Failure::TooLarge => return Error::new(Code::TooLarge, self.to_string()),
             Failure::Stopped => return Error::new(Code::Closed, self.to_string()),
             Failure::ConnectionClosed | Failure::Io(_) => Code::NotConnected,
         };
@@ -57,6 +60,7 @@ impl fmt::Display for Failure {
             Failure::ConnectionClosed => "Connection was closed before a response was received",
             Failure::Unsupported => "The remote supports none of the requested protocols",
             Failure::Overloaded => "Too many streams to this peer wait to be opened",
+            Failure::TooLarge => "a message has at most 64 KiB",
             Failure::Stopped => "this peer has been closed",
             Failure::Io(error) => return write!(f, "IO error on outbound stream: {error}"),
         })
@@ -87,6 +91,7 @@ mod tests {
             (Failure::ConnectionClosed, Code::NotConnected),
             (Failure::Unsupported, Code::Unsupported),
             (Failure::Overloaded, Code::Overloaded),
+            (Failure::TooLarge, Code::TooLarge),
             (Failure::Stopped, Code::Closed),
             (
                 Failure::Io(io::ErrorKind::BrokenPipe.into()),

@@ -21,12 +21,14 @@ use super::registry::{Incoming, Use};
 use super::requests;
 use super::slots::{Slot, Slots};
 use super::{Asked, Failure, Opened, Opening, Registry, Stream};
+use crate::proto::record::provider::Prefix;
 use crate::{limits, platform};
 
 /// What one connection does.
 pub struct Handler {
     peer: PeerId,
     connection: ConnectionId,
+    prefix: Option<Prefix>,
     registry: Registry,
     asked: mpsc::Sender<Asked>,
     lanes: Vec<Lane>,
@@ -49,13 +51,14 @@ struct Lane {
 impl Handler {
     pub(super) fn new(
         peer: PeerId,
-        connection: ConnectionId,
+        (connection, prefix): (ConnectionId, Option<Prefix>),
         registry: Registry,
         asked: mpsc::Sender<Asked>,
     ) -> Self {
         Handler {
             peer,
             connection,
+            prefix,
             registry,
             asked,
             lanes: Vec::new(),
@@ -92,6 +95,7 @@ impl Handler {
                 let incoming = Incoming {
                     peer,
                     connection,
+                    prefix: self.prefix,
                     stream,
                 };
                 if self.registry.hand_over(&name, incoming).is_none() {

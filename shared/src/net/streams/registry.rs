@@ -8,6 +8,7 @@ use libp2p::{PeerId, StreamProtocol};
 
 use super::{Protocol, Service, Stream};
 use crate::limits;
+use crate::proto::record::provider::Prefix;
 
 /// A stream that a remote opened.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub struct Incoming {
     pub peer: PeerId,
     /// What carries it.
     pub connection: ConnectionId,
+    /// Where its peer was seen; nothing when that says nothing about who it is.
+    pub prefix: Option<Prefix>,
     /// Nothing was read of it yet.
     pub stream: Stream,
 }
@@ -141,9 +144,9 @@ mod tests {
         assert!(registry.names().is_empty());
         assert!(registry.find(&protocol.name).is_none());
         registry
-            .answer(Service::Rpc, protocol.clone())
+            .answer(Service::Record, protocol.clone())
             .expect("free again");
         let found = registry.find(&protocol.name);
-        assert!(matches!(found, Some((3, Use::Request(Service::Rpc)))));
+        assert!(matches!(found, Some((3, Use::Request(Service::Record)))));
     }
 }

@@ -222,8 +222,8 @@ async fn one_stream_too_many_is_refused_and_those_within_are_kept() {
 #[tokio::test]
 async fn a_peer_that_answers_nothing_times_out() {
     let here = Peer::start(&[]).await;
-    let mut there = Peer::start(&[Service::Rpc]).await;
-    let opened = here.open(&there, protocol_of(Service::Rpc)).await;
+    let mut there = Peer::start(&[Service::Names]).await;
+    let opened = here.open(&there, protocol_of(Service::Names)).await;
     let stream = opened.expect("negotiated").stream;
     let asking = ask(stream, b"hello", Duration::from_millis(200));
     let (answer, asked) = join(asking, there.is_asked()).await;
@@ -237,8 +237,8 @@ async fn a_peer_that_answers_nothing_times_out() {
 #[tokio::test]
 async fn a_request_that_nobody_answers_fails_at_once() {
     let here = Peer::start(&[]).await;
-    let mut there = Peer::start(&[Service::Rpc]).await;
-    let opened = here.open(&there, protocol_of(Service::Rpc)).await;
+    let mut there = Peer::start(&[Service::Names]).await;
+    let opened = here.open(&there, protocol_of(Service::Names)).await;
     let asking = ask(opened.expect("negotiated").stream, b"?", PATIENCE);
     let refusing = async { drop(there.is_asked().await) };
     let (answer, ()) = join(asking, refusing).await;
@@ -247,7 +247,7 @@ async fn a_request_that_nobody_answers_fails_at_once() {
 
 #[tokio::test]
 async fn a_peer_without_the_protocol_says_so() {
-    let (here, there) = (Peer::start(&[]).await, Peer::start(&[Service::Rpc]).await);
+    let (here, there) = (Peer::start(&[]).await, Peer::start(&[Service::Names]).await);
     let refused = here.ask(&there, Service::Record, b"?").await;
     assert!(matches!(refused, Err(Failure::Unsupported)), "{refused:?}");
     // The connection is none the worse for it, and learns of protocols that come later.
@@ -262,9 +262,9 @@ async fn a_peer_without_the_protocol_says_so() {
 #[tokio::test]
 async fn a_connection_that_ends_fails_what_was_asked_and_nothing_that_was_not_yet() {
     let here = Peer::start(&[]).await;
-    let mut there = Peer::start(&[Service::Rpc]).await;
+    let mut there = Peer::start(&[Service::Names]).await;
     let (id, address) = (there.id, there.address.clone());
-    let open = || here.open_at(id, address.clone(), protocol_of(Service::Rpc));
+    let open = || here.open_at(id, address.clone(), protocol_of(Service::Names));
     let here_id = here.id;
     let asking = async { ask(open().await?.stream, b"?", PATIENCE).await };
     let cutting = async {
@@ -289,14 +289,14 @@ async fn a_connection_that_ends_fails_what_was_asked_and_nothing_that_was_not_ye
 
 #[tokio::test]
 async fn all_who_wait_for_a_dial_get_its_outcome() {
-    let (here, there) = (Peer::start(&[]).await, Peer::start(&[Service::Rpc]).await);
+    let (here, there) = (Peer::start(&[]).await, Peer::start(&[Service::Names]).await);
     let nowhere: Multiaddr = "/memory/1".parse().expect("an address");
     let nobody = PeerId::random();
-    let lost = (0..3).map(|_| here.open_at(nobody, nowhere.clone(), protocol_of(Service::Rpc)));
+    let lost = (0..3).map(|_| here.open_at(nobody, nowhere.clone(), protocol_of(Service::Names)));
     for outcome in join_all(lost).await {
         assert!(matches!(outcome, Err(Failure::Dial)), "{outcome:?}");
     }
-    let good = (0..3).map(|_| here.open(&there, protocol_of(Service::Rpc)));
+    let good = (0..3).map(|_| here.open(&there, protocol_of(Service::Names)));
     let opened: Result<Vec<_>, _> = join_all(good).await.into_iter().collect();
     let connections = opened.expect("three").into_iter().map(|one| one.connection);
     assert_eq!(
@@ -308,10 +308,10 @@ async fn all_who_wait_for_a_dial_get_its_outcome() {
 #[tokio::test]
 async fn an_oversized_frame_ends_its_stream_on_both_sides() {
     let here = Peer::start(&[]).await;
-    let mut there = Peer::start(&[Service::Rpc]).await;
+    let mut there = Peer::start(&[Service::Names]).await;
     let mut buffer = unsigned_varint::encode::usize_buffer();
     let long = unsigned_varint::encode::usize(MAX_FRAME + 1, &mut buffer);
-    let opened = here.open(&there, protocol_of(Service::Rpc)).await;
+    let opened = here.open(&there, protocol_of(Service::Names)).await;
     let mut stream = opened.expect("negotiated").stream;
     stream.write_all(long).await.expect("sent");
     stream.flush().await.expect("sent");

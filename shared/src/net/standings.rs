@@ -1,0 +1,152 @@
+//! What this peer has seen of others, shared by all that deal with them, and kept over a restart.
+//!
+//! Whoever asks a peer for something tells how that went: [`Standings::note`]. Requests for records and names do, and
+//! commands; so can chat and files. It stays here: no message carries any of it.
+
+use std::io::ErrorKind;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use libp2p::PeerId;
+use serde_json::{Value, json};
+
+use super::outside::SharedKeepsakes;
+use super::streams::Failure;
+use crate::limits::STANDINGS_KEPT_EVERY;
+use crate::platform;
+use crate::proto::Millis;
+use crate::proto::reputation::{Evidence, Ledger, Standing};
+use crate::sorted::sort_short;
+
+/// The name under which it is kept.
+const KEPT: &str = "reputation";
+
+/// The ledger of one peer. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Standings(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    ledger: Ledger,
+    unsaved: bool,
+    keepsakes: Option<SharedKeepsakes>,
+    loaded: bool,
+}
+
+impl Standings {
+    /// Something was seen of a peer.
+    pub fn note(&self, peer: &PeerId, evidence: Evidence) {
+        let mut state = self.state();
+        state
+            .ledger
+            .note(&peer.to_bytes(), evidence, platform::now());
+        state.unsaved = true;
+    }
+
+    /// What is known of a peer.
+    pub fn of(&self, peer: &PeerId) -> Standing {
+        self.state()
+            .ledger
+            .standing(&peer.to_bytes(), platform::now())
+    }
+
+    /// Everybody of whom something is known, the most trusted first.
+    pub fn all(&self) -> Vec<(PeerId, Standing)> {
+        let (state, now) = (self.state(), platform::now());
+        let known = state.ledger.peers().filter_map(|peer| {
+            let standing = state.ledger.standing(peer, now);
+            Some((PeerId::from_bytes(peer).ok()?, standing))
+        });
+        let mut all: Vec<_> = known.collect();
+        sort_short(&mut all, |(_, one), (_, other)| {
+            other.trust().cmp(&one.trust())
+        });
+        all
+    }
+
+    /// How asking a peer went, begun at that time.
+    pub(super) fn asked(&self, peer: &PeerId, began: Millis, failure: Option<&Failure>) {
+        let evidence = match failure {
+            None => Evidence::Answered(platform::now().saturating_sub(began)),
+            Some(Failure::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+                Evidence::Violated
+            }
+            Some(Failure::Timeout | Failure::ConnectionClosed | Failure::Io(_)) => Evidence::Failed,
+            // Nothing that it did: who cannot be reached may be asleep, or this peer is.
+            Some(_) => return,
+        };
+        self.note(peer, evidence);
+    }
+
+    /// Takes over what was kept, and keeps what is seen from now on, until nobody has this any more.
+    pub(super) fn keep(&self, keepsakes: SharedKeepsakes) {
+        self.state().keepsakes = Some(keepsakes);
+        let (standings, weak) = (self.clone(), Arc::downgrade(&self.0));
+        platform::spawn(async move {
+            standings.load().await;
+            drop(standings);
+            loop {
+                platform::sleep(STANDINGS_KEPT_EVERY).await;
+                match weak.upgrade() {
+                    Some(state) => Standings(state).save().await,
+                    None => return,
+                }
+            }
+        });
+    }
+
+    /// Returns when what was kept is known, too.
+    pub async fn load(&self) {
+        let keepsakes = {
+            let state = self.state();
+            match &state.keepsakes {
+                Some(keepsakes) if !state.loaded => keepsakes.clone(),
+                _ => return,
+            }
+        };
+        let kept = keepsakes.load(KEPT.into()).await;
+        let kept = kept.inspect_err(|error| {
+            tracing::warn!(%error, "what was known of other peers is lost");
+        });
+        let mut state = self.state();
+        // Of two that load at once the second changes nothing.
+        state.loaded = true;
+        if let Ok(Some(bytes)) = kept {
+            state.ledger.adopt(Ledger::from_bytes(&bytes));
+        }
+    }
+
+    /// Saves what is not saved yet.
+    pub(super) async fn save(&self) {
+        let (bytes, keepsakes) = {
+            let mut state = self.state();
+            let unsaved = std::mem::take(&mut state.unsaved);
+            match (&state.keepsakes, unsaved) {
+                (Some(keepsakes), true) => (state.ledger.to_bytes(), keepsakes.clone()),
+                _ => return,
+            }
+        };
+        if let Err(error) = keepsakes.save(KEPT.into(), bytes).await {
+            tracing::warn!(%error, "what is known of other peers could not be kept");
+            self.state().unsaved = true;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A standing for people and programs.
+pub fn standing_value(peer: &PeerId, standing: &Standing) -> Value {
+    json!({
+        "id": peer.to_string(),
+        "trust": standing.trust() as f64 / 1_000.0,
+        "answers": standing.answers,
+        "failures": standing.failures,
+        "invalid": standing.invalid,
+        "violations": standing.violations,
+        "verifiedBytes": standing.verified,
+        "latencyMs": standing.latency,
+        "seen": (standing.seen > 0).then_some(standing.seen),
+    })
+}

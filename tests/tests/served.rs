@@ -1,0 +1,238 @@
+//! Programs that answer commands, the best of several, and what is remembered of those who answered.
+
+use serde_json::{Value, json};
+use warren_shared::error::Code;
+use warren_shared::net::rpc::{Allow, Ask, handler};
+use warren_shared::proto::select::{TERMS, Weights};
+use warren_tests::peers::member;
+use warren_tests::program::{Program, run, run_with};
+use warren_tests::relays::{ANY_PORT, TestRelay};
+use warren_tests::wait::{until, within};
+
+/// Starts `warren serve` with these arguments; says who it is.
+async fn serve(url: &str, args: &[&str], command: &[&str]) -> (Program, String) {
+    let more = ["--listen", ANY_PORT, "--join", url, "--json", "--"];
+    let mut program = Program::start(&[&["serve"], args, &more, command].concat());
+    let serving = program.event("serving").await;
+    let peer = serving["peer"].as_str().expect("a peer id").to_owned();
+    (program, peer)
+}
+
+/// Runs `warren call`: the lines it prints.
+async fn call(url: &str, args: &[&str]) -> Result<Vec<Value>, (Option<i32>, String)> {
+    let output = run(&[&["call"], args, &["--join", url]].concat()).await;
+    let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if !output.status.success() {
+        return Err((output.status.code(), told(&output.stderr)));
+    }
+    let out = told(&output.stdout);
+    Ok(out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_answers_calls_and_its_failures_are_told() {
+    let relay = TestRelay::first().await;
+    let url = relay.url();
+    let script = r#"read params
+case "$params" in
+  *moody*) echo '{"code": 42, "message": "full moon", "data": [1]}'; exit 1;;
+  *broken*) exit 3;;
+  *) echo "$params" | tr a-z A-Z;;
+esac"#;
+    let allowed = ["upper", "--namespace", "work", "--allow", "anyone"];
+    let (mut program, peer) = serve(&url, &allowed, &["sh", "-c", script]).await;
+    let answer = call(&url, &[&peer, "upper", r#"["hello"]"#]).await;
+    assert_eq!(answer.expect("answered"), [json!(["HELLO"])]);
+    let called = program.event("called").await;
+    assert_eq!(called["method"], "upper");
+    let answer = call(&url, &["--namespace", "work", "upper", "[1]", "--json"]).await;
+    let wanted = json!({"peer": peer, "result": [1]});
+    assert_eq!(answer.expect("answered"), [wanted]);
+    let output = run_with(
+        &["call", &peer, "upper", "-", "--join", &url],
+        "[\"piped\"]",
+    )
+    .await;
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "[\"PIPED\"]\n");
+
+    let refused = Code::Refused.exit_status();
+    for (params, told) in [("[\"moody\"]", "full moon"), ("[\"broken\"]", "3")] {
+        let (status, stderr) = call(&url, &[&peer, "upper", params])
+            .await
+            .expect_err("failed");
+        assert_eq!(status, Some(refused.into()), "{stderr}");
+        assert!(
+            stderr.starts_with("error: ") && stderr.contains(told),
+            "{stderr}"
+        );
+        assert!(
+            stderr
+                .lines()
+                .nth(1)
+                .is_some_and(|line| line.starts_with("remedy: "))
+        );
+    }
+    let misused = Code::InvalidArgument.exit_status();
+    for wrong in [
+        &[peer.as_str()][..],
+        &[&peer, "upper", "no JSON"],
+        &[&peer, "upper", "7"],
+        &["--namespace", "work", &peer, "upper", "[]"],
+    ] {
+        let (status, stderr) = call(&url, wrong).await.expect_err("misused");
+        assert_eq!(status, Some(misused.into()), "{wrong:?}: {stderr}");
+    }
+    let (status, _) = call(&url, &["--namespace", "nobody", "upper"])
+        .await
+        .expect_err("nobody");
+    assert_eq!(status, Some(Code::NotFound.exit_status().into()));
+    assert!(program.terminate().await.success());
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_are_results_and_nobody_calls_what_is_closed() {
+    let relay = TestRelay::first().await;
+    let url = relay.url();
+    let (counter, peer) = serve(
+        &url,
+        &["count", "--lines", "--allow", "anyone"],
+        &["seq", "3"],
+    )
+    .await;
+    let counted = call(&url, &[&peer, "count", "--stream"]).await;
+    assert_eq!(counted.expect("counted"), [json!(1), json!(2), json!(3)]);
+    let (status, stderr) = call(&url, &[&peer, "count"]).await.expect_err("many");
+    assert_eq!(
+        status,
+        Some(Code::Unsupported.exit_status().into()),
+        "{stderr}"
+    );
+    let (closed, peer) = serve(&url, &["secret"], &["cat"]).await;
+    let (status, stderr) = call(&url, &[&peer, "secret"]).await.expect_err("closed");
+    assert_eq!(status, Some(Code::Refused.exit_status().into()), "{stderr}");
+    assert!(
+        call(&url, &[&peer, "secret", "--notify"])
+            .await
+            .expect("taken")
+            .is_empty()
+    );
+    for program in [counter, closed] {
+        assert!(program.terminate().await.success());
+    }
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_best_member_is_found_and_says_why() {
+    let relay = TestRelay::first().await;
+    let url = relay.url();
+    let (one, two, asks) = tokio::join!(member(&url), member(&url), member(&url));
+    let [one, two, asks] = [one, two, asks].map(|peer| peer.expect("a member"));
+    for peer in [&one, &two] {
+        let echo = handler(|_, params| async { Ok(params) });
+        peer.node
+            .rpc()
+            .serve("echo", Allow::anyone(), echo)
+            .expect("served");
+        peer.node.provide("work").await.expect("listed");
+    }
+    let ranked = until("both are found", || async {
+        let ranked = asks.node.select("work", Weights::default()).await.ok()?;
+        (ranked.len() == 2).then_some(ranked)
+    })
+    .await;
+    for choice in &ranked {
+        let told = choice.to_value(Weights::default());
+        let points: f64 = TERMS
+            .iter()
+            .map(|term| told["terms"][term]["points"].as_f64().expect("points"))
+            .sum();
+        let score = told["score"].as_f64().expect("a score");
+        assert!((points - score).abs() < 1e-9 && score > 0.0, "{told}");
+        assert!(told["capabilities"]["roles"] == json!(["peer"]), "{told}");
+        assert!(told["latencyMs"].is_u64(), "{told}");
+    }
+
+    // One of them fails from now on: it answers nothing, and is chosen no more.
+    let liar = ranked[0].peer;
+    for _ in 0..20 {
+        let standings = asks.node.handle().standings();
+        standings.note(&liar, warren_shared::proto::reputation::Evidence::Failed);
+    }
+    let ranked = asks
+        .node
+        .select("work", Weights::default())
+        .await
+        .expect("found");
+    assert_eq!(ranked.len(), 2);
+    assert_ne!(ranked[0].peer, liar);
+    let [best, worst] = [&ranked[0], &ranked[1]].map(|choice| choice.scored.terms);
+    for (name, (best, worst)) in TERMS.iter().zip(best.iter().zip(worst)) {
+        assert!(*name == "latency" || best.points >= worst.points, "{name}");
+    }
+    let echo = Ask::new("echo", json!([1]));
+    let route = asks.node.any_member("work").await.expect("a member");
+    let answer = within("an answer", asks.node.rpc().call(route, &echo)).await;
+    assert_eq!(answer, Ok(json!([1])));
+    let answer = call(&url, &["--namespace", "work", "--best", "echo", "[2]"]).await;
+    assert_eq!(answer.expect("answered"), [json!([2])]);
+    for peer in [one, two, asks] {
+        peer.node.close().await;
+    }
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_seen_of_a_peer_is_kept_and_told_here_only() {
+    let relay = TestRelay::first().await;
+    let url = relay.url();
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("profile");
+    let data = data.to_str().expect("a path");
+    let id = relay.id().to_string();
+    let called = call(&url, &[&id, "warren.capabilities", "--data-dir", data]).await;
+    let said = called.expect("answered").remove(0);
+    assert_eq!(said["roles"], json!(["relay", "store"]));
+    assert!(
+        said["transports"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty()),
+        "{said}"
+    );
+
+    let peers = |more: &'static [&'static str], data: &str| {
+        let args = [
+            &["peers", "--json", "--join", &url, "--data-dir", data],
+            more,
+        ]
+        .concat();
+        let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
+        async move {
+            let output = run(&args).await;
+            assert!(output.status.success());
+            let out = String::from_utf8_lossy(&output.stdout).into_owned();
+            let lines = out
+                .lines()
+                .map(|line| serde_json::from_str(line).expect("JSON"));
+            lines.collect::<Vec<Value>>()
+        }
+    };
+    let seen = peers(&[], data).await;
+    let of_relay = seen.iter().find(|line| line["id"] == id.as_str());
+    let of_relay = of_relay.expect("the relay answered");
+    assert!(of_relay["answers"].as_u64() >= Some(1), "{of_relay}");
+    assert!(of_relay["trust"].as_f64() > Some(0.5), "{of_relay}");
+    assert_eq!(of_relay["connected"], true);
+
+    // Another profile has seen less.
+    let other = folder.path().join("other");
+    let fresh = peers(&[], other.to_str().expect("a path")).await;
+    let fresh = fresh.iter().find(|line| line["id"] == id.as_str());
+    let answers = fresh.expect("it is connected")["answers"].as_u64();
+    assert!(answers < of_relay["answers"].as_u64(), "{answers:?}");
+    relay.stop().await;
+}
