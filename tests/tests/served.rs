@@ -194,8 +194,8 @@ async fn what_was_seen_of_a_peer_is_kept_and_told_here_only() {
     let data = folder.path().join("profile");
     let data = data.to_str().expect("a path");
     let id = relay.id().to_string();
-    let called = call(&url, &[&id, "warren.capabilities", "--data-dir", data]).await;
-    let said = called.expect("answered").remove(0);
+    let said = call(&url, &[&id, "warren.capabilities"]).await;
+    let said = said.expect("answered").remove(0);
     assert_eq!(said["roles"], json!(["relay", "store"]));
     assert!(
         said["transports"]
@@ -204,35 +204,40 @@ async fn what_was_seen_of_a_peer_is_kept_and_told_here_only() {
         "{said}"
     );
 
-    let peers = |more: &'static [&'static str], data: &str| {
-        let args = [
-            &["peers", "--json", "--join", &url, "--data-dir", data],
-            more,
-        ]
-        .concat();
-        let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
+    // Somebody whom only this profile asks, and only once.
+    let friend = member(&url).await.expect("a member");
+    let id = friend.node.id().to_string();
+    until("the friend is found", || async {
+        relay.node().find_peer(friend.node.id()).await.ok()
+    })
+    .await;
+    let pong = call(&url, &[&id, "warren.ping", "--data-dir", data]).await;
+    assert_eq!(pong.expect("answered"), [json!("pong")]);
+
+    let standing = |data: &str| {
+        let args = ["peers", &id, "--json", "--join", &url, "--data-dir", data];
+        let args = args.map(str::to_owned);
         async move {
             let output = run(&args).await;
             assert!(output.status.success());
-            let out = String::from_utf8_lossy(&output.stdout).into_owned();
-            let lines = out
-                .lines()
-                .map(|line| serde_json::from_str(line).expect("JSON"));
-            lines.collect::<Vec<Value>>()
+            serde_json::from_slice::<Value>(&output.stdout).expect("JSON")
         }
     };
-    let seen = peers(&[], data).await;
-    let of_relay = seen.iter().find(|line| line["id"] == id.as_str());
-    let of_relay = of_relay.expect("the relay answered");
-    assert!(of_relay["answers"].as_u64() >= Some(1), "{of_relay}");
-    assert!(of_relay["trust"].as_f64() > Some(0.5), "{of_relay}");
-    assert_eq!(of_relay["connected"], true);
-
-    // Another profile has seen less.
+    let seen = standing(data).await;
+    assert_eq!((&seen["id"], &seen["answers"]), (&json!(id), &json!(1)));
+    assert_eq!(seen["trust"], json!(0.6), "{seen}");
+    assert!(seen["latencyMs"].is_u64(), "{seen}");
     let other = folder.path().join("other");
-    let fresh = peers(&[], other.to_str().expect("a path")).await;
-    let fresh = fresh.iter().find(|line| line["id"] == id.as_str());
-    let answers = fresh.expect("it is connected")["answers"].as_u64();
-    assert!(answers < of_relay["answers"].as_u64(), "{answers:?}");
+    let unseen = standing(other.to_str().expect("a path")).await;
+    assert_eq!(
+        (&unseen["answers"], &unseen["trust"]),
+        (&json!(0), &json!(0.5))
+    );
+
+    let listed = run(&["peers", "--json", "--join", &url, "--data-dir", data]).await;
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let with = |id: &str| listed.lines().any(|line| line.contains(id));
+    assert!(with(&id) && with(&relay.id().to_string()), "{listed}");
+    friend.node.close().await;
     relay.stop().await;
 }

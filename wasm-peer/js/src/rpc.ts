@@ -84,7 +84,7 @@ export class Rpc {
    * Serves a method from now on, to those whom `allow` lets in. Resolves when it is served; aborting `signal` or the
    * handle's `stop()` ends it. A handler has five minutes for its result, and for each of many.
    */
-  serve(method: string, { allow, signal }: { allow: AllowRule } & AbortOptions, handler: RpcHandler): Promise<RpcService> {
+  async serve(method: string, { allow, signal }: { allow: AllowRule } & AbortOptions, handler: RpcHandler): Promise<RpcService> {
     const rule = allow === 'anyone' ? { anyone: true } : allow;
     if (rule === null || typeof rule !== 'object') {
       throw invalidArgument('Nobody is allowed to call this method.', 'Pass { allow: "anyone" } or { allow: { peers: [id] } }.');
@@ -97,7 +97,7 @@ export class Rpc {
     };
     const handle: RpcService = { method, stop, [Symbol.asyncDispose]: stop };
     const ended = signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal;
-    return new Promise((resolve, reject) => {
+    return new Promise<RpcService>((resolve, reject) => {
       const hear = (item: unknown) => {
         const heard = item as Heard;
         if ('gone' in heard) working.get(heard.gone as number)?.abort(gone());

@@ -126,7 +126,7 @@ test('nobody is let in by accident', async () => {
   const engine = new FakeEngine();
   const rpc = new Rpc(new RpcPort(engine.port, () => {}));
   for (const allow of [undefined, null, 'everyone']) {
-    assert.throws(() => rpc.serve('x', { allow }, () => 1), { code: 'INVALID_ARGUMENT' });
+    await assert.rejects(rpc.serve('x', { allow }, () => 1), { code: 'INVALID_ARGUMENT' });
   }
   assert.ok(!engine.received.some(({ method }) => method === 'rpcServe'));
   engine.shut();

@@ -1,6 +1,6 @@
 //! Calls of other peers to this one: a task for each message.
 //!
-//! Whether there is time for a message is decided before it is read. A caller that lets go of its stream
+//! Whether there is time for a message is decided before it is looked at. A caller that lets go of its stream
 //! withdraws its calls; notifications are worked on without it.
 
 use std::io;
@@ -66,22 +66,22 @@ async fn serve(server: Arc<Server>, incoming: Incoming) -> io::Result<()> {
         mut stream,
         ..
     } = incoming;
-    let place = Place::take(&server, Asker { peer, prefix });
+    let text = in_time(receive(&mut stream).boxed()).await?;
+    let mut place = Place::take(&server, Asker { peer, prefix });
     if place.is_none() {
         say(&mut stream, &refusal(Fault::busy())).await?;
         return end(stream).await;
     }
-    let text = in_time(receive(&mut stream).boxed()).await?;
     match Message::read(&text) {
         Message::One(Ok(request)) if request.id.is_none() => {
-            detach(server, peer, vec![request], place);
+            detach(server, peer, vec![request], place.take());
             say(&mut stream, "").await?;
         }
         Message::One(Ok(request)) => one(&server, peer, request, &mut stream).await?,
         Message::One(Err(refused)) => say(&mut stream, &refused.to_text()).await?,
         Message::Batch(all) => match notifications(&all) {
             Some(requests) => {
-                detach(server, peer, requests, place);
+                detach(server, peer, requests, place.take());
                 say(&mut stream, "").await?;
             }
             None => {
@@ -91,6 +91,8 @@ async fn serve(server: Arc<Server>, incoming: Incoming) -> io::Result<()> {
             }
         },
     }
+    // What is left is to wait for the caller.
+    drop(place);
     end(stream).await
 }
 
