@@ -50,6 +50,12 @@ pub enum Call {
         upload: f64,
         download: f64,
     },
+    Call {
+        id: String,
+        method: String,
+        params: serde_json::Value,
+    },
+    #[cfg(feature = "apps")]
     Rpc(RpcCall),
     Name(NameCall),
     Snapshot {},
@@ -60,6 +66,7 @@ pub enum Call {
 }
 
 /// A call about JSON commands, in one shape as those about names.
+#[cfg(feature = "apps")]
 #[derive(Clone, Debug)]
 pub struct RpcCall {
     /// What to do.
@@ -79,6 +86,7 @@ pub struct RpcCall {
 }
 
 /// What can be done with commands: calls of others, and what is told to those who call.
+#[cfg(feature = "apps")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RpcAction {
     Call,
@@ -95,6 +103,7 @@ pub enum RpcAction {
     Fault,
 }
 
+#[cfg(feature = "apps")]
 impl RpcAction {
     /// That of a method of the boundary.
     pub(super) fn of(method: &str) -> Option<RpcAction> {
@@ -156,7 +165,9 @@ impl Call {
     /// name that was given up may be somebody else's by now.
     pub fn may_be_repeated(&self) -> bool {
         match self {
-            Call::Rpc(_) | Call::Find { .. } | Call::Measure { .. } => false,
+            #[cfg(feature = "apps")]
+            Call::Rpc(_) => false,
+            Call::Call { .. } | Call::Find { .. } | Call::Measure { .. } => false,
             Call::Name(call) => !matches!(call.action, NameAction::Release | NameAction::Watch),
             _ => true,
         }

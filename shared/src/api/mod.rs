@@ -5,6 +5,8 @@ mod messages;
 mod params;
 mod session;
 
-pub use messages::{Call, DhtEntry, Outgoing, Reply, RpcAction, RpcCall, StartParams, WireValue};
+pub use messages::{Call, DhtEntry, Outgoing, Reply, StartParams, WireValue};
+#[cfg(feature = "apps")]
+pub use messages::{RpcAction, RpcCall};
 pub use params::Params;
 pub use session::{Session, Surroundings};

@@ -7,7 +7,9 @@
 
 use serde::Deserialize;
 
-use super::messages::{Call, Hint, NameAction, NameCall, RpcAction, RpcCall, WireValue};
+use super::messages::{Call, Hint, NameAction, NameCall, WireValue};
+#[cfg(feature = "apps")]
+use super::messages::{RpcAction, RpcCall};
 
 /// The parameters of any method. What is missing is empty, and refused as such by whoever needs it.
 #[derive(Debug, Default, Deserialize)]
@@ -24,6 +26,8 @@ pub struct Params {
     upload: f64,
     download: f64,
     method: String,
+    params: serde_json::Value,
+    #[cfg(feature = "apps")]
     call: f64,
     kind: Option<Hint>,
     action: Option<NameAction>,
@@ -66,6 +70,11 @@ impl Params {
                 upload: self.upload,
                 download: self.download,
             },
+            "call" => Call::Call {
+                id: self.id,
+                method: self.method,
+                params: self.params,
+            },
             "name" => Call::Name(NameCall {
                 action: self.action?,
                 name: self.name,
@@ -76,6 +85,7 @@ impl Params {
             "snapshot" => Call::Snapshot {},
             "hint" => Call::Hint { kind: self.kind? },
             "close" => Call::Close {},
+            #[cfg(feature = "apps")]
             other => Call::Rpc(RpcCall {
                 action: RpcAction::of(other)?,
                 id: self.id,
@@ -85,6 +95,8 @@ impl Params {
                 patience: self.ttl_ms,
                 call: self.call,
             }),
+            #[cfg(not(feature = "apps"))]
+            _ => return None,
         })
     }
 }

@@ -3,6 +3,7 @@
 mod find;
 mod names;
 mod page;
+#[cfg(feature = "apps")]
 mod rpc;
 mod start;
 mod views;
@@ -62,6 +63,7 @@ struct SessionState {
     life: Mutex<Life>,
     sets: Turns,
     /// Calls of other peers that wait for the application.
+    #[cfg(feature = "apps")]
     calls: rpc::Calls,
 }
 
@@ -92,6 +94,7 @@ impl Session {
             surroundings,
             life: Mutex::default(),
             sets: Turns::default(),
+            #[cfg(feature = "apps")]
             calls: rpc::Calls::default(),
         });
         (Session { shared, outgoing }, receiver)
@@ -120,6 +123,7 @@ impl Session {
             Call::Hint { kind } => self.hint(kind.into()).await,
             Call::Close {} => self.close().await,
             Call::Unprovide { namespace } => self.unprovide(&namespace).await,
+            #[cfg(feature = "apps")]
             Call::Rpc(call) => self.rpc(id, call).await,
             other => self.on_network(id, other).await,
         }
@@ -203,8 +207,14 @@ impl Session {
                 Ok(Reply::Measured(measured))
             }
             Call::Name(call) => names::serve(self, id, node.names(), call).await,
+            Call::Call { id, method, params } => {
+                let route = node.route_to(parse_peer(&id)?).await?;
+                let handle = node.handle();
+                Ok(Reply::Json(handle.call(route, &method, params).await?))
+            }
+            #[cfg(feature = "apps")]
+            Call::Rpc(call) => self.rpc(id, call).await,
             Call::Start(_)
-            | Call::Rpc(_)
             | Call::Snapshot {}
             | Call::Hint { .. }
             | Call::Close {}

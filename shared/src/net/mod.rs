@@ -23,15 +23,22 @@ mod noise;
 pub mod outside;
 pub mod overlay;
 pub mod perf;
+mod ping;
 pub mod protocols;
 mod publisher;
+#[cfg(feature = "apps")]
 pub mod rpc;
 pub mod snapshot;
+#[cfg(feature = "apps")]
+pub mod standings;
+#[cfg(not(feature = "apps"))]
+#[path = "standings/none.rs"]
 pub mod standings;
 pub mod streams;
 mod subscribers;
 pub mod swarm;
 mod table;
+mod texts;
 pub mod turns;
 pub mod webrtc;
 

@@ -1,13 +1,18 @@
 //! A whole peer: driver, overlay, and the records it keeps alive. What applications use.
 
+#[cfg(feature = "apps")]
 mod calls;
 mod namespaces;
 mod peers;
+#[cfg(feature = "apps")]
 mod selection;
 mod values;
 
+#[cfg(feature = "apps")]
 pub use self::calls::connected;
+#[cfg(feature = "apps")]
 pub(super) use self::peers::peer_record;
+#[cfg(feature = "apps")]
 pub use self::selection::Choice;
 pub use self::values::value_of;
 
@@ -32,6 +37,9 @@ use super::names::{Names, Solver, Surroundings};
 use super::outside::{SharedKeepsakes, SharedOutside};
 use super::overlay::Kademlia;
 use super::perf::{self, Measured};
+#[cfg(not(feature = "apps"))]
+use super::ping;
+#[cfg(feature = "apps")]
 use super::rpc::Rpc;
 use super::streams::Registry;
 use super::swarm::{self, Connections};
@@ -42,6 +50,7 @@ use crate::proto::homes::HomesConfig;
 use crate::proto::join::RelayHint;
 use crate::proto::key::{PublicKey, SigningKey};
 use crate::proto::names::work::Hardness;
+#[cfg(feature = "apps")]
 use crate::proto::reputation::Standing;
 use crate::{limits, platform};
 
@@ -88,6 +97,7 @@ pub struct Node {
     handle: Handle,
     overlay: Arc<Kademlia>,
     names: Names,
+    #[cfg(feature = "apps")]
     rpc: Rpc,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
@@ -174,11 +184,15 @@ impl Node {
             solver: config.solver,
             hardness: Hardness::STANDARD,
         };
+        #[cfg(feature = "apps")]
         let rpc = Rpc::start(handle.clone(), overlay.clone(), &streams)?;
+        #[cfg(not(feature = "apps"))]
+        ping::answer(&handle, &streams)?;
         let node = Node {
             handle,
             overlay,
             names: Names::start(surroundings, config.author_key.clone()),
+            #[cfg(feature = "apps")]
             rpc,
             keys: Arc::new(Keys {
                 network: config.network,
@@ -227,17 +241,20 @@ impl Node {
     }
 
     /// JSON commands: those that this peer serves, and calls of those of others.
+    #[cfg(feature = "apps")]
     pub fn rpc(&self) -> &Rpc {
         &self.rpc
     }
 
     /// What this peer has seen of another one. Nobody else is told.
+    #[cfg(feature = "apps")]
     pub async fn reputation(&self, peer: &PeerId) -> Standing {
         self.handle.standings().load().await;
         self.handle.standings().of(peer)
     }
 
     /// Everybody of whom it has seen something, the most trusted first.
+    #[cfg(feature = "apps")]
     pub async fn reputations(&self) -> Vec<(PeerId, Standing)> {
         self.handle.standings().load().await;
         self.handle.standings().all()

@@ -18,18 +18,6 @@ export type {
 export type { NameCache, Names, ResolveOptions, WorkOptions } from './names.ts';
 export type { Provision } from './namespaces.ts';
 export type { Peer } from './peer.ts';
-export {
-  RpcError,
-  type AllowRule,
-  type BatchCall,
-  type BatchResult,
-  type CallOptions,
-  type Rpc,
-  type RpcContext,
-  type RpcHandler,
-  type RpcService,
-  type RpcTarget,
-} from './rpc.ts';
 export type {
   Attempt,
   Bucket,
@@ -47,5 +35,4 @@ export type {
   Snapshot,
   Transport,
 } from './types.ts';
-export type { Capabilities, Reputation, ScoredPeer, ScoreTerm, SelectionWeights } from './selection.ts';
 export { verifyName, type TrustedWitnesses, type VerifiedName, type VerifyOptions } from './verify-name.ts';

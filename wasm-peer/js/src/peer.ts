@@ -8,8 +8,6 @@ import { TypedEvents } from './events.ts';
 import { waitForJoin, type JoinedOptions } from './joined.ts';
 import { Names, type NamesHelp } from './names.ts';
 import { Namespaces, type Provision } from './namespaces.ts';
-import { Rpc, type CallOptions } from './rpc.ts';
-import { ownCapabilities, type Reputation, type ScoredPeer, type SelectionWeights } from './selection.ts';
 import { RpcPort } from './rpc-port.ts';
 import { changedAttempts, emptySnapshot, toSnapshot, withoutNulls } from './snapshots.ts';
 import type {
@@ -46,11 +44,9 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   readonly dht: Dht;
   /** Names: what lies under them, and those of this profile. */
   readonly names: Names;
-  /** JSON commands: methods of this page for other peers, and calls of theirs. */
-  readonly rpc: Rpc;
   /** Whether this peer is the same one next time, and why not. */
   readonly identity: IdentityInfo;
-  readonly #port: RpcPort;
+  readonly #rpc: RpcPort;
   readonly #namespaces: Namespaces;
   readonly #cleanUp: () => void;
   #snapshot: Snapshot;
@@ -61,11 +57,10 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   /** @internal Applications call `createPeer`. */
   constructor(port: MessagePort, identity: IdentityInfo, cleanUp: () => void, help?: NamesHelp) {
     super();
-    this.#port = new RpcPort(port, (name, detail) => this.#receive(name, detail));
-    this.dht = new Dht(this.#port);
-    this.names = new Names(this.#port, help);
-    this.rpc = new Rpc(this.#port);
-    this.#namespaces = new Namespaces(this.#port);
+    this.#rpc = new RpcPort(port, (name, detail) => this.#receive(name, detail));
+    this.dht = new Dht(this.#rpc);
+    this.names = new Names(this.#rpc, help);
+    this.#namespaces = new Namespaces(this.#rpc);
     this.identity = identity;
     this.#cleanUp = cleanUp;
     this.#snapshot = emptySnapshot(identity.ephemeral);
@@ -130,28 +125,28 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
    */
   find(namespace: string, options: AbortOptions & { limit?: number } = {}): AsyncIterable<FoundPeer> {
     const params = { namespace, ...(options.limit === undefined ? {} : { limit: options.limit }) };
-    return { [Symbol.asyncIterator]: () => this.#port.stream<FoundPeer>('find', params, options.signal) };
+    return { [Symbol.asyncIterator]: () => this.#rpc.stream<FoundPeer>('find', params, options.signal) };
   }
 
   /** Finds what a peer published about itself. Rejects with `NOT_FOUND` when it is away for more than half an hour. */
   async findPeer(id: string, options: AbortOptions = {}): Promise<PeerInfo> {
-    const found = withoutNulls(await this.#port.request('findPeer', { id }, options.signal)) as PeerInfo;
+    const found = withoutNulls(await this.#rpc.request('findPeer', { id }, options.signal)) as PeerInfo;
     return { ...found, expires: new Date(Number(found.expires)) };
   }
 
   /** Opens a connection to a peer id or a multiaddr. Does nothing new when there already is one. */
   connect(target: string, options: AbortOptions = {}): Promise<{ id: string }> {
-    return this.#port.request('connect', { target }, options.signal);
+    return this.#rpc.request('connect', { target }, options.signal);
   }
 
   /** Closes every connection to a peer. */
   async disconnect(id: string, options: AbortOptions = {}): Promise<void> {
-    await this.#port.request('disconnect', { id }, options.signal);
+    await this.#rpc.request('disconnect', { id }, options.signal);
   }
 
   /** Round-trip time to a peer; connects first if necessary. */
   ping(id: string, options: AbortOptions = {}): Promise<{ ms: number }> {
-    return this.#port.request('ping', { id }, options.signal);
+    return this.#rpc.request('ping', { id }, options.signal);
   }
 
   /**
@@ -160,33 +155,17 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
    */
   measure(id: string, options: AbortOptions & { upload?: number; download?: number } = {}): Promise<Measured> {
     const { upload = 0, download = 0, signal } = options;
-    return this.#port.request('measure', { id, upload, download }, signal);
+    return this.#rpc.request('measure', { id, upload, download }, signal);
   }
 
-  /** Calls a JSON-RPC 2.0 method of another peer, such as `warren.ping`: short for `peer.rpc.call`. */
-  call<T = unknown>(id: string, method: string, params: unknown = {}, options: CallOptions = {}): Promise<T> {
-    return this.rpc.call(id, method, params, options);
-  }
-
-  /**
-   * The members of a namespace that answer, the best first, each with what its score is made of. Those that are as good as
-   * the best come in an order of chance, so that not everybody asks the same one. `n` is how many are wanted.
-   */
-  async select(namespace: string, options: AbortOptions & { weights?: SelectionWeights; n?: number } = {}): Promise<ScoredPeer[]> {
-    const { weights = {}, n = Infinity, signal } = options;
-    const params = { namespace, text: JSON.stringify(weights) };
-    return (await this.#port.request<ScoredPeer[]>('rpcSelect', params, signal)).slice(0, n);
-  }
-
-  /** What this profile has seen of a peer: how it answered, and how far it is trusted for that. */
-  async reputation(id: string, options: AbortOptions = {}): Promise<Reputation> {
-    const { seen, ...rest } = await this.#port.request<any>('rpcReputation', { id }, options.signal);
-    return { ...rest, seen: seen === null ? null : new Date(seen) };
+  /** Calls a JSON-RPC 2.0 method of another peer, such as `warren.ping` or `warren.hello`. Sent once, never repeated. */
+  call<T = unknown>(id: string, method: string, params: unknown = {}, options: AbortOptions = {}): Promise<T> {
+    return this.#rpc.request('call', { id, method, params }, options.signal);
   }
 
   /** Asks the engine for everything it knows now; the properties are at most a fifth of a second older. */
   async snapshot(options: AbortOptions = {}): Promise<Snapshot> {
-    return toSnapshot(await this.#port.request('snapshot', {}, options.signal));
+    return toSnapshot(await this.#rpc.request('snapshot', {}, options.signal));
   }
 
   /** Leaves the network and frees the identity for another tab. Calls under way reject with `CLOSED`. Twice is once. */
@@ -201,14 +180,13 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
 
   /** @internal */
   async start(params: object, signal: AbortSignal | undefined): Promise<void> {
-    const { id, author, network } = await this.#port.request<Started>('start', params, signal);
+    const { id, author, network } = await this.#rpc.request<Started>('start', params, signal);
     if (this.#snapshot.id === '') this.#snapshot = { ...this.#snapshot, id, author, network: network ?? null };
-    this.#port.request('rpcDescribe', { text: JSON.stringify(ownCapabilities()) }).catch(() => {});
   }
 
   /** @internal Hints need no answer; a peer that is closing no longer wants them. */
   hint(kind: string): void {
-    this.#port.request('hint', { kind }).catch(() => {});
+    this.#rpc.request('hint', { kind }).catch(() => {});
   }
 
   /** @internal Events of the start were kept until the application could listen. */
@@ -247,7 +225,7 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const patience = AbortSignal.timeout(CLOSE_TIMEOUT_MS);
-    await abortable(this.#port.request('close'), patience).catch(() => {});
+    await abortable(this.#rpc.request('close'), patience).catch(() => {});
     this.#finish(closedError());
   }
 
@@ -257,7 +235,7 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
     this.#closing ??= Promise.resolve();
     const previous = this.#snapshot.state;
     this.#snapshot = { ...this.#snapshot, state: 'closed', addresses: [], relays: [], connections: [] };
-    this.#port.close(reason);
+    this.#rpc.close(reason);
     this.#cleanUp();
     if (previous !== 'closed') this.emit('state', { state: 'closed', previous, reason: reason.message });
     this.endReaders();

@@ -14,8 +14,8 @@ use super::super::discover::wrong_network;
 use super::super::handle::Event;
 use super::super::heartbeat::Due;
 use super::super::keeper::Step;
+use super::super::ping;
 use super::super::protocols::{self, network_of};
-use super::super::rpc;
 use super::failures::dial_error;
 use super::{Done, Driver};
 use crate::limits::{MAX_HINT_ADDRESSES, MAX_PROOFS};
@@ -217,7 +217,7 @@ impl Driver {
         streams.open(peer, Vec::new(), protocol, reply);
         let answered = async move {
             let opened = opened.await.ok()?.ok()?;
-            rpc::ping(opened.stream).await?;
+            ping::ping(opened.stream).await?;
             Some(opened.connection)
         };
         let beat = answered.map(move |connection| Done::Beat(peer, connection));

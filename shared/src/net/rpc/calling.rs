@@ -8,18 +8,18 @@ use futures::future::{BoxFuture, Either, select};
 use futures::stream::{BoxStream, unfold};
 use futures::{FutureExt, StreamExt};
 use libp2p::PeerId;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::handle::{Handle, Route};
 use super::super::protocols;
 use super::super::streams::{Failure, Stream};
-use super::wire::{MAX_TEXT, receive, send};
+use super::super::texts::{MAX_TEXT, receive, send};
 use crate::error::{Code, Error, Result};
 use crate::limits::{MAX_RPC_BATCH, RPC_DEADLINE, RPC_LONGEST};
 use crate::platform;
 use crate::proto::reputation::Evidence;
 use crate::proto::rpc::{
-    PING, Part, Request, batch_text, check_method, check_params, read_batch, read_part,
+    Part, Request, batch_text, check_method, check_params, read_batch, read_part,
 };
 
 /// The id of the only call of a message.
@@ -147,20 +147,6 @@ fn understood<T>(handle: &Handle, peer: &PeerId, read: Result<T>) -> Result<T> {
         handle.standings().note(peer, Evidence::Violated);
     }
     read
-}
-
-/// A ping on a stream that is open.
-pub(in crate::net) async fn ping(mut opened: Stream) -> Option<()> {
-    let request = Request {
-        id: Some(json!(ONLY)),
-        method: PING.to_owned(),
-        params: Value::Null,
-    };
-    let exchange = async {
-        send(&mut opened, &request.to_text()).await?;
-        next(&mut opened).await
-    };
-    within(RPC_DEADLINE, exchange.boxed()).await.ok().map(drop)
 }
 
 async fn begin(handle: &Handle, route: Route, text: String) -> Result<Stream, Failure> {

@@ -6,7 +6,6 @@
 mod allowed;
 mod calling;
 mod serving;
-mod wire;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -20,7 +19,6 @@ use serde_json::{Value, json};
 
 use self::allowed::Looked;
 pub use self::calling::Ask;
-pub(super) use self::calling::ping;
 use super::address::Via;
 use super::budget::{Budget, Limits};
 use super::handle::{Handle, Route};
@@ -179,13 +177,6 @@ impl Handle {
     /// Calls a method of another peer, dialling it when needed.
     pub async fn call(&self, route: Route, method: &str, params: Value) -> Result<Value> {
         calling::call(self, route, &Ask::new(method, params)).await
-    }
-
-    /// Round-trip time to a peer, asked through the command protocol.
-    pub async fn ping(&self, route: Route) -> Result<Duration> {
-        let start = platform::now();
-        self.call(route, PING, Value::Null).await?;
-        Ok(Duration::from_millis(platform::now().saturating_sub(start)))
     }
 }
 

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::super::budget::{Asker, Budget};
 use super::super::streams::{Incoming, Stream};
-use super::wire::{receive, send};
+use super::super::texts::{receive, send};
 use super::{Caller, Given, Outcome, Server};
 use crate::limits::{RPC_BATCH_AT_ONCE, RPC_LONGEST, RPC_TRANSFER};
 use crate::platform;

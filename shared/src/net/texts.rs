@@ -2,19 +2,19 @@
 
 use std::io;
 
-use super::super::codec::{invalid, read_frame, send_frame};
-use super::super::streams::Stream;
-use crate::limits::MAX_FRAME;
+use super::codec::{invalid, read_frame, send_frame};
+use super::streams::Stream;
 use crate::proto::cbor;
 
 /// The longest text that fits, whatever its head.
-pub(super) const MAX_TEXT: usize = MAX_FRAME - 3;
+#[cfg(feature = "apps")]
+pub(in crate::net) const MAX_TEXT: usize = crate::limits::MAX_FRAME - 3;
 
-pub(super) async fn send(stream: &mut Stream, text: &str) -> io::Result<()> {
+pub(in crate::net) async fn send(stream: &mut Stream, text: &str) -> io::Result<()> {
     send_frame(stream, &cbor::encode(&text)).await
 }
 
-pub(super) async fn receive(stream: &mut Stream) -> io::Result<String> {
+pub(in crate::net) async fn receive(stream: &mut Stream) -> io::Result<String> {
     let frame = read_frame(stream).await?;
     text_of(&frame).ok_or_else(|| invalid("not the canonical encoding of a text"))
 }
@@ -26,6 +26,7 @@ fn text_of(frame: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::MAX_FRAME;
     use crate::proto::record::wire::encode_frame;
 
     #[test]
