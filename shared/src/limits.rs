@@ -300,6 +300,8 @@ pub const PENDING_PER_SUBSCRIBER: usize = 128;
 pub const IDLE_CONNECTION: Duration = Duration::from_secs(600);
 /// How long a peer that is being closed waits for what is to be kept.
 pub const CLOSING: Duration = Duration::from_secs(2);
+/// How long a connection that is being closed waits until the remote is told: longer than transports wait.
+pub const FAREWELL: Duration = Duration::from_secs(3);
 /// How long one address may take to be dialled and authenticated.
 pub const DIAL_DEADLINE: Duration = Duration::from_secs(10);
 

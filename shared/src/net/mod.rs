@@ -9,6 +9,7 @@ mod answers;
 mod behaviour;
 mod budget;
 mod client;
+mod closing;
 mod codec;
 pub mod discover;
 mod driver;

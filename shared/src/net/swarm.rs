@@ -14,6 +14,7 @@ use libp2p::swarm::{Config, Swarm};
 use libp2p::{PeerId, Transport, relay, yamux};
 
 use super::behaviour::{Behaviour, Role};
+use super::closing::Closing;
 use super::noise::Noise;
 use crate::error::Result;
 use crate::proto::NetworkId;
@@ -34,7 +35,10 @@ pub(super) fn build(
     let (circuits, relay_client) = relay::client::new(id);
     let circuits = authenticated(circuits, key)?;
     let transport = OrTransport::new(circuits, base)
-        .map(|either, _| either.into_inner())
+        .map(|either, _| {
+            let (peer, connection) = either.into_inner();
+            (peer, StreamMuxerBox::new(Closing::new(connection)))
+        })
         .boxed();
     let behaviour = Behaviour::new(key, network, role, ping_every, relay_client);
     Ok(Swarm::new(transport, behaviour, id, swarm_config()))
