@@ -69,6 +69,8 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     let handler = handler(&args, heard);
     peer.node.rpc().serve(&args.method, allow, handler)?;
     let stop = asked_to_stop();
+    // Whoever hears from here on that it serves can find it.
+    peer.node.publish_peer_record().await?;
     if let Some(namespace) = &args.namespace {
         peer.node.provide(namespace).await?;
     }

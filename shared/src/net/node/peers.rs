@@ -100,7 +100,7 @@ impl Node {
     }
 
     /// Publishes where this peer can be reached; nothing to do before there is an address.
-    pub(in crate::net) async fn publish_peer_record(&self) -> Result<()> {
+    pub async fn publish_peer_record(&self) -> Result<()> {
         let addresses: Vec<Vec<u8>> = self
             .reachable_at()
             .await?
