@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use warren_shared::error::Result;
+use warren_shared::net::direct::MailboxService;
 use warren_shared::net::discover::Sources;
 use warren_shared::net::outside::SharedOutside;
 use warren_shared::net::{Node, NodeConfig, Role};
@@ -37,7 +38,7 @@ use crate::http::{HttpServer, HttpState, Provider};
 use crate::identity::DataDir;
 use crate::keepsakes::Keepsakes;
 use crate::solver::solver;
-use crate::store::RedbStore;
+use crate::store::{RedbShelf, RedbStore};
 use crate::transport::webrtc::Certificate;
 use crate::transport::{connections, dialable, ws};
 
@@ -103,7 +104,12 @@ impl Relay {
             external: Vec::new(),
             store: Some(store.clone() as Arc<dyn RecordStore>),
             names: role.service,
+            mailboxes: Some(Arc::new(MailboxService::new(
+                network.clone(),
+                store.clone(),
+            ))),
             keepsakes: Arc::new(Keepsakes::in_dir(data.path())?),
+            shelf: Arc::new(RedbShelf::open(data.path(), &network, &key.public())?),
             solver: solver(),
             homes: HomesConfig {
                 want: RELAY_HOMES,
@@ -113,7 +119,7 @@ impl Relay {
             outside: outside.clone(),
             dialable: Arc::new(dialable),
             ping_every: PING_EVERY,
-            capabilities: vec!["relay".into(), "store".into()],
+            capabilities: vec!["relay".into(), "store".into(), "mailbox".into()],
         })?;
         let mut relay = Relay {
             node,
@@ -315,6 +321,9 @@ async fn sweep(store: Arc<RedbStore>) {
         match store.sweep(platform::now()).await {
             Ok(swept) => tracing::debug!(?swept, "removed what has expired"),
             Err(error) => tracing::error!(%error, "the store could not be swept"),
+        }
+        if let Err(error) = store.sweep_mailboxes(platform::now()).await {
+            tracing::error!(%error, "the mailboxes could not be swept");
         }
     }
 }

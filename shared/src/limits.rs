@@ -2,8 +2,11 @@
 //!
 //! Knows numbers only. It does not know who enforces them: the code that parses, stores or sends does.
 
+mod direct;
+
 use std::time::Duration;
 
+pub use self::direct::*;
 use crate::proto::Millis;
 
 /// One second in [`Millis`].
@@ -340,7 +343,8 @@ const YAMUX_STREAMS: usize = 512;
 const _: () = {
     // Of each protocol the remote opens as many, and we three quarters. Kademlia, identify, ping and
     // circuits take a share of the rest.
-    let ours = RECORD_STREAMS + NAME_STREAMS + RPC_STREAMS + PERF_OPEN;
+    let ours =
+        RECORD_STREAMS + NAME_STREAMS + RPC_STREAMS + PERF_OPEN + DIRECT_STREAMS + MAILBOX_STREAMS;
     assert!(ours + ours * 3 / 4 + 128 <= YAMUX_STREAMS);
 };
 /// Streams of one protocol that wait until they may be opened on a connection, or until their peer is

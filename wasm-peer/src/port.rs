@@ -13,6 +13,7 @@ use serde_wasm_bindgen::Serializer;
 use warren_shared::api::{Call, Outgoing, Params, Reply, Session, Surroundings};
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::Event;
+use warren_shared::net::direct::MemoryShelf;
 use warren_shared::platform;
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, MessagePort};
@@ -39,6 +40,7 @@ pub fn serve(port: MessagePort, host: Host) {
     let surroundings = Surroundings {
         outside: Arc::new(PageFetch::new(host.clone())),
         keepsakes: Arc::new(PageKeepsakes::new(host.clone())),
+        shelf: Box::new(|_, _| Arc::new(MemoryShelf::default())),
         solver: solver(host),
         connections: Box::new(transport::connections),
         dialable: transport::dialable,

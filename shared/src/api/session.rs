@@ -20,6 +20,7 @@ use self::start::RETRY_FIRST;
 use self::views::{entry, find_peer, lifetime, told};
 use super::messages::{Call, FullSnapshot, Outgoing, Reply, StartParams};
 use crate::error::{Code, Error, Result};
+use crate::net::direct::SharedShelf;
 use crate::net::names::Solver;
 use crate::net::node::parse_peer;
 use crate::net::outside::{SharedKeepsakes, SharedOutside};
@@ -27,7 +28,7 @@ use crate::net::snapshot::{RoutingView, Snapshot};
 use crate::net::swarm::Connections;
 use crate::net::turns::Turns;
 use crate::net::{Dialable, HostHint, Node};
-use crate::proto::key::{Key, SigningKey};
+use crate::proto::key::{Key, NetworkId, PublicKey, SigningKey};
 use crate::{limits, platform};
 
 /// How long a call waits for the network before it fails.
@@ -38,6 +39,8 @@ pub struct Surroundings {
     pub outside: SharedOutside,
     /// Where a few things are kept over a restart.
     pub keepsakes: SharedKeepsakes,
+    /// Where the messages of an author in a network are kept.
+    pub shelf: Box<dyn Fn(&NetworkId, &PublicKey) -> SharedShelf + Send + Sync>,
     /// How puzzles are solved.
     pub solver: Solver,
     /// Makes authenticated connections for a key and the transports that the application allows.

@@ -4,18 +4,26 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use futures::SinkExt;
+use futures::channel::{mpsc, oneshot};
 use futures::future::BoxFuture;
 use libp2p::PeerId;
 use serde_json::{Value, json};
 
 use super::budget::Asker;
 use super::codec::Message;
+use super::direct::Brought;
+#[cfg(feature = "server")]
+use super::direct::MailboxService;
 #[cfg(feature = "server")]
 use super::names::NameService;
 use super::rpc::{RpcCall, RpcReply, RpcRequest};
 use super::streams::Service;
 use crate::limits;
 use crate::platform;
+use crate::proto::direct::wire::{Delivery, NotTaken, Taken};
+#[cfg(feature = "server")]
+use crate::proto::direct::wire::{MailboxAnswer, MailboxRequest};
 #[cfg(feature = "server")]
 use crate::proto::names::wire as names;
 use crate::proto::record::provider::ProviderEntry;
@@ -37,6 +45,9 @@ pub struct Answers {
     store: Option<SharedStore>,
     #[cfg(feature = "server")]
     names: Option<Arc<NameService>>,
+    #[cfg(feature = "server")]
+    mailboxes: Option<Arc<MailboxService>>,
+    direct: mpsc::Sender<Brought>,
     methods: RwLock<HashMap<String, Method>>,
     refusals: Mutex<BTreeMap<&'static str, u64>>,
 }
@@ -47,13 +58,18 @@ impl Answers {
     pub fn new(
         network: NetworkId,
         store: Option<SharedStore>,
+        direct: mpsc::Sender<Brought>,
         #[cfg(feature = "server")] names: Option<Arc<NameService>>,
+        #[cfg(feature = "server")] mailboxes: Option<Arc<MailboxService>>,
     ) -> Self {
         Answers {
             network,
             store,
             #[cfg(feature = "server")]
             names,
+            #[cfg(feature = "server")]
+            mailboxes,
+            direct,
             methods: RwLock::default(),
             refusals: Mutex::default(),
         }
@@ -87,6 +103,11 @@ impl Answers {
             // Only relays are witnesses: a browser need not download how requests to them are read.
             #[cfg(not(feature = "server"))]
             Service::Names => return None,
+            Service::Direct => self.direct(parse(service, frame)?).await.to_frame(),
+            #[cfg(feature = "server")]
+            Service::Mailbox => self.mailbox(asker, parse(service, frame)?).await.to_frame(),
+            #[cfg(not(feature = "server"))]
+            Service::Mailbox => return None,
             Service::Rpc => self
                 .rpc(asker.peer, parse(service, frame)?)
                 .await
@@ -103,7 +124,13 @@ impl Answers {
             #[cfg(feature = "server")]
             Service::Names => self.too_busy_for_names().to_frame(),
             #[cfg(not(feature = "server"))]
-            Service::Names => Vec::new(),
+            Service::Names | Service::Mailbox => Vec::new(),
+            #[cfg(feature = "server")]
+            Service::Mailbox => MailboxAnswer::Refused {
+                why: Refusal::RateLimited,
+            }
+            .to_frame(),
+            Service::Direct => not_taken().to_frame(),
             Service::Rpc => {
                 RpcReply::error(json!(1), -32000, "too many requests at once").to_frame()
             }
@@ -130,6 +157,26 @@ impl Answers {
         match serve(peer, params).await {
             Ok(value) => RpcReply::result(id, value),
             Err(message) => RpcReply::error(id, -32000, &message),
+        }
+    }
+
+    /// The task that has the messages decides, and answers when they are stored.
+    async fn direct(&self, delivery: Delivery) -> Taken {
+        let (reply, taken) = oneshot::channel();
+        let brought = Brought { delivery, reply };
+        match self.direct.clone().send(brought).await {
+            Ok(()) => taken.await.unwrap_or_else(|_| not_taken()),
+            Err(_) => not_taken(),
+        }
+    }
+
+    #[cfg(feature = "server")]
+    async fn mailbox(&self, asker: Asker, request: MailboxRequest) -> MailboxAnswer {
+        match &self.mailboxes {
+            Some(service) => service.answer(asker, request).await,
+            None => MailboxAnswer::Refused {
+                why: Refusal::Unsupported,
+            },
         }
     }
 
@@ -231,6 +278,11 @@ fn no_witness() -> names::Answer {
         now: platform::now(),
         response: names::NameRefusal::NotWitness.bare(),
     }
+}
+
+fn not_taken() -> Taken {
+    let why = NotTaken::Failed;
+    Taken::Refused { why }
 }
 
 fn refuse(why: Refusal) -> Response {

@@ -97,11 +97,17 @@ fn ping_timeout(every: Duration) -> Duration {
     every.clamp(Duration::from_secs(2), Duration::from_secs(10))
 }
 
-/// What a peer answers: it is asked for records and names only when it routes for others.
+/// What a peer answers: it is asked for records, names and mailboxes only when it routes for others.
 fn answered(role: Role) -> &'static [Service] {
     match role {
-        Role::Peer => &[Service::Rpc],
-        Role::Relay => &[Service::Record, Service::Names, Service::Rpc],
+        Role::Peer => &[Service::Rpc, Service::Direct],
+        Role::Relay => &[
+            Service::Record,
+            Service::Names,
+            Service::Rpc,
+            Service::Direct,
+            Service::Mailbox,
+        ],
     }
 }
 

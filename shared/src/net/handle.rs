@@ -16,6 +16,7 @@ use super::streams::{self, Failure, Opened, Protocol, Service};
 use crate::error::{Code, Error, Result};
 use crate::platform;
 use crate::proto::NetworkId;
+use crate::proto::direct::wire as direct;
 use crate::proto::join::RelayHint;
 use crate::proto::names::wire as names;
 use crate::proto::record::wire::{Answer, Request};
@@ -180,6 +181,24 @@ impl Handle {
     /// Sends one request about a name to a witness, as [`Self::ask`] does.
     pub async fn ask_name(&self, route: Route, request: names::Request) -> Result<names::Answer> {
         self.exchange(Service::Names, route, &request).await
+    }
+
+    /// Brings a peer something of somebody's messages, as [`Self::ask`] asks.
+    pub(super) async fn deliver(
+        &self,
+        route: Route,
+        delivery: &direct::Delivery,
+    ) -> Result<direct::Taken> {
+        self.exchange(Service::Direct, route, delivery).await
+    }
+
+    /// Sends one request to a mailbox, as [`Self::ask`] does.
+    pub(super) async fn ask_mailbox(
+        &self,
+        route: Route,
+        request: &direct::MailboxRequest,
+    ) -> Result<direct::MailboxAnswer> {
+        self.exchange(Service::Mailbox, route, request).await
     }
 
     /// Calls a method of another peer, as [`Self::ask`] asks.

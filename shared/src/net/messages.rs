@@ -1,6 +1,7 @@
-//! Messages about records and names inside frames. Those of commands are in `rpc`.
+//! Messages about records, names and direct messages inside frames. Those of commands are in `rpc`.
 
 use super::codec::Message;
+use crate::proto::direct::wire as direct;
 use crate::proto::{names, record};
 
 macro_rules! frame {
@@ -20,5 +21,9 @@ frame!(
     record::wire::Request,
     record::wire::Answer,
     names::wire::Request,
-    names::wire::Answer
+    names::wire::Answer,
+    direct::Delivery,
+    direct::Taken,
+    direct::MailboxRequest,
+    direct::MailboxAnswer
 );

@@ -10,6 +10,7 @@ mod behaviour;
 mod budget;
 mod client;
 mod codec;
+pub mod direct;
 pub mod discover;
 mod driver;
 mod guard;

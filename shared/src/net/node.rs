@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::future::select;
+use futures::future::{join, select};
 use futures::{FutureExt, StreamExt};
 use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, PeerId};
@@ -18,6 +18,9 @@ use libp2p::{Multiaddr, PeerId};
 use super::answers::{Answers, Method, SharedStore};
 use super::behaviour::Role;
 use super::client::RecordClient;
+#[cfg(feature = "server")]
+use super::direct::MailboxService;
+use super::direct::{self, Direct, SharedShelf};
 use super::driver::{Driver, command_channel, listen_error};
 use super::handle::{Event, Handle};
 use super::keeper::{Dialable, Keeper};
@@ -59,8 +62,13 @@ pub struct NodeConfig {
     /// The role of a witness, for nodes that have it.
     #[cfg(feature = "server")]
     pub names: Option<Arc<NameService>>,
+    /// The mailboxes of authors that are away, for nodes that have them.
+    #[cfg(feature = "server")]
+    pub mailboxes: Option<Arc<MailboxService>>,
     /// Where a few things are kept over a restart.
     pub keepsakes: SharedKeepsakes,
+    /// Where the messages of the author are kept.
+    pub shelf: SharedShelf,
     /// How puzzles are solved.
     pub solver: Solver,
     /// How many relays to stay connected to, and how to come back to them.
@@ -82,6 +90,7 @@ pub struct Node {
     overlay: Arc<Kademlia>,
     answers: Arc<Answers>,
     names: Names,
+    direct: Direct,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
     streams: Registry,
@@ -132,11 +141,15 @@ impl Node {
         let streams = swarm.behaviour().streams.registry();
         let (sender, commands) = command_channel();
         let handle = Handle::new(sender, key.public().to_peer_id(), config.network.clone());
+        let (direct, brought) = direct::inbox();
         let answers = Arc::new(Answers::new(
             config.network.clone(),
             config.store.clone(),
+            direct,
             #[cfg(feature = "server")]
             config.names.clone(),
+            #[cfg(feature = "server")]
+            config.mailboxes.clone(),
         ));
         let driver = Driver::new(
             swarm,
@@ -155,6 +168,14 @@ impl Node {
         let client = RecordClient::new(handle.clone(), config.network.clone(), config.store);
         let (wake, woken) = futures::channel::mpsc::channel(1);
         let overlay = Arc::new(Kademlia(client));
+        let messages = direct::Surroundings {
+            handle: handle.clone(),
+            overlay: overlay.clone(),
+            network: config.network.clone(),
+            author: config.author_key.clone(),
+            own: config.transport_key.public(),
+            shelf: config.shelf,
+        };
         let surroundings = Surroundings {
             overlay: overlay.clone(),
             #[cfg(feature = "server")]
@@ -170,6 +191,7 @@ impl Node {
             handle,
             overlay,
             names: Names::start(surroundings, config.author_key.clone()),
+            direct: Direct::start(messages, brought),
             answers,
             keys: Arc::new(Keys {
                 network: config.network,
@@ -215,6 +237,11 @@ impl Node {
     /// Names: resolving them, and those of this peer's owner.
     pub fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// Direct messages of this peer's author.
+    pub fn direct(&self) -> &Direct {
+        &self.direct
     }
 
     /// Offers a JSON-RPC method to every peer.
@@ -264,7 +291,7 @@ impl Node {
     /// Closes every connection and stops; harmless the second time.
     pub async fn close(&self) {
         // What was seen of names is not forgotten; a disk that hangs holds nobody up for long.
-        let settled = self.names.agent().settle().boxed();
+        let settled = join(self.names.agent().settle(), self.direct.settle()).boxed();
         select(settled, platform::sleep(limits::CLOSING)).await;
         self.handle.close().await;
     }

@@ -25,6 +25,10 @@ pub enum Service {
     Names,
     /// JSON-RPC commands.
     Rpc,
+    /// Direct messages, and receipts for them.
+    Direct,
+    /// Messages that wait at a relay.
+    Mailbox,
 }
 
 impl Service {
@@ -34,6 +38,8 @@ impl Service {
             Service::Record => ("record", limits::RECORD_STREAMS),
             Service::Names => ("names", limits::NAME_STREAMS),
             Service::Rpc => ("rpc", limits::RPC_STREAMS),
+            Service::Direct => ("direct", limits::DIRECT_STREAMS),
+            Service::Mailbox => ("mailbox", limits::MAILBOX_STREAMS),
         };
         let name = named(network, what);
         Protocol { name, streams }
@@ -45,6 +51,8 @@ impl Service {
             Service::Record => limits::RECORD_DEADLINE,
             Service::Names => limits::NAME_DEADLINE,
             Service::Rpc => limits::RPC_DEADLINE,
+            Service::Direct => limits::DIRECT_DEADLINE,
+            Service::Mailbox => limits::MAILBOX_DEADLINE,
         }
     }
 }
@@ -76,6 +84,8 @@ mod tests {
             (Service::Record, "/warren/quiet-meadow/record/1"),
             (Service::Names, "/warren/quiet-meadow/names/1"),
             (Service::Rpc, "/warren/quiet-meadow/rpc/1"),
+            (Service::Direct, "/warren/quiet-meadow/direct/1"),
+            (Service::Mailbox, "/warren/quiet-meadow/mailbox/1"),
         ] {
             assert_eq!(service.protocol(&network).name.as_ref(), name);
         }

@@ -6,6 +6,7 @@
 pub mod cbor;
 pub mod clock;
 pub mod date;
+pub mod direct;
 pub mod envelope;
 pub mod gather;
 pub mod homes;

@@ -174,6 +174,7 @@ impl Session {
             author,
             ..
         } = boot;
+        let shelf = (surroundings.shelf)(&network, &author.public());
         Node::start(NodeConfig {
             network,
             role: Role::Peer,
@@ -185,7 +186,10 @@ impl Session {
             store: None,
             #[cfg(feature = "server")]
             names: None,
+            #[cfg(feature = "server")]
+            mailboxes: None,
             keepsakes: surroundings.keepsakes.clone(),
+            shelf,
             solver: surroundings.solver.clone(),
             homes: HomesConfig::browser(),
             outside: surroundings.outside.clone(),

@@ -6,6 +6,7 @@ use libp2p::core::transport::MemoryTransport;
 
 use super::*;
 use crate::api::messages::Hint;
+use crate::net::direct::MemoryShelf;
 use crate::net::names::cooperative;
 use crate::net::outside::{Forgetful, Outside};
 use crate::net::swarm::authenticated;
@@ -43,6 +44,7 @@ fn bench() -> Bench {
     let (session, said) = Session::new(Surroundings {
         outside: Arc::new(Web(web)),
         keepsakes: Arc::new(Forgetful::default()),
+        shelf: Box::new(|_, _| Arc::new(MemoryShelf::default())),
         solver: cooperative(),
         connections: Box::new(move |key, _| {
             count.fetch_add(1, Ordering::SeqCst);

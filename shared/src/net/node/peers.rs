@@ -124,7 +124,7 @@ impl Node {
             return Ok(());
         }
         let snapshot = self.handle.snapshot().await?;
-        let relays = snapshot
+        let relays: Vec<Vec<u8>> = snapshot
             .relays
             .iter()
             .filter(|relay| relay.reserved)
@@ -137,8 +137,9 @@ impl Node {
         let author = AuthorProof::sign(&keys.author, &keys.transport.public(), &keys.network, now)?;
         let record = PeerRecord {
             addresses,
+            // Each relay keeps messages for those that it forwards connections to.
+            mailboxes: relays.clone(),
             relays,
-            mailboxes: Vec::new(),
             capabilities: keys.capabilities.clone(),
             author: Some(author),
         };
