@@ -10,6 +10,7 @@ mod perf;
 mod recall;
 mod relay;
 mod resolve;
+mod send;
 mod verify;
 mod witness;
 
@@ -35,10 +36,12 @@ struct Arguments {
 enum Command {
     /// Run a relay: bootstrap, page, WebSocket, WebRTC and record store in one process.
     Relay(Box<RelayArgs>),
-    /// Wait in a namespace for other peers and answer their greetings.
+    /// Wait in a namespace for other peers, answer their greetings, and show messages.
     Listen(greet::ListenArgs),
     /// Find the members of a namespace, connect to each directly and greet them.
     Dial(greet::DialArgs),
+    /// Send a message to a peer or an author; it is left in their mailbox when nobody is there.
+    Send(send::SendArgs),
     /// Store and read values.
     #[command(subcommand)]
     Dht(dht::DhtCommand),
@@ -117,6 +120,7 @@ impl Command {
             Command::Relay(args) => args.json,
             Command::Listen(args) => args.peer.json,
             Command::Dial(args) => args.peer.json,
+            Command::Send(args) => args.peer.json,
             Command::Dht(command) => command.peer().json,
             Command::Name(command) => command.wants_json(),
             Command::Resolve(args) => args.peer.json,
@@ -131,6 +135,7 @@ impl Command {
             Command::Relay(args) => relay::run(*args).await,
             Command::Listen(args) => greet::listen(args).await,
             Command::Dial(args) => greet::dial(args).await,
+            Command::Send(args) => send::run(args).await,
             Command::Dht(command) => dht::run(command).await,
             Command::Name(command) => name::run(command).await,
             Command::Resolve(args) => resolve::run(args).await,

@@ -94,6 +94,13 @@ impl Shelf for RedbShelf {
             Ok(transaction.commit()?)
         })
     }
+
+    fn close(&self) -> BoxFuture<'static, ()> {
+        let medium = self.0.clone();
+        Box::pin(async move {
+            let _ = tokio::task::spawn_blocking(move || medium.close()).await;
+        })
+    }
 }
 
 impl RedbShelf {

@@ -56,6 +56,7 @@ pub enum Call {
         params: serde_json::Value,
     },
     Name(NameCall),
+    Direct(DirectCall),
     Snapshot {},
     Hint {
         kind: Hint,
@@ -76,6 +77,38 @@ pub struct NameCall {
     pub fresh: bool,
     /// Addresses in private networks, too.
     pub private: bool,
+}
+
+/// A call about direct messages, in one shape as well.
+#[derive(Clone, Debug)]
+pub struct DirectCall {
+    /// What to do.
+    pub action: DirectAction,
+    /// With whom: a peer id or an author.
+    pub to: String,
+    /// What to say.
+    pub value: Option<WireValue>,
+    /// Which message.
+    pub id: String,
+    /// The state that is known of it.
+    pub known: String,
+    /// After, or before, which place.
+    pub place: Option<f64>,
+    /// At most so many.
+    pub limit: Option<f64>,
+}
+
+/// What can be done with direct messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DirectAction {
+    Send,
+    State,
+    Next,
+    History,
+    Block,
+    Unblock,
+    Blocked,
 }
 
 /// What can be done with names.
@@ -226,6 +259,7 @@ pub enum Reply {
         expires: Millis,
     },
     Peer(Box<PeerView>),
+    /// What is connected, or sent.
     Connected {
         id: String,
     },
@@ -234,6 +268,7 @@ pub enum Reply {
     },
     Measured(Measured),
     Found(Found),
+    Messages(Vec<super::session::MessageView>),
     Json(serde_json::Value),
     /// JSON that is written already.
     Text(String),

@@ -7,7 +7,7 @@
 
 use serde::Deserialize;
 
-use super::messages::{Call, Hint, NameAction, NameCall, WireValue};
+use super::messages::{Call, DirectAction, DirectCall, Hint, NameAction, NameCall, WireValue};
 
 /// The parameters of any method. What is missing is empty, and refused as such by whoever needs it.
 #[derive(Debug, Default, Deserialize)]
@@ -27,6 +27,8 @@ pub struct Params {
     params: serde_json::Value,
     kind: Option<Hint>,
     action: Option<NameAction>,
+    direct: Option<DirectAction>,
+    place: Option<f64>,
     name: String,
     text: String,
     fresh: bool,
@@ -77,6 +79,15 @@ impl Params {
                 text: self.text,
                 fresh: self.fresh,
                 private: self.private,
+            }),
+            "direct" => Call::Direct(DirectCall {
+                action: self.direct?,
+                to: self.target,
+                value: self.value,
+                id: self.id,
+                known: self.text,
+                place: self.place,
+                limit: self.limit,
             }),
             "snapshot" => Call::Snapshot {},
             "hint" => Call::Hint { kind: self.kind? },

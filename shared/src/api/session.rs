@@ -1,5 +1,6 @@
 //! Serves the calls of one application on its node.
 
+mod direct;
 mod find;
 mod names;
 mod page;
@@ -15,6 +16,7 @@ use futures::future::{AbortHandle, BoxFuture, Either, Shared, select};
 use futures::{FutureExt, SinkExt};
 use libp2p::PeerId;
 
+pub use self::direct::MessageView;
 use self::page::Page;
 use self::start::RETRY_FIRST;
 use self::views::{entry, find_peer, lifetime, told};
@@ -119,6 +121,7 @@ impl Session {
             Call::Hint { kind } => self.hint(kind.into()).await,
             Call::Close {} => self.close().await,
             Call::Unprovide { namespace } => self.unprovide(&namespace).await,
+            Call::Direct(call) => self.direct(call).await,
             other => self.on_network(id, other).await,
         }
     }
@@ -211,6 +214,7 @@ impl Session {
             | Call::Snapshot {}
             | Call::Hint { .. }
             | Call::Close {}
+            | Call::Direct(_)
             | Call::Unprovide { .. } => {
                 Err(Error::new(Code::Internal, "this call needs no network"))
             }

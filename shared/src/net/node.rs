@@ -291,7 +291,7 @@ impl Node {
     /// Closes every connection and stops; harmless the second time.
     pub async fn close(&self) {
         // What was seen of names is not forgotten; a disk that hangs holds nobody up for long.
-        let settled = join(self.names.agent().settle(), self.direct.settle()).boxed();
+        let settled = join(self.names.agent().settle(), self.direct.close()).boxed();
         select(settled, platform::sleep(limits::CLOSING)).await;
         self.handle.close().await;
     }

@@ -4,6 +4,7 @@ export { createPeer, environment, type PeerOptions } from './create.ts';
 export { WarrenError, isWarrenError, type ErrorCode, type ErrorDetails, type WarrenErrorOptions, type WireError } from './errors.ts';
 export type { AbortOptions } from './abort.ts';
 export type { Dht, DhtEntry, DhtValue, JsonValue } from './dht.ts';
+export type { DirectMessage, MessageState, Messages, SentMessage } from './messages.ts';
 export type { JoinedOptions } from './joined.ts';
 export type {
   CachedName,

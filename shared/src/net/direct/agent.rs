@@ -115,7 +115,7 @@ pub(super) enum Command {
         peer: Vec<u8>,
         reply: Reply<Option<PublicKey>>,
     },
-    Settle(Reply<()>),
+    Close(Reply<()>),
 }
 
 /// Direct messages of this peer's author. Cheap to clone.
@@ -238,9 +238,9 @@ impl Direct {
         Ok(history)
     }
 
-    /// Waits until all that has happened is stored.
-    pub async fn settle(&self) -> Result<()> {
-        self.request(Command::Settle).await
+    /// Ends the task, once all that has happened is stored.
+    pub(in crate::net) async fn close(&self) {
+        let _ = self.request(Command::Close).await;
     }
 
     /// The author that is meant, and what was learned on the way.

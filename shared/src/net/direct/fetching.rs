@@ -27,7 +27,7 @@ pub(super) struct Fetching {
     rounds: u32,
     again: bool,
     /// When the next round begins.
-    pub due: Millis,
+    due: Millis,
 }
 
 impl Fetching {
@@ -59,9 +59,14 @@ impl Fetching {
         self.due = now + MAILBOX_EVERY;
     }
 
+    /// When a round can begin; nothing while one goes on.
+    pub fn next_time(&self) -> Option<Millis> {
+        (!self.busy && self.waiting.is_empty()).then_some(self.due)
+    }
+
     /// Whether a round can begin.
     pub fn is_due(&self, now: Millis) -> bool {
-        !self.busy && self.waiting.is_empty() && self.due <= now
+        self.next_time().is_some_and(|due| due <= now)
     }
 
     /// The next page, if none is being fetched.

@@ -23,6 +23,10 @@ pub trait Shelf: Send + Sync + 'static {
     ) -> BoxFuture<'static, Result<Vec<Row>>>;
     /// Makes all changes durable, or none.
     fn write(&self, changes: Vec<Change>) -> BoxFuture<'static, Result<()>>;
+    /// Gives free what it holds, even if others still hold this shelf: it only fails from then on.
+    fn close(&self) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// A [`Shelf`] that several tasks use.

@@ -131,6 +131,10 @@ impl Task {
                 match next.take() {
                     None => break,
                     Some(Input::End) => return self.end().await,
+                    Some(Input::Command(Command::Close(reply))) => {
+                        self.end().await;
+                        return drop(reply.send(Ok(())));
+                    }
                     Some(Input::Event(Event::State {
                         state: "closed", ..
                     })) => {
@@ -152,6 +156,7 @@ impl Task {
     async fn end(&mut self) {
         self.lazy_due = 0;
         self.commit().await;
+        self.shelf.close().await;
     }
 
     /// What has happened already.
@@ -173,7 +178,8 @@ impl Task {
             let sending = post.next_time().filter(|_| self.joined);
             let lazy = (!self.lazy.is_empty()).then_some(self.lazy_due);
             let looks = self.joined && post.is_reading() | (post.pending() > 0);
-            let fetch = looks.then_some(self.fetching.due);
+            let looks = looks && !self.homes.is_empty();
+            let fetch = self.fetching.next_time().filter(|_| looks);
             let publish = (looks && !self.publishing).then_some(self.publish_due);
             let all = [sending, lazy, fetch, publish];
             next = all.into_iter().flatten().fold(next, Millis::min);
@@ -234,7 +240,11 @@ impl Task {
             }
             Input::Fetched(fetched) => self.unpack(fetched, &mut post, now),
             Input::Published(result) => self.published(result, now),
-            Input::Homes(homes) => self.homes = homes,
+            Input::Homes(homes) if homes != self.homes => {
+                self.homes = homes;
+                self.fetching.soon();
+            }
+            Input::Homes(_) => {}
             Input::Event(event) => self.hear(&event, &mut post),
             Input::Tick | Input::End => post.expire(now, &mut self.turn),
         }
@@ -304,10 +314,8 @@ impl Task {
             }
             Command::Blocked(reply) => drop(reply.send(Ok(post.blocked().to_vec()))),
             Command::AuthorAt { peer, reply } => drop(reply.send(Ok(post.author_at(&peer)))),
-            Command::Settle(reply) => {
-                self.lazy_due = 0;
-                self.say(reply, Ok(()));
-            }
+            // The loop ends before that.
+            Command::Close(reply) => drop(reply.send(Ok(()))),
         }
     }
 
@@ -353,7 +361,7 @@ impl Task {
             }
             Event::Addresses { .. } => self.look_around(),
             Event::Connection {
-                change: "opened",
+                change: "open",
                 peer,
                 ..
             } => {

@@ -21,8 +21,11 @@ pub mod wire;
 
 pub use contact::{Contact, Device};
 pub use inbox::Received;
-pub use message::{Id, Message, Receipt, Session};
+pub use message::{Head, Id, Message, Receipt, Session};
 pub use outbox::{Batch, Carried, Errand};
 pub use post::{Effect, Post, Refused, Turn};
 pub use rows::{Change, Direction, Entry, State, history_of};
 pub use seal::{open, seal};
+
+#[cfg(test)]
+mod tests;

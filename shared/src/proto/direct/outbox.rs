@@ -202,7 +202,7 @@ impl Post {
                 taken,
             } => self.answered(to, (session, first, count), &taken, now, turn),
             Carried::Unreached { mailboxes } => {
-                sending.deliver.fail(now, &mut prng);
+                sending.unreached(now, &mut prng);
                 // Whoever has other mailboxes now does not look into the old ones.
                 if !mailboxes.is_empty()
                     && !mailboxes.iter().any(|one| sending.left_at.contains(one))
@@ -257,7 +257,7 @@ impl Post {
             }
             // Nothing of it was taken: as if nobody had been there.
             Taken::Until { .. } | Taken::Refused { .. } => {
-                friend.sending.deliver.fail(now, &mut prng);
+                friend.sending.unreached(now, &mut prng);
             }
         }
     }
@@ -298,7 +298,12 @@ impl Post {
 
     /// A recipient may be there again: it is tried at once.
     pub fn wake(&mut self, author: &PublicKey) {
-        if let Some(friend) = self.friends.get_mut(author) {
+        let Some(friend) = self.friends.get_mut(author) else {
+            return;
+        };
+        // The errand under way may be what makes it seem to be there.
+        friend.sending.woken = friend.sending.busy;
+        if !friend.sending.busy {
             friend.sending.deliver.until = 0;
             friend.sending.receipts.until = 0;
         }

@@ -63,6 +63,15 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [State; 5] = [
+        State::Sending,
+        State::Waiting,
+        State::Delivered,
+        State::Refused,
+        State::Expired,
+    ];
+
     /// A short word for people and programs.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -36,7 +36,7 @@ impl Task {
         if !post.is_reading() && post.pending() == 0 {
             return;
         }
-        if self.fetching.is_due(now) {
+        if self.fetching.is_due(now) && !self.homes.is_empty() {
             self.fetching.begin(&self.homes, now);
         }
         if let Some(page) = self.fetching.next() {

@@ -21,7 +21,7 @@ pub(super) fn refuse(input: Input) {
         Input::Command(Command::Block { reply, .. }) => drop(reply.send(Err(error()))),
         Input::Command(Command::Blocked(reply)) => drop(reply.send(Err(error()))),
         Input::Command(Command::AuthorAt { reply, .. }) => drop(reply.send(Err(error()))),
-        Input::Command(Command::Settle(reply)) => drop(reply.send(Err(error()))),
+        Input::Command(Command::Close(reply)) => drop(reply.send(Err(error()))),
         Input::Brought(Brought { reply, .. }) => {
             let why = NotTaken::Failed;
             let _ = reply.send(Taken::Refused { why });

@@ -30,6 +30,8 @@ pub(in crate::proto::direct) struct Sending {
     pub session: Option<(Session, u64)>,
     pub pending: VecDeque<Pending>,
     pub busy: bool,
+    /// It may have come back while it was being tried.
+    pub woken: bool,
     pub deliver: Wait,
     pub leave: Wait,
     /// Where the messages are that were left.
@@ -118,6 +120,14 @@ impl Sending {
             parcels.push((*id, parcel.encode()));
         }
         (!parcels.is_empty()).then_some(Batch::Leave(parcels))
+    }
+
+    /// Nobody took anything.
+    pub fn unreached(&mut self, now: Millis, prng: &mut Prng) {
+        self.deliver.fail(now, prng);
+        if std::mem::take(&mut self.woken) {
+            self.deliver.until = self.deliver.until.min(now + DIRECT_RETRY_FIRST);
+        }
     }
 
     pub fn brought(&mut self, brought: bool, now: Millis, prng: &mut Prng) {
