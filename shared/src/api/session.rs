@@ -42,6 +42,7 @@ pub struct Surroundings {
     /// Where a few things are kept over a restart.
     pub keepsakes: SharedKeepsakes,
     /// Where the messages of an author in a network are kept.
+    #[allow(clippy::type_complexity)]
     pub shelf: Box<dyn Fn(&NetworkId, &PublicKey) -> SharedShelf + Send + Sync>,
     /// How puzzles are solved.
     pub solver: Solver,

@@ -51,7 +51,7 @@ impl Fetching {
             done: Vec::new(),
         };
         self.waiting = homes.iter().map(page).collect();
-        if self.rounds % FORMER_EVERY == 0 {
+        if self.rounds.is_multiple_of(FORMER_EVERY) {
             let former = self.former.iter().filter(|one| !homes.contains(one));
             self.waiting.extend(former.map(page));
         }

@@ -2,6 +2,7 @@
 //!
 //! What is there when a turn begins is taken together, so that many messages share one write.
 
+mod commands;
 mod jobs;
 mod words;
 
@@ -13,13 +14,13 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 
-use self::words::{not_sent, read_elsewhere, refuse, to_oneself, too_many, unknown};
+use self::words::refuse;
 use super::agent::{Brought, Command, Reply, Told};
 use super::carrier::{Carrier, Done};
 use super::fetching::Fetching;
 use super::shelf::SharedShelf;
 use crate::error::Result;
-use crate::limits::{HISTORY_PAGE, MAX_PENDING_EACH, MINUTE, SECOND};
+use crate::limits::{HISTORY_PAGE, MAX_PENDING_EACH, MINUTE};
 use crate::net::handle::Event;
 use crate::platform;
 use crate::proto::Millis;
@@ -28,8 +29,6 @@ use crate::proto::direct::{Change, Contact, Effect, Id, Post, State, Turn};
 
 /// Inputs of one turn.
 const TOGETHER: usize = 128;
-/// What was taken by the application is written down with the next message, or after this.
-const LAZY: Millis = SECOND;
 
 /// Something that happened.
 pub(super) enum Input {
@@ -249,74 +248,6 @@ impl Task {
             Input::Tick | Input::End => post.expire(now, &mut self.turn),
         }
         self.post = Some(post);
-    }
-
-    fn obey(&mut self, command: Command, post: &mut Post, now: Millis) {
-        match command {
-            Command::Send {
-                to,
-                contact,
-                body,
-                reply,
-            } => {
-                let session = platform::entropy();
-                let sent = match to == post.author() {
-                    true => Err(to_oneself()),
-                    false => {
-                        let sent = post.send(to, &body, session, now, &mut self.turn);
-                        sent.map_err(not_sent)
-                    }
-                };
-                post.found(&to, contact, now, &mut self.turn);
-                self.say(reply, sent);
-            }
-            Command::State { id, known, reply } => {
-                let concluded = self.concluded.iter().find(|(one, _)| *one == id);
-                let concluded = concluded.map(|(_, state)| *state);
-                match concluded.or_else(|| post.on_its_way(&id)) {
-                    None => drop(reply.send(Err(unknown()))),
-                    Some(state) if Some(state) != known => drop(reply.send(Ok(state))),
-                    Some(_) if self.watching.len() >= 4 * MAX_PENDING_EACH => {
-                        drop(reply.send(Err(too_many())));
-                    }
-                    Some(_) => self.watching.push((id, known, reply)),
-                }
-            }
-            Command::Next { after, reply } => {
-                if !post.is_reading() {
-                    post.set_reading(true);
-                    self.fetching.soon();
-                    self.publish_due = 0;
-                }
-                let mut turn = Turn::default();
-                after.inspect(|after| post.told(*after, &mut turn));
-                if self.lazy.is_empty() {
-                    self.lazy_due = now + LAZY;
-                }
-                self.lazy.extend(turn.changes);
-                if let Some((_, old)) = self.reader.replace((after, reply)) {
-                    let _ = old.send(Err(read_elsewhere()));
-                }
-            }
-            Command::Block {
-                author,
-                blocked,
-                reply,
-            } => {
-                let done = match blocked {
-                    true => post.block(author, &mut self.turn).map_err(not_sent),
-                    false => {
-                        post.unblock(&author, &mut self.turn);
-                        Ok(())
-                    }
-                };
-                self.say(reply, done);
-            }
-            Command::Blocked(reply) => drop(reply.send(Ok(post.blocked().to_vec()))),
-            Command::AuthorAt { peer, reply } => drop(reply.send(Ok(post.author_at(&peer)))),
-            // The loop ends before that.
-            Command::Close(reply) => drop(reply.send(Ok(()))),
-        }
     }
 
     /// Answers once the turn is durable.
