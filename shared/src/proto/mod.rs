@@ -4,6 +4,7 @@
 //! whole network fits into a unit test and replays from a seed.
 
 pub mod cbor;
+pub mod chat;
 pub mod clock;
 pub mod date;
 pub mod envelope;
