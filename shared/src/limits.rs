@@ -456,7 +456,7 @@ pub const CHAT_SOURCE_PER_SECOND: u32 = 50;
 /// Authors, or peers, whose rate is remembered.
 pub const MAX_CHAT_RATES: usize = 4_096;
 /// Requests for history that one room has under way.
-pub const HISTORY_ASKED: usize = 2;
+pub const HISTORY_ASKED: usize = 3;
 /// First wait before the same holder is asked again, doubling while it has nothing new.
 pub const HISTORY_RETRY: Millis = 2 * SECOND;
 /// Longest such wait.

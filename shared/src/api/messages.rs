@@ -56,6 +56,7 @@ pub enum Call {
         params: serde_json::Value,
     },
     Name(NameCall),
+    Chat(ChatCall),
     Snapshot {},
     Hint {
         kind: Hint,
@@ -95,6 +96,43 @@ pub enum NameAction {
     Cached,
     Flush,
     Proof,
+}
+
+/// A call about chat rooms. One shape for all of them.
+#[derive(Clone, Debug)]
+pub struct ChatCall {
+    /// What to do.
+    pub action: ChatAction,
+    /// In which room: its name or a link to join it, afterwards the id that joining gave.
+    pub room: String,
+    /// What is said, a mark, or the card of a file as JSON.
+    pub text: String,
+    /// What this member is called.
+    pub nick: String,
+    /// The message that is answered, changed or marked, or before which history is wanted.
+    pub id: String,
+    /// Whether a mark is put there, or something is being written; when joining, whether the room is to
+    /// get a new secret.
+    pub on: bool,
+    /// How many messages of history.
+    pub limit: Option<f64>,
+}
+
+/// What can be done in rooms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ChatAction {
+    Join,
+    Send,
+    React,
+    Edit,
+    Delete,
+    File,
+    Typing,
+    Nick,
+    History,
+    Members,
+    Read,
 }
 
 impl Call {

@@ -7,7 +7,7 @@
 
 use serde::Deserialize;
 
-use super::messages::{Call, Hint, NameAction, NameCall, WireValue};
+use super::messages::{Call, ChatAction, ChatCall, Hint, NameAction, NameCall, WireValue};
 
 /// The parameters of any method. What is missing is empty, and refused as such by whoever needs it.
 #[derive(Debug, Default, Deserialize)]
@@ -31,6 +31,10 @@ pub struct Params {
     text: String,
     fresh: bool,
     private: bool,
+    chat: Option<ChatAction>,
+    room: String,
+    nick: String,
+    on: bool,
 }
 
 impl Params {
@@ -77,6 +81,15 @@ impl Params {
                 text: self.text,
                 fresh: self.fresh,
                 private: self.private,
+            }),
+            "chat" => Call::Chat(ChatCall {
+                action: self.chat?,
+                room: self.room,
+                text: self.text,
+                nick: self.nick,
+                id: self.id,
+                on: self.on,
+                limit: self.limit,
             }),
             "snapshot" => Call::Snapshot {},
             "hint" => Call::Hint { kind: self.kind? },
@@ -126,6 +139,7 @@ mod tests {
             ("nothing", "{}"),
             ("dhtPut", "{}"),
             ("name", "{}"),
+            ("chat", r#"{"room": "lobby"}"#),
             ("hint", r#"{"kind": "tired"}"#),
             ("find", r#"{"namespace": 7}"#),
         ] {

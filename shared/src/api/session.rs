@@ -1,5 +1,6 @@
 //! Serves the calls of one application on its node.
 
+mod chat;
 mod find;
 mod names;
 mod page;
@@ -116,6 +117,7 @@ impl Session {
             Call::Hint { kind } => self.hint(kind.into()).await,
             Call::Close {} => self.close().await,
             Call::Unprovide { namespace } => self.unprovide(&namespace).await,
+            Call::Chat(call) => chat::serve(self, id, call).await,
             other => self.on_network(id, other).await,
         }
     }
@@ -208,6 +210,7 @@ impl Session {
             | Call::Snapshot {}
             | Call::Hint { .. }
             | Call::Close {}
+            | Call::Chat(_)
             | Call::Unprovide { .. } => {
                 Err(Error::new(Code::Internal, "this call needs no network"))
             }

@@ -9,6 +9,7 @@ use libp2p::PeerId;
 use serde_json::{Value, json};
 
 use super::budget::Asker;
+use super::chat::HistorySlot;
 use super::codec::Message;
 #[cfg(feature = "server")]
 use super::names::NameService;
@@ -38,6 +39,7 @@ pub struct Answers {
     #[cfg(feature = "server")]
     names: Option<Arc<NameService>>,
     methods: RwLock<HashMap<String, Method>>,
+    history: HistorySlot,
     refusals: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -55,6 +57,7 @@ impl Answers {
             #[cfg(feature = "server")]
             names,
             methods: RwLock::default(),
+            history: HistorySlot::default(),
             refusals: Mutex::default(),
         }
     }
@@ -63,6 +66,11 @@ impl Answers {
     pub fn serve(&self, name: &str, method: Method) {
         let mut methods = self.methods.write().unwrap_or_else(PoisonError::into_inner);
         methods.insert(name.to_owned(), method);
+    }
+
+    /// Who has messages of rooms, and answers requests for them.
+    pub fn history(&self) -> &HistorySlot {
+        &self.history
     }
 
     /// How many requests were refused, by reason.
@@ -91,6 +99,10 @@ impl Answers {
                 .rpc(asker.peer, parse(service, frame)?)
                 .await
                 .to_frame(),
+            Service::History => {
+                let answer = self.history.answer(parse(service, frame)?).await;
+                answer.to_frame()
+            }
         })
     }
 
@@ -107,6 +119,7 @@ impl Answers {
             Service::Rpc => {
                 RpcReply::error(json!(1), -32000, "too many requests at once").to_frame()
             }
+            Service::History => super::chat::refused(Refusal::RateLimited).to_frame(),
         }
     }
 

@@ -38,9 +38,9 @@ pub struct Behaviour {
     pub kad: kad::Behaviour<kad::store::MemoryStore>,
     /// Records, names, commands, and protocols that are plain streams.
     pub streams: streams::Behaviour,
-    /// Routes topics. No feature of this version uses it, so tabs do not download it.
+    /// Routes topics; on relays only. All others are leaves: see `gossip`.
     #[cfg(feature = "server")]
-    pub gossip: libp2p::gossipsub::Behaviour,
+    pub gossip: libp2p::swarm::behaviour::toggle::Toggle<libp2p::gossipsub::Behaviour>,
     /// Reserves places at relays, and dials through them.
     pub relay_client: relay::client::Behaviour,
     /// Carries circuits; on relays only.
@@ -80,7 +80,7 @@ impl Behaviour {
                     .map(|service| (*service, service.protocol(network))),
             ),
             #[cfg(feature = "server")]
-            gossip: gossip(),
+            gossip: (role == Role::Relay).then(gossip).into(),
             relay_client,
             #[cfg(feature = "server")]
             relay_server: relay_server(id, role).into(),
@@ -100,8 +100,13 @@ fn ping_timeout(every: Duration) -> Duration {
 /// What a peer answers: it is asked for records and names only when it routes for others.
 fn answered(role: Role) -> &'static [Service] {
     match role {
-        Role::Peer => &[Service::Rpc],
-        Role::Relay => &[Service::Record, Service::Names, Service::Rpc],
+        Role::Peer => &[Service::Rpc, Service::History],
+        Role::Relay => &[
+            Service::Record,
+            Service::Names,
+            Service::Rpc,
+            Service::History,
+        ],
     }
 }
 

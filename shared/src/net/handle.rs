@@ -16,6 +16,7 @@ use super::streams::{self, Failure, Opened, Protocol, Service};
 use crate::error::{Code, Error, Result};
 use crate::platform;
 use crate::proto::NetworkId;
+use crate::proto::chat::history;
 use crate::proto::join::RelayHint;
 use crate::proto::names::wire as names;
 use crate::proto::record::wire::{Answer, Request};
@@ -180,6 +181,15 @@ impl Handle {
     /// Sends one request about a name to a witness, as [`Self::ask`] does.
     pub async fn ask_name(&self, route: Route, request: names::Request) -> Result<names::Answer> {
         self.exchange(Service::Names, route, &request).await
+    }
+
+    /// Asks somebody for messages of a room, as [`Self::ask`] asks.
+    pub async fn ask_history(
+        &self,
+        route: Route,
+        request: history::Request,
+    ) -> Result<history::Answer> {
+        self.exchange(Service::History, route, &request).await
     }
 
     /// Calls a method of another peer, as [`Self::ask`] asks.

@@ -1,7 +1,7 @@
 //! Messages about records and names inside frames. Those of commands are in `rpc`.
 
 use super::codec::Message;
-use crate::proto::{names, record};
+use crate::proto::{chat, names, record};
 
 macro_rules! frame {
     ($($message:ty),+) => {$(
@@ -20,5 +20,7 @@ frame!(
     record::wire::Request,
     record::wire::Answer,
     names::wire::Request,
-    names::wire::Answer
+    names::wire::Answer,
+    chat::history::Request,
+    chat::history::Answer
 );

@@ -17,8 +17,10 @@ use libp2p::{Multiaddr, PeerId};
 
 use super::answers::{Answers, Method, SharedStore};
 use super::behaviour::Role;
+use super::chat::{Chat, Rooms, SharedHistory};
 use super::client::RecordClient;
 use super::driver::{Driver, command_channel, listen_error};
+use super::gossip::Leaf;
 use super::handle::{Event, Handle};
 use super::keeper::{Dialable, Keeper};
 #[cfg(feature = "server")]
@@ -82,6 +84,7 @@ pub struct Node {
     overlay: Arc<Kademlia>,
     answers: Arc<Answers>,
     names: Names,
+    rooms: Option<Rooms>,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
     streams: Registry,
@@ -138,6 +141,18 @@ impl Node {
             #[cfg(feature = "server")]
             config.names.clone(),
         ));
+        let rooms = (config.role == Role::Peer).then(|| {
+            let (leaf, keepsakes) = (
+                Leaf::start(handle.clone(), &streams),
+                config.keepsakes.clone(),
+            );
+            Rooms::new(
+                leaf,
+                keepsakes,
+                config.author_key.clone(),
+                answers.history(),
+            )
+        });
         let driver = Driver::new(
             swarm,
             config.network.clone(),
@@ -170,6 +185,7 @@ impl Node {
             handle,
             overlay,
             names: Names::start(surroundings, config.author_key.clone()),
+            rooms,
             answers,
             keys: Arc::new(Keys {
                 network: config.network,
@@ -215,6 +231,16 @@ impl Node {
     /// Names: resolving them, and those of this peer's owner.
     pub fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// Chat rooms: entering them, and those that this peer is in.
+    pub fn chat(&self) -> Result<Chat> {
+        Chat::new(self.clone(), self.rooms.clone())
+    }
+
+    /// Keeps messages of rooms for others from now on; for relays.
+    pub fn keep_history(&self, history: SharedHistory) {
+        self.answers.history().set(history);
     }
 
     /// Offers a JSON-RPC method to every peer.
@@ -266,6 +292,9 @@ impl Node {
         // What was seen of names is not forgotten; a disk that hangs holds nobody up for long.
         let settled = self.names.agent().settle().boxed();
         select(settled, platform::sleep(limits::CLOSING)).await;
+        if let Some(rooms) = &self.rooms {
+            rooms.close().await;
+        }
         self.handle.close().await;
     }
 }

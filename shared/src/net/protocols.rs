@@ -25,6 +25,8 @@ pub enum Service {
     Names,
     /// JSON-RPC commands.
     Rpc,
+    /// Messages of chat rooms.
+    History,
 }
 
 impl Service {
@@ -34,6 +36,7 @@ impl Service {
             Service::Record => ("record", limits::RECORD_STREAMS),
             Service::Names => ("names", limits::NAME_STREAMS),
             Service::Rpc => ("rpc", limits::RPC_STREAMS),
+            Service::History => ("history", limits::HISTORY_STREAMS),
         };
         let name = named(network, what);
         Protocol { name, streams }
@@ -45,6 +48,7 @@ impl Service {
             Service::Record => limits::RECORD_DEADLINE,
             Service::Names => limits::NAME_DEADLINE,
             Service::Rpc => limits::RPC_DEADLINE,
+            Service::History => limits::HISTORY_DEADLINE,
         }
     }
 }
@@ -76,6 +80,7 @@ mod tests {
             (Service::Record, "/warren/quiet-meadow/record/1"),
             (Service::Names, "/warren/quiet-meadow/names/1"),
             (Service::Rpc, "/warren/quiet-meadow/rpc/1"),
+            (Service::History, "/warren/quiet-meadow/history/1"),
         ] {
             assert_eq!(service.protocol(&network).name.as_ref(), name);
         }

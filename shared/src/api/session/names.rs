@@ -89,7 +89,7 @@ fn misfit(zone: &str) -> Option<String> {
     Some(wrong.chars().take(MAX_TOLD).collect())
 }
 
-fn written(value: &impl Serialize) -> Result<Reply> {
+pub(super) fn written(value: &impl Serialize) -> Result<Reply> {
     let text = serde_json::to_string(value);
     text.map(Reply::Text).map_err(|error| {
         Error::new(Code::Internal, "an answer cannot be written down").caused_by(error)

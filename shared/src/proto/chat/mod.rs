@@ -26,5 +26,3 @@ pub use packet::{PacketId, packet_id};
 pub use room::{Output, Room, RoomConfig};
 pub use stamp::Stamp;
 pub use view::{Entry, MemberView, RoomEvent};
-
-use super::record::Refusal;

@@ -2,7 +2,7 @@ use super::super::keys::RoomRef;
 use super::*;
 use crate::error::Code;
 use crate::limits::{CHAT_BURST, CHAT_LENIENCE, CLOCK_TOLERANCE, SECOND};
-use crate::proto::chat::Refusal;
+use crate::proto::record::Refusal;
 
 const NOW: Millis = 1_700_000_000_000;
 
