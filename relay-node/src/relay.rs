@@ -33,6 +33,7 @@ use crate::config::RelayConfig;
 use crate::control::{ControlServer, Rows};
 use crate::dns::{Counts, DnsServer};
 use crate::fetch::Fetcher;
+use crate::history::{HistoryLimits, HistoryStore};
 use crate::http::{HttpServer, HttpState, Provider};
 use crate::identity::DataDir;
 use crate::keepsakes::Keepsakes;
@@ -57,6 +58,7 @@ pub struct Relay {
     /// What runs beside the node, and ends with the relay.
     tasks: JoinSet<()>,
     store: Arc<RedbStore>,
+    history: Option<Arc<HistoryStore>>,
     _data: DataDir,
 }
 
@@ -116,7 +118,6 @@ impl Relay {
             capabilities: vec!["relay".into(), "store".into()],
         })?;
         let mut relay = Relay {
-            node,
             http: ports.http_address(),
             tls: config.tls.is_some(),
             dns: None,
@@ -124,6 +125,8 @@ impl Relay {
             http_task: None,
             tasks: JoinSet::new(),
             store,
+            history: history(&config, &data, &node)?,
+            node,
             _data: data,
         };
         relay.listen(&config, role.sets.as_ref()).await?;
@@ -270,7 +273,12 @@ impl Relay {
         self.tasks.shutdown().await;
         // Requests that still hold the store would keep its file locked.
         let store = self.store.clone();
-        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+        let history = self.history.take();
+        let _ = tokio::task::spawn_blocking(move || {
+            store.close();
+            history.iter().for_each(|history| history.close());
+        })
+        .await;
     }
 }
 
@@ -307,6 +315,16 @@ fn certificate(config: &RelayConfig, data: &DataDir) -> Result<Option<Certificat
     }
     let pem = data.load_or_create("webrtc.pem", Certificate::generate)?;
     Certificate::from_pem(&pem).map(Some)
+}
+
+/// Where messages of rooms are kept, if they are.
+fn history(config: &RelayConfig, data: &DataDir, node: &Node) -> Result<Option<Arc<HistoryStore>>> {
+    if !config.history {
+        return Ok(None);
+    }
+    let history = Arc::new(HistoryStore::open(data.path(), HistoryLimits::default())?);
+    node.keep_history(history.clone());
+    Ok(Some(history))
 }
 
 async fn sweep(store: Arc<RedbStore>) {

@@ -1,6 +1,7 @@
 //! The command line: which commands there are, and how they fail.
 
 mod cache;
+mod chat;
 mod dht;
 mod greet;
 mod import;
@@ -52,6 +53,8 @@ enum Command {
     /// What this relay witnesses, and which names it refuses.
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
+    /// Chat in a room: lines of standard input are sent, what others say is printed.
+    Chat(chat::ChatArgs),
     /// Measure the connection to a node that was started with --perf.
     Perf(perf::PerfArgs),
 }
@@ -122,6 +125,7 @@ impl Command {
             Command::Resolve(args) => args.peer.json,
             Command::Verify(args) => args.json,
             Command::Witness(command) => command.wants_json(),
+            Command::Chat(args) => args.peer.json,
             Command::Perf(args) => args.peer.json,
         }
     }
@@ -136,6 +140,7 @@ impl Command {
             Command::Resolve(args) => resolve::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Witness(command) => witness::run(command).await,
+            Command::Chat(args) => chat::run(args).await,
             Command::Perf(args) => perf::run(args).await,
         }
     }
