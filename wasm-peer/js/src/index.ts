@@ -18,6 +18,7 @@ export type {
 export type { NameCache, Names, ResolveOptions, WorkOptions } from './names.ts';
 export type { Provision } from './namespaces.ts';
 export type { Peer } from './peer.ts';
+export type { Chat, ChatMessage, FileCard, JoinRoomOptions, Room, RoomEvent, RoomEvents, RoomMember } from './rooms.ts';
 export type {
   Attempt,
   Bucket,

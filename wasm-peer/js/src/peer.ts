@@ -8,6 +8,7 @@ import { TypedEvents } from './events.ts';
 import { waitForJoin, type JoinedOptions } from './joined.ts';
 import { Names, type NamesHelp } from './names.ts';
 import { Namespaces, type Provision } from './namespaces.ts';
+import { Chat } from './rooms.ts';
 import { RpcPort } from './rpc-port.ts';
 import { changedAttempts, emptySnapshot, toSnapshot, withoutNulls } from './snapshots.ts';
 import type {
@@ -42,6 +43,8 @@ export interface Started {
 export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   /** Values in the DHT. */
   readonly dht: Dht;
+  /** Chat rooms. */
+  readonly chat: Chat;
   /** Names: what lies under them, and those of this profile. */
   readonly names: Names;
   /** Whether this peer is the same one next time, and why not. */
@@ -60,6 +63,7 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
     this.#rpc = new RpcPort(port, (name, detail) => this.#receive(name, detail));
     this.dht = new Dht(this.#rpc);
     this.names = new Names(this.#rpc, help);
+    this.chat = new Chat(this.#rpc);
     this.#namespaces = new Namespaces(this.#rpc);
     this.identity = identity;
     this.#cleanUp = cleanUp;
