@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { failure, scenario } from './harness.mjs';
 import { BINARY } from './relay.mjs';
 
@@ -26,15 +27,21 @@ const enter = (tab, room, options = {}) =>
 const say = (tab, room, method, ...args) =>
   tab.peer((peer, [room, method, args]) => window.rooms[room].room[method](...args), [room, method, args]);
 /** Waits for an event of a room. `wanted` runs in the page. */
-async function heard(tab, room, wanted, argument) {
-  const source = `({ room, argument }) => window.rooms[room].events.find((event) => (${wanted})(event, argument))`;
-  const found = await tab.page.waitForFunction(
-    ({ source, room, argument }) => (0, eval)(source)({ room, argument }),
-    { source, room, argument },
-    { timeout: 40_000 },
+const heard = (tab, room, wanted, argument) =>
+  tab.page.evaluate(
+    async ({ source, room, argument, timeout }) => {
+      const wanted = (0, eval)(`(${source})`);
+      const { events } = window.rooms[room];
+      const late = performance.now() + timeout;
+      for (;;) {
+        const found = events.find((event) => wanted(event, argument));
+        if (found) return found;
+        if (performance.now() > late) throw new Error(`not within ${timeout} ms: ${source}; ${JSON.stringify(events)}`);
+        await new Promise((again) => setTimeout(again, 20));
+      }
+    },
+    { source: String(wanted), room, argument, timeout: 40_000 },
   );
-  return found.jsonValue();
-}
 const text = (tab, room, wanted) =>
   heard(tab, room, (event, wanted) => event.kind === 'message' && event.message.text === wanted, wanted);
 const texts = async (tab, room) => (await say(tab, room, 'history')).map(({ text }) => text);
@@ -153,6 +160,9 @@ scenario(
     await has(c, 'lobby', said);
     await heard(c, 'lobby', (event) => event.kind === 'synced');
 
+    // What a member says itself is kept before it is sent, and with it everything that came before.
+    await say(c, 'lobby', 'send', 'text 6');
+    said.push('text 6');
     await c.page.reload();
     await c.started();
     await enter(c, 'lobby', { nick: 'Cyd' });
@@ -184,6 +194,54 @@ scenario(
     assert.deepEqual([await texts(b, 'club'), await say(b, 'club', 'members')], [[], []]);
     assert.equal(await terminal.end(), 0);
     await heard(a, 'club', (event) => event.kind === 'left' && event.member.nick === 'Tom' && !event.lost);
+  },
+  PATIENCE,
+);
+
+/** js-libp2p with gossipsub of its own at a relay, in a process of its own; `lines` is what it says. */
+async function withJsNode(relay, topic, packet, use) {
+  const script = fileURLToPath(new URL('../interop/gossip-node.mjs', import.meta.url));
+  const address = relay.addresses('tcp').find((one) => !one.includes('/ws'));
+  const args = [script, address, topic, ...(packet === undefined ? [] : [packet])];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const until = async (fits) => {
+    for (;;) {
+      const { value, done } = await lines.next();
+      if (done) throw new Error('js-libp2p has ended');
+      if (fits(value)) return value;
+    }
+  };
+  try {
+    await until((line) => line === 'connected');
+    return await use(until);
+  } finally {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+}
+
+scenario(
+  'gossipsub of js-libp2p hears what a tab says in a room, and tabs hear what it passes on',
+  async (scene) => {
+    const relay = await scene.relay();
+    const a = await scene.joinedTab(relay);
+    const { id } = await enter(a, 'lobby', { nick: 'Ada' });
+    const topic = `/warren/${relay.ready.network}/room/1/o${id}`;
+    const said = Buffer.from('through js').toString('hex');
+    const packet = await withJsNode(relay, topic, undefined, async (until) => {
+      const heard = until((line) => line.includes(said));
+      await say(a, 'lobby', 'send', 'through js');
+      return heard;
+    });
+    // Nobody has it any more but the other implementation: the author is gone, and the relay starts anew.
+    await a.page.close();
+    await relay.kill();
+    await relay.restart();
+    const b = await scene.joinedTab(relay);
+    await enter(b, 'lobby', { nick: 'Ben' });
+    await withJsNode(relay, topic, packet, (until) => until((line) => line === 'published'));
+    assert.equal((await text(b, 'lobby', 'through js')).message.nick, 'Ada');
   },
   PATIENCE,
 );
