@@ -230,6 +230,8 @@ scenario(
     const topic = `/warren/${relay.ready.network}/room/1/o${id}`;
     const said = Buffer.from('through js').toString('hex');
     const packet = await withJsNode(relay, topic, undefined, async (until) => {
+      // Its subscription has arrived when it hears that somebody is there.
+      await until((line) => line !== '');
       const heard = until((line) => line.includes(said));
       await say(a, 'lobby', 'send', 'through js');
       return heard;

@@ -1,5 +1,5 @@
 // node interop/gossip-node.mjs ADDRESS TOPIC [HEX]: js-libp2p with its own gossipsub joins a topic at one node. It prints every packet that it hears,
-// as a line of hex; with HEX it publishes that packet as soon as somebody there wants it, and says so. Knows nothing of Warren.
+// as a line of hex; with HEX it publishes that packet as soon as it has heard one, and says so. Knows nothing of Warren.
 
 Promise.withResolvers ??= function withResolvers() {
   let resolve;
@@ -28,10 +28,14 @@ const node = await createLibp2p({
 });
 const { pubsub } = node.services;
 const say = (line) => process.stdout.write(`${line}\n`);
-pubsub.addEventListener('message', ({ detail }) => say(Buffer.from(detail.data).toString('hex')));
-pubsub.addEventListener('subscription-change', async ({ detail }) => {
-  if (packet === undefined || !detail.subscriptions.some((one) => one.topic === topic && one.subscribe)) return;
-  await pubsub.publish(topic, Buffer.from(packet, 'hex'));
+// Whoever hears something is heard, too: streams go both ways by then.
+let waiting = packet;
+pubsub.addEventListener('message', async ({ detail }) => {
+  say(Buffer.from(detail.data).toString('hex'));
+  if (waiting === undefined) return;
+  const data = Buffer.from(waiting, 'hex');
+  waiting = undefined;
+  await pubsub.publish(topic, data);
   say('published');
 });
 pubsub.subscribe(topic);

@@ -13,6 +13,7 @@ mod numbers;
 pub mod packet;
 pub mod rates;
 pub mod room;
+mod seal;
 mod stamp;
 mod sync;
 pub mod view;

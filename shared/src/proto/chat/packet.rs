@@ -3,12 +3,11 @@
 //!
 //! Knows bytes, signatures and the seal. Does not know which messages are there already.
 
-use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use minicbor::{Decode, Encode};
 
 use super::keys::{Inner, RoomKeys, Topic};
 use super::message::{Body, VERSION};
+use super::seal::{seal, unseal};
 use crate::limits::{CLOCK_TOLERANCE, MAX_CHAT_PACKET};
 use crate::proto::key::{PublicKey, SigningKey};
 use crate::proto::record::Refusal;
@@ -162,7 +161,7 @@ impl RoomKeys {
                     signature,
                 };
                 let lasts = body.content.lasts();
-                seal(&self.topic(), inner, &inside, (body.time(), lasts), nonce)?
+                sealed(&self.topic(), inner, &inside, (body.time(), lasts), nonce)?
             }
         };
         match packet.len() <= MAX_CHAT_PACKET {
@@ -181,7 +180,8 @@ impl RoomKeys {
         let Wire::Sealed { sealed, .. } = parse(packet)? else {
             return Err(Refusal::Malformed);
         };
-        let plain = unseal(&topic, inner, sealed)?;
+        let plain = unseal(&inner.cipher, &topic.to_bytes(), sealed);
+        let plain = plain.ok_or(Refusal::BadSignature)?;
         let inside: Inside<'_> = cbor::decode(&plain)?;
         let body = signed_body(&topic, inside.body, &inside.signature)?;
         let same = body.time() == outside.time && body.content.lasts() == outside.lasts;
@@ -217,19 +217,20 @@ fn outer_bytes(topic: &Topic, time: Millis, lasts: bool, sealed: &[u8]) -> Vec<u
     [ROOM_PREFIX, &topic.to_bytes(), &time, &lasts, sealed].concat()
 }
 
-fn seal(
+fn sealed(
     topic: &Topic,
     inner: &Inner,
     inside: &Inside<'_>,
     (time, lasts): (Millis, bool),
     nonce: &Nonce,
 ) -> Result<Vec<u8>, Refusal> {
-    let cipher = XChaCha20Poly1305::new(&inner.cipher.into());
-    let mut text = cbor::encode(inside);
-    let aad = topic.to_bytes();
-    let tag = cipher.encrypt_inout_detached(nonce.into(), &aad, text.as_mut_slice().into());
-    let tag = tag.map_err(|_| Refusal::Oversized)?;
-    let sealed = [nonce.as_slice(), &text, &tag].concat();
+    let sealed = seal(
+        &inner.cipher,
+        nonce,
+        &topic.to_bytes(),
+        &cbor::encode(inside),
+    );
+    let sealed = sealed.ok_or(Refusal::Oversized)?;
     let signature = inner.key.sign(&outer_bytes(topic, time, lasts, &sealed));
     Ok(cbor::encode(&Wire::Sealed {
         time,
@@ -237,17 +238,6 @@ fn seal(
         sealed: &sealed,
         signature,
     }))
-}
-
-fn unseal(topic: &Topic, inner: &Inner, sealed: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let (nonce, rest) = sealed.split_first_chunk::<24>().ok_or(Refusal::Malformed)?;
-    let (text, tag) = rest.split_last_chunk::<16>().ok_or(Refusal::Malformed)?;
-    let (mut plain, aad) = (text.to_vec(), topic.to_bytes());
-    let cipher = XChaCha20Poly1305::new(&inner.cipher.into());
-    let opened =
-        cipher.decrypt_inout_detached(nonce.into(), &aad, plain.as_mut_slice().into(), tag.into());
-    opened.map_err(|_| Refusal::BadSignature)?;
-    Ok(plain)
 }
 
 #[cfg(test)]
