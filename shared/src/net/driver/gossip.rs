@@ -14,10 +14,10 @@ impl Driver {
         match event {
             gossipsub::Event::Subscribed { peer_id, topic, .. } => {
                 let join = self.router.subscribed(peer_id, topic.as_str());
-                if let (Some(topic), Some(gossip)) = (join, self.gossip()) {
-                    if let Err(error) = gossip.subscribe(&topic) {
-                        tracing::warn!(%error, "a topic could not be joined");
-                    }
+                if let (Some(topic), Some(gossip)) = (join, self.gossip())
+                    && let Err(error) = gossip.subscribe(&topic)
+                {
+                    tracing::warn!(%error, "a topic could not be joined");
                 }
             }
             gossipsub::Event::Unsubscribed { peer_id, topic } => {

@@ -253,14 +253,14 @@ impl State {
                 let hello = wire::subscriptions(true, [name.as_str()].into_iter());
                 self.forget(&name);
                 self.topics.push(Topic { name, to });
-                self.to_all(&hello);
+                self.tell_relays(&hello);
                 self.connect();
                 let homes: Vec<PeerId> = self.links.iter().map(|link| link.peer).collect();
                 homes.into_iter().for_each(|home| self.tell_ready(home));
             }
             Order::Leave(name) => {
                 self.forget(&name);
-                self.to_all(&wire::subscriptions(false, [name.as_str()].into_iter()));
+                self.tell_relays(&wire::subscriptions(false, [name.as_str()].into_iter()));
             }
             Order::Publish(name, data) => self.publish(name, data),
             Order::Settle(reply) => self.settling.push(reply),
@@ -275,7 +275,7 @@ impl State {
         }
     }
 
-    fn to_all(&mut self, frame: &[u8]) {
+    fn tell_relays(&mut self, frame: &[u8]) {
         for frames in self
             .links
             .iter_mut()

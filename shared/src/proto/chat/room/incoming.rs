@@ -158,10 +158,8 @@ impl Room {
                     self.member_left(id, &member, false);
                 }
             }
-            Content::Typing { on } => {
-                if self.members.typing(id, on, now) {
-                    self.tell_typing(id, on);
-                }
+            Content::Typing { on } if self.members.typing(id, on, now) => {
+                self.tell_typing(id, on);
             }
             _ => {}
         }
