@@ -90,6 +90,8 @@ pub struct RelayConfig {
     pub tls: Option<TlsFiles>,
     /// Whether measurements of other peers are answered.
     pub perf: bool,
+    /// Whether messages of rooms are kept.
+    pub history: bool,
     pub log: LogFormat,
     /// Events on stdout as JSON lines.
     pub json: bool,
@@ -127,6 +129,7 @@ impl RelayConfig {
             witness: layers.many("witness", parse::witness)?,
             tls: tls_files(layers)?,
             perf: layers.or("perf", parse::boolean, "false")?,
+            history: layers.or("history", parse::boolean, "false")?,
             log: layers.or("log", parse::log_format, "human")?,
             json: layers.or("json", parse::boolean, "false")?,
         };

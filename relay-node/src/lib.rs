@@ -6,6 +6,7 @@ pub mod config;
 pub mod control;
 pub mod dns;
 pub mod fetch;
+pub mod history;
 pub mod http;
 pub mod identity;
 pub mod keepsakes;

@@ -8,6 +8,7 @@ use clap::Args;
 use libp2p::Multiaddr;
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::address;
+use warren_shared::net::direct::{MemoryShelf, SharedShelf};
 use warren_shared::net::discover::Sources;
 use warren_shared::net::outside::{Forgetful, SharedKeepsakes, SharedOutside};
 use warren_shared::net::{Node, NodeConfig, Role};
@@ -21,6 +22,7 @@ use crate::keepsakes::Keepsakes;
 use crate::met;
 use crate::resources;
 use crate::solver::solver;
+use crate::store::RedbShelf;
 use crate::transport::{asking, connections, dialable};
 
 const JOIN_PATIENCE: Duration = Duration::from_secs(20);
@@ -84,6 +86,13 @@ impl PeerArgs {
         if data.is_some() && found.answered {
             met::remember(&keepsakes, &network, &self.relays()).await;
         }
+        let shelf: SharedShelf = match &data {
+            Some(data) => {
+                let author = author_key.public();
+                Arc::new(RedbShelf::open(data.path(), &network, &author)?)
+            }
+            None => Arc::new(MemoryShelf::default()),
+        };
         let node = Node::start(NodeConfig {
             network,
             role: Role::Peer,
@@ -94,7 +103,9 @@ impl PeerArgs {
             external: Vec::new(),
             store: None,
             names: None,
+            mailboxes: None,
             keepsakes,
+            shelf,
             solver: solver(),
             homes: HomesConfig {
                 reserve: true,

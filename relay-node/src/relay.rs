@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use warren_shared::error::Result;
+use warren_shared::net::direct::MailboxService;
 use warren_shared::net::discover::Sources;
 use warren_shared::net::outside::SharedOutside;
 use warren_shared::net::{Node, NodeConfig, Role};
@@ -33,12 +34,13 @@ use crate::config::RelayConfig;
 use crate::control::{ControlServer, Rows};
 use crate::dns::{Counts, DnsServer};
 use crate::fetch::Fetcher;
+use crate::history::{HistoryLimits, HistoryStore};
 use crate::http::{HttpServer, HttpState, Provider};
 use crate::identity::DataDir;
 use crate::keepsakes::Keepsakes;
 use crate::resources;
 use crate::solver::solver;
-use crate::store::RedbStore;
+use crate::store::{RedbShelf, RedbStore};
 use crate::transport::webrtc::Certificate;
 use crate::transport::{connections, dialable, ws};
 
@@ -58,6 +60,7 @@ pub struct Relay {
     /// What runs beside the node, and ends with the relay.
     tasks: JoinSet<()>,
     store: Arc<RedbStore>,
+    history: Option<Arc<HistoryStore>>,
     _data: DataDir,
 }
 
@@ -104,7 +107,12 @@ impl Relay {
             external: Vec::new(),
             store: Some(store.clone() as Arc<dyn RecordStore>),
             names: role.service,
+            mailboxes: Some(Arc::new(MailboxService::new(
+                network.clone(),
+                store.clone(),
+            ))),
             keepsakes: Arc::new(Keepsakes::in_dir(data.path())?),
+            shelf: Arc::new(RedbShelf::open(data.path(), &network, &key.public())?),
             solver: solver(),
             homes: HomesConfig {
                 want: RELAY_HOMES,
@@ -114,11 +122,10 @@ impl Relay {
             outside: outside.clone(),
             dialable: Arc::new(dialable),
             ping_every: PING_EVERY,
-            capabilities: vec!["relay".into(), "store".into()],
+            capabilities: vec!["relay".into(), "store".into(), "mailbox".into()],
         })?;
         resources::describe(&node, &["relay", "store"], Some(data.path()));
         let mut relay = Relay {
-            node,
             http: ports.http_address(),
             tls: config.tls.is_some(),
             dns: None,
@@ -126,6 +133,8 @@ impl Relay {
             http_task: None,
             tasks: JoinSet::new(),
             store,
+            history: history(&config, &data, &node)?,
+            node,
             _data: data,
         };
         relay.listen(&config, role.sets.as_ref()).await?;
@@ -272,7 +281,12 @@ impl Relay {
         self.tasks.shutdown().await;
         // Requests that still hold the store would keep its file locked.
         let store = self.store.clone();
-        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+        let history = self.history.take();
+        let _ = tokio::task::spawn_blocking(move || {
+            store.close();
+            history.iter().for_each(|history| history.close());
+        })
+        .await;
     }
 }
 
@@ -311,12 +325,25 @@ fn certificate(config: &RelayConfig, data: &DataDir) -> Result<Option<Certificat
     Certificate::from_pem(&pem).map(Some)
 }
 
+/// Where messages of rooms are kept, if they are.
+fn history(config: &RelayConfig, data: &DataDir, node: &Node) -> Result<Option<Arc<HistoryStore>>> {
+    if !config.history {
+        return Ok(None);
+    }
+    let history = Arc::new(HistoryStore::open(data.path(), HistoryLimits::default())?);
+    node.keep_history(history.clone());
+    Ok(Some(history))
+}
+
 async fn sweep(store: Arc<RedbStore>) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
         match store.sweep(platform::now()).await {
             Ok(swept) => tracing::debug!(?swept, "removed what has expired"),
             Err(error) => tracing::error!(%error, "the store could not be swept"),
+        }
+        if let Err(error) = store.sweep_mailboxes(platform::now()).await {
+            tracing::error!(%error, "the mailboxes could not be swept");
         }
     }
 }

@@ -7,12 +7,14 @@
 
 mod batch;
 mod ledger;
+mod mailbox;
 mod medium;
 mod names;
 mod news;
 mod open;
 mod providers;
 mod schema;
+mod shelf;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -212,6 +214,7 @@ impl RecordStore for RedbStore {
 }
 
 pub use self::names::RedbNames;
+pub use self::shelf::RedbShelf;
 
 #[cfg(test)]
 mod tests;

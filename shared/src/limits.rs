@@ -2,8 +2,13 @@
 //!
 //! Knows numbers only. It does not know who enforces them: the code that parses, stores or sends does.
 
+mod chat;
+mod direct;
+
 use std::time::Duration;
 
+pub use self::chat::*;
+pub use self::direct::*;
 use crate::proto::Millis;
 
 /// One second in [`Millis`].
@@ -376,15 +381,19 @@ pub const READ_QUORUM: usize = 5;
 /// Nodes asked at the same time for one record.
 pub const READ_PARALLEL: usize = 6;
 
-/// A chat message is at most 16 KiB; its envelope and encryption come on top.
-pub const MAX_GOSSIP: usize = 24 * 1024;
-
 /// Streams on one connection, those of both ends together, with which yamux closes it.
 const YAMUX_STREAMS: usize = 512;
 const _: () = {
     // Of each protocol the remote opens as many, and we three quarters. Kademlia, identify, ping and
     // circuits take a share of the rest.
-    let ours = RECORD_STREAMS + NAME_STREAMS + RPC_STREAMS + PERF_OPEN;
+    let ours = RECORD_STREAMS
+        + NAME_STREAMS
+        + RPC_STREAMS
+        + PERF_OPEN
+        + DIRECT_STREAMS
+        + MAILBOX_STREAMS
+        + HISTORY_STREAMS
+        + GOSSIP_STREAMS;
     assert!(ours + ours * 3 / 4 + 128 <= YAMUX_STREAMS);
 };
 /// Streams of one protocol that wait until they may be opened on a connection, or until their peer is

@@ -3,6 +3,7 @@
 //! Knows what must hold everywhere. Long versions of the same bodies are run by the tests below
 //! when `WARREN_LONG` is set and the build is optimised.
 
+pub mod direct;
 pub mod mutations;
 pub mod names;
 pub mod properties;
@@ -55,6 +56,16 @@ pub const CASES: &[Case] = &[
     ("two owners race for a name", || {
         (0..5).try_for_each(crate::proto::names::sim::promises_hold)
     }),
+    ("mutated direct messages are refused", || {
+        direct::signed(12, 300)
+    }),
+    (
+        "mutated messages to peers and mailboxes are refused or canonical",
+        || direct::messages(13, 500),
+    ),
+    ("messages survive everything that can go wrong", || {
+        (0..3).try_for_each(crate::proto::direct::sim::all_faults)
+    }),
     ("the memory store conforms", memory_store),
     ("back within five seconds", || {
         (0..50).try_for_each(sim::back_within_five_seconds)
@@ -105,6 +116,14 @@ mod tests {
         names::hostile::signed(103, cases).unwrap();
         names::hostile::messages(103, cases / 10).unwrap();
         names::hostile::names(103, cases * 4).unwrap();
+    }
+
+    #[test]
+    fn no_mutation_about_direct_messages_is_accepted() {
+        let cases = count(5_000, 1_000_000);
+        println!("seed 104, {cases} cases");
+        direct::signed(104, cases).unwrap();
+        direct::messages(104, cases).unwrap();
     }
 
     #[test]

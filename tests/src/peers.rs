@@ -11,6 +11,7 @@ use warren_relay::solver::solver;
 use warren_relay::transport::webrtc::Certificate;
 use warren_relay::transport::{connections, dialable};
 use warren_shared::error::Result;
+use warren_shared::net::direct::MemoryShelf;
 use warren_shared::net::outside::Forgetful;
 use warren_shared::net::{Node, NodeConfig, Role, Route, SharedStore};
 use warren_shared::platform;
@@ -118,7 +119,9 @@ pub fn plain(network: &NetworkId, role: Role, key: SigningKey) -> NodeConfig {
         external: Vec::new(),
         store: None,
         names: None,
+        mailboxes: None,
         keepsakes: Arc::new(Forgetful::default()),
+        shelf: Arc::new(MemoryShelf::default()),
         solver: solver(),
         homes: HomesConfig::default(),
         outside: Arc::new(Fetcher),

@@ -1,11 +1,14 @@
 //! Fuzzed parsers of what strangers send: data-channel frames, session descriptions, callers, STUN,
-//! names, zones, certificates and DNS. Commands are in `fuzz_commands.rs`.
+//! names, zones, certificates, direct messages, mailboxes and DNS.
 //! Each target also checks what must hold for every input that is accepted.
 
 use std::net::IpAddr;
 
 use bytes::Bytes;
 use warren_shared::error::{Code, Error};
+use warren_shared::proto::direct::wire::{Delivery, MailboxAnswer, MailboxRequest, Parcel, Taken};
+use warren_shared::proto::direct::{self, Message, Receipt};
+use warren_shared::proto::key::SigningKey;
 use warren_shared::proto::names::dns::{self, Outcome, Received, Transport};
 use warren_shared::proto::names::resolution::Resolution;
 use warren_shared::proto::names::resource::is_public;
@@ -256,6 +259,30 @@ fn certificates() {
 }
 
 /// What the names of the questions lead to, private places among it.
+/// What strangers send to a peer and to a mailbox, and what they leave there.
+#[test]
+fn messages() {
+    let network = "test-net".parse().expect("a network");
+    let recipient = SigningKey::from_seed([3; 32]);
+    let words: [&[u8]; 5] = [&[0x82, 0], &[0x82, 1], &[0x58, 0x40], &[0x1b], &[0xff; 9]];
+    fuzz("direct", &words, |input| {
+        let again = [
+            Delivery::decode(input).map(|it| it.encode()),
+            Taken::decode(input).map(|it| it.encode()),
+            MailboxRequest::decode(input).map(|it| it.encode()),
+            MailboxAnswer::decode(input).map(|it| it.encode()),
+            Parcel::decode(input).map(|it| it.encode()),
+            Message::open(input, &network).map(|it| it.bytes().to_vec()),
+        ];
+        for bytes in again.iter().flatten() {
+            assert_eq!(bytes, input, "one encoding");
+        }
+        let receipt = Receipt::open(input, &network).map(|it| it.next);
+        let opened = direct::open(&recipient, input).map(|plain| plain.len());
+        (again.map(|it| it.err()), receipt.err(), opened.err())
+    });
+}
+
 fn resolutions() -> Vec<Resolution> {
     let long = format!("text:{}", "x".repeat(1_000));
     let few = "address:8.8.8.8 address:[2a00::1]:443 address:10.0.0.1:80 address:[fd00::1]:1 \

@@ -32,6 +32,14 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = saveBytes)]
     fn save_bytes(this: &Host, what: &str, bytes: Uint8Array) -> Result<Promise, JsValue>;
 
+    /// The last rows from one key to before another one, the last first.
+    #[wasm_bindgen(method, catch, js_name = lastRows)]
+    pub fn last_rows(this: &Host, from: &str, to: &str, most: u32) -> Result<Promise, JsValue>;
+
+    /// Writes or removes rows, all or none.
+    #[wasm_bindgen(method, catch, js_name = writeRows)]
+    pub fn write_rows(this: &Host, rows: js_sys::Array) -> Result<Promise, JsValue>;
+
     /// Resolves with a number that solves the puzzle.
     #[wasm_bindgen(method, catch)]
     fn solve(this: &Host, seed: Uint8Array, bits: u32) -> Result<Promise, JsValue>;
@@ -42,7 +50,7 @@ extern "C" {
 }
 
 /// Runs `ask` on the page's task queue, so that the future may cross `Send` bounds.
-fn on_page<T: Send + 'static>(
+pub(crate) fn on_page<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + 'static,
 ) -> BoxFuture<'static, Result<T>> {
     let (done, answer) = oneshot::channel();
@@ -114,11 +122,11 @@ impl Keepsakes for PageKeepsakes {
     }
 }
 
-fn not_stored(cause: JsValue) -> Error {
+pub(crate) fn not_stored(cause: JsValue) -> Error {
     Error::new(Code::StorageFailed, "the browser's storage failed").caused_by(describe(&cause))
 }
 
-async fn settled(promise: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
+pub(crate) async fn settled(promise: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
     JsFuture::from(promise?).await
 }
 

@@ -6,6 +6,7 @@
 mod host;
 mod log;
 mod port;
+mod shelf;
 mod transport;
 
 #[cfg(feature = "selftest")]

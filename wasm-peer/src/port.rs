@@ -8,6 +8,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::future::{AbortHandle, abortable};
 use js_sys::{Object, Reflect};
+use send_wrapper::SendWrapper;
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 use warren_shared::api::{Call, Outgoing, Params, Reply, Session, Surroundings};
@@ -18,6 +19,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, MessagePort};
 
 use crate::host::{Host, PageFetch, PageKeepsakes, describe, solver};
+use crate::shelf::PageShelf;
 use crate::{log, transport};
 
 type Running = Rc<RefCell<HashMap<u64, AbortHandle>>>;
@@ -39,6 +41,10 @@ pub fn serve(port: MessagePort, host: Host) {
     let surroundings = Surroundings {
         outside: Arc::new(PageFetch::new(host.clone())),
         keepsakes: Arc::new(PageKeepsakes::new(host.clone())),
+        shelf: {
+            let host = SendWrapper::new(host.clone());
+            Box::new(move |network, author| Arc::new(PageShelf::new(&host, network, author)))
+        },
         solver: solver(host),
         connections: Box::new(transport::connections),
         dialable: transport::dialable,

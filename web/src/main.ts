@@ -8,6 +8,7 @@ import { renderConnection } from './views/connection.ts';
 import { log, wireLog } from './views/log.ts';
 import { wireNames } from './views/names.ts';
 import { wirePeers } from './views/peers.ts';
+import { wireRooms } from './views/rooms.ts';
 import { renderRouting } from './views/routing.ts';
 import { renderFailure, renderNotices, renderStatus } from './views/status.ts';
 import { wireValues } from './views/values.ts';
@@ -48,6 +49,7 @@ function buildPage(): void {
   wireCopyButtons();
   wireValues(joinedPeer);
   wireNames(joinedPeer);
+  wireRooms(joinedPeer);
   wirePeers(joinedPeer);
   ready.then(attach, fail);
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::limits::MAX_FRAME;
 use warren_shared::net::Route;
-use warren_shared::net::node::connected;
+use warren_shared::net::connected;
 use warren_shared::net::rpc::Ask;
 use warren_shared::proto::select::Weights;
 

@@ -139,13 +139,18 @@ fn described(record: &Record, value: &Value) -> Result<serde_json::Value> {
 }
 
 /// What was typed, as JSON if it is; standard input as it is.
+/// All bytes of standard input.
+pub(super) fn standard_input() -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).map_err(|error| {
+        Error::new(Code::InvalidArgument, "standard input cannot be read").caused_by(error)
+    })?;
+    Ok(bytes)
+}
+
 fn value(typed: &str) -> Result<Value> {
     if typed == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).map_err(|error| {
-            Error::new(Code::InvalidArgument, "standard input cannot be read").caused_by(error)
-        })?;
-        return Ok(Value::Bytes(bytes));
+        return Ok(Value::Bytes(standard_input()?));
     }
     Ok(match serde_json::from_str::<serde_json::Value>(typed) {
         Ok(_) => Value::Json(typed.to_owned()),

@@ -1,5 +1,5 @@
 //! `warren listen` and `warren dial`: peers of a namespace find each other through a relay, connect
-//! directly and exchange greetings in JSON.
+//! directly and exchange greetings in JSON. Who listens also shows direct messages.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -66,15 +66,17 @@ pub(super) async fn listen(args: ListenArgs) -> Result<()> {
     let stop = asked_to_stop();
     peer.node.provide(&args.namespace).await?;
     let snapshot = peer.node.handle().snapshot().await?;
+    let author = peer.node.author().to_base36();
     lines
         .say(match json {
-            true => json!({"event": "listening", "peer": snapshot.id, "namespace": args.namespace, "addresses": snapshot.addresses}).to_string(),
-            false => format!("listening in {:?} as {}", args.namespace, snapshot.id),
+            true => json!({"event": "listening", "peer": snapshot.id, "author": author, "namespace": args.namespace, "addresses": snapshot.addresses}).to_string(),
+            false => format!("listening in {:?} as {}, for messages to {author}", args.namespace, snapshot.id),
         })
         .await;
     tokio::select! {
         () = stop => {}
         () = lines.unread() => {}
+        () = super::send::show(&peer.node, &lines, json) => {}
     }
     peer.node.unprovide(&args.namespace).await?;
     peer.node.close().await;

@@ -2,6 +2,7 @@
 
 mod cache;
 mod call;
+mod chat;
 mod dht;
 mod greet;
 mod import;
@@ -12,6 +13,7 @@ mod perf;
 mod recall;
 mod relay;
 mod resolve;
+mod send;
 mod serve;
 mod verify;
 mod witness;
@@ -38,7 +40,7 @@ struct Arguments {
 enum Command {
     /// Run a relay: bootstrap, page, WebSocket, WebRTC and record store in one process.
     Relay(Box<RelayArgs>),
-    /// Wait in a namespace for other peers and answer their greetings.
+    /// Wait in a namespace for other peers, answer their greetings, and show messages.
     Listen(greet::ListenArgs),
     /// Find the members of a namespace, connect to each directly and greet them.
     Dial(greet::DialArgs),
@@ -46,6 +48,8 @@ enum Command {
     Call(call::CallArgs),
     /// Let a program answer the calls of other peers.
     Serve(serve::ServeArgs),
+    /// Send a message to a peer or an author; it is left in their mailbox when nobody is there.
+    Send(send::SendArgs),
     /// Store and read values.
     #[command(subcommand)]
     Dht(dht::DhtCommand),
@@ -61,6 +65,8 @@ enum Command {
     Witness(witness::WitnessCommand),
     /// Tell what this profile has seen of other peers, and who is connected.
     Peers(peers::PeersArgs),
+    /// Chat in a room: lines of standard input are sent, what others say is printed.
+    Chat(chat::ChatArgs),
     /// Measure the connection to a node that was started with --perf.
     Perf(perf::PerfArgs),
 }
@@ -128,12 +134,14 @@ impl Command {
             Command::Dial(args) => args.peer.json,
             Command::Call(args) => args.peer.json,
             Command::Serve(args) => args.peer.json,
+            Command::Send(args) => args.peer.json,
             Command::Dht(command) => command.peer().json,
             Command::Name(command) => command.wants_json(),
             Command::Resolve(args) => args.peer.json,
             Command::Verify(args) => args.json,
             Command::Witness(command) => command.wants_json(),
             Command::Peers(args) => args.peer.json,
+            Command::Chat(args) => args.peer.json,
             Command::Perf(args) => args.peer.json,
         }
     }
@@ -145,12 +153,14 @@ impl Command {
             Command::Dial(args) => greet::dial(args).await,
             Command::Call(args) => call::run(args).await,
             Command::Serve(args) => serve::run(args).await,
+            Command::Send(args) => send::run(args).await,
             Command::Dht(command) => dht::run(command).await,
             Command::Name(command) => name::run(command).await,
             Command::Resolve(args) => resolve::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Witness(command) => witness::run(command).await,
             Command::Peers(args) => peers::run(args).await,
+            Command::Chat(args) => chat::run(args).await,
             Command::Perf(args) => perf::run(args).await,
         }
     }

@@ -67,6 +67,11 @@ pub struct RelayArgs {
     #[arg(long)]
     pub perf: bool,
 
+    /// Keep messages of chat rooms for those who come later: of a public room 10,000, of an author 2,500
+    /// in it, 30 days, 1 GiB in all
+    #[arg(long)]
+    pub history: bool,
+
     /// Read options from this TOML file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

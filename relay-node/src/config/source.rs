@@ -15,7 +15,7 @@ use warren_shared::error::{Error, Result};
 use super::{RelayArgs, invalid};
 
 /// Every setting, by its name in the file; the flag is `--name`, the variable `WARREN_NAME`.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "http",
     "tcp",
     "udp",
@@ -30,6 +30,7 @@ const NAMES: [&str; 16] = [
     "tls-cert",
     "tls-key",
     "perf",
+    "history",
     "log",
     "json",
 ];
@@ -231,6 +232,7 @@ fn flags(args: RelayArgs) -> BTreeMap<&'static str, Vec<OsString>> {
         ("tls-cert", path(args.tls_cert)),
         ("tls-key", path(args.tls_key)),
         ("perf", text(args.perf.then(|| "true".to_owned()))),
+        ("history", text(args.history.then(|| "true".to_owned()))),
         ("log", text(args.log)),
         ("json", text(args.json.then(|| "true".to_owned()))),
     ];

@@ -15,6 +15,7 @@ use warren_shared::{
 
 use super::{
     ledger::Ledger,
+    mailbox::Mailbox,
     names::Names,
     providers::Providers,
     schema::{
@@ -34,6 +35,7 @@ pub(super) struct Batch<'t> {
     owners: Table<'t, &'static [u8; 32], u64>,
     pub(super) meta: Table<'t, &'static str, u64>,
     pub(super) names: Names<'t>,
+    pub(super) mailbox: Mailbox<'t>,
     pub(super) providers: Providers<'t>,
     pub(super) counters: Counters,
     pub(super) ledger: &'t mut Ledger,
@@ -63,6 +65,7 @@ impl<'t> Batch<'t> {
             owners: transaction.open_table(OWNERS)?,
             meta,
             names: Names::new(transaction)?,
+            mailbox: Mailbox::new(transaction)?,
             providers: Providers::new(transaction)?,
             counters,
             ledger,

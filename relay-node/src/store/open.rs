@@ -6,13 +6,13 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError};
 use warren_shared::error::{Code, Error, Result};
 
 use super::schema::{
-    Fault, META, NAMES, OWNERS, PROVIDERS, PROVIDERS_BY_SOURCE, PROVIDERS_DUE, RECORDS,
+    Fault, MAILBOX, META, NAMES, OWNERS, PROVIDERS, PROVIDERS_BY_SOURCE, PROVIDERS_DUE, RECORDS,
     RECORDS_BY_SOURCE, RECORDS_DUE, VERSION, VERSION_FIELD, ZONES,
 };
 use crate::identity::sync_dir;
 
 pub(super) const FILE: &str = "warren.redb";
-const UNFINISHED: &str = "warren.redb.new";
+const UNFINISHED: &str = "redb.new";
 
 /// Pages kept in memory. The system's own cache is behind it; redb's default of 1 GiB would be all
 /// of a small server.
@@ -37,16 +37,25 @@ pub(super) fn open(directory: &Path) -> Result<Database> {
 /// Makes the file under another name first: redb cannot open what a crash left of a creation, and
 /// does not sync the directory.
 fn create(directory: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let unfinished = directory.join(UNFINISHED);
+    create_at(&directory.join(FILE), &builder(), prepare)
+}
+
+/// The same for any file.
+pub(super) fn create_at(
+    path: &Path,
+    builder: &Builder,
+    prepare: impl FnOnce(&Database) -> Result<(), redb::Error>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let unfinished = path.with_extension(UNFINISHED);
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    let database = builder().create(&unfinished)?;
+    let database = builder.create(&unfinished)?;
     prepare(&database)?;
     drop(database);
-    fs::rename(&unfinished, directory.join(FILE))?;
-    Ok(sync_dir(directory)?)
+    fs::rename(&unfinished, path)?;
+    Ok(path.parent().map_or(Ok(()), sync_dir)?)
 }
 
 fn builder() -> Builder {
@@ -66,6 +75,7 @@ pub(super) fn prepare(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(PROVIDERS_BY_SOURCE)?;
     transaction.open_table(NAMES)?;
     transaction.open_table(ZONES)?;
+    transaction.open_table(MAILBOX)?;
     transaction
         .open_table(META)?
         .insert(VERSION_FIELD, VERSION)?;
@@ -80,8 +90,8 @@ fn check_version(database: &Database, path: &Path) -> Result<()> {
     })?;
     match version {
         Some(VERSION) => return Ok(()),
-        // The next one has tables more, and nothing else.
-        Some(2) => {
+        // The next ones have tables more, and nothing else.
+        Some(2 | 3) => {
             return prepare(database)
                 .map_err(|error| failed(path, "cannot upgrade").caused_by(error));
         }

@@ -10,7 +10,7 @@ use warren_shared::proto::{
 };
 
 /// What this program reads and writes.
-pub(super) const VERSION: u64 = 3;
+pub(super) const VERSION: u64 = 4;
 
 /// Whatever redb may say. It ends the transaction, and nothing in it has happened.
 #[derive(Debug)]
@@ -67,6 +67,8 @@ pub(super) const PROVIDERS_BY_SOURCE: TableDefinition<'_, ProviderSourceRow, u64
 pub(super) const NAMES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("names");
 /// The newest zone of each.
 pub(super) const ZONES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("zones");
+/// What waits for authors that are away: see `proto::direct::mailbox`.
+pub(super) const MAILBOX: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("mailbox");
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 pub(super) const VERSION_FIELD: &str = "version";

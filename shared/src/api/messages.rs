@@ -55,74 +55,12 @@ pub enum Call {
         method: String,
         params: serde_json::Value,
     },
-    #[cfg(feature = "apps")]
-    Rpc(RpcCall),
     Name(NameCall),
     Snapshot {},
     Hint {
         kind: Hint,
     },
     Close {},
-}
-
-/// A call about JSON commands, in one shape as those about names.
-#[cfg(feature = "apps")]
-#[derive(Clone, Debug)]
-pub struct RpcCall {
-    /// What to do.
-    pub action: RpcAction,
-    /// Which peer is called; empty when a member of the namespace is.
-    pub id: String,
-    /// See `id`.
-    pub namespace: String,
-    /// What is called, or served.
-    pub method: String,
-    /// What else is to be said, as JSON: parameters, calls of a batch, a rule, a result, an error, weights.
-    pub text: String,
-    /// How long to wait, in milliseconds.
-    pub patience: Option<f64>,
-    /// Which call of another peer this is about.
-    pub call: f64,
-}
-
-/// What can be done with commands: calls of others, and what is told to those who call.
-#[cfg(feature = "apps")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RpcAction {
-    Call,
-    Stream,
-    Notify,
-    Batch,
-    Serve,
-    Describe,
-    Select,
-    Reputation,
-    Result,
-    Item,
-    End,
-    Fault,
-}
-
-#[cfg(feature = "apps")]
-impl RpcAction {
-    /// That of a method of the boundary.
-    pub(super) fn of(method: &str) -> Option<RpcAction> {
-        Some(match method {
-            "rpcCall" => RpcAction::Call,
-            "rpcStream" => RpcAction::Stream,
-            "rpcNotify" => RpcAction::Notify,
-            "rpcBatch" => RpcAction::Batch,
-            "rpcServe" => RpcAction::Serve,
-            "rpcDescribe" => RpcAction::Describe,
-            "rpcSelect" => RpcAction::Select,
-            "rpcReputation" => RpcAction::Reputation,
-            "rpcResult" => RpcAction::Result,
-            "rpcItem" => RpcAction::Item,
-            "rpcEnd" => RpcAction::End,
-            "rpcFault" => RpcAction::Fault,
-            _ => return None,
-        })
-    }
 }
 
 /// A call about names. One shape for all of them: each shape costs every page some of its download.
@@ -165,8 +103,6 @@ impl Call {
     /// name that was given up may be somebody else's by now.
     pub fn may_be_repeated(&self) -> bool {
         match self {
-            #[cfg(feature = "apps")]
-            Call::Rpc(_) => false,
             Call::Call { .. } | Call::Find { .. } | Call::Measure { .. } => false,
             Call::Name(call) => !matches!(call.action, NameAction::Release | NameAction::Watch),
             _ => true,
@@ -290,6 +226,7 @@ pub enum Reply {
         expires: Millis,
     },
     Peer(Box<PeerView>),
+    /// What is connected, or sent.
     Connected {
         id: String,
     },
@@ -298,6 +235,8 @@ pub enum Reply {
     },
     Measured(Measured),
     Found(Found),
+    #[cfg(feature = "apps")]
+    Messages(Vec<super::apps::MessageView>),
     Json(serde_json::Value),
     /// JSON that is written already.
     Text(String),

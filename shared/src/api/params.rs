@@ -8,8 +8,6 @@
 use serde::Deserialize;
 
 use super::messages::{Call, Hint, NameAction, NameCall, WireValue};
-#[cfg(feature = "apps")]
-use super::messages::{RpcAction, RpcCall};
 
 /// The parameters of any method. What is missing is empty, and refused as such by whoever needs it.
 #[derive(Debug, Default, Deserialize)]
@@ -27,8 +25,6 @@ pub struct Params {
     download: f64,
     method: String,
     params: serde_json::Value,
-    #[cfg(feature = "apps")]
-    call: f64,
     kind: Option<Hint>,
     action: Option<NameAction>,
     name: String,
@@ -85,17 +81,6 @@ impl Params {
             "snapshot" => Call::Snapshot {},
             "hint" => Call::Hint { kind: self.kind? },
             "close" => Call::Close {},
-            #[cfg(feature = "apps")]
-            other => Call::Rpc(RpcCall {
-                action: RpcAction::of(other)?,
-                id: self.id,
-                namespace: self.namespace,
-                method: self.method,
-                text: self.text,
-                patience: self.ttl_ms,
-                call: self.call,
-            }),
-            #[cfg(not(feature = "apps"))]
             _ => return None,
         })
     }
@@ -131,11 +116,6 @@ mod tests {
             Some(Call::Hint {
                 kind: Hint::Offline
             })
-        ));
-        let item = call("rpcItem", r#"{"call": 7, "text": "[1]"}"#);
-        assert!(matches!(
-            item,
-            Some(Call::Rpc(RpcCall { action: RpcAction::Item, call: 7.0, text, .. })) if text == "[1]"
         ));
         assert!(matches!(call("close", "{}"), Some(Call::Close {})));
     }

@@ -3,8 +3,6 @@
 mod find;
 mod names;
 mod page;
-#[cfg(feature = "apps")]
-mod rpc;
 mod start;
 mod views;
 
@@ -62,9 +60,6 @@ struct SessionState {
     surroundings: Surroundings,
     life: Mutex<Life>,
     sets: Turns,
-    /// Calls of other peers that wait for the application.
-    #[cfg(feature = "apps")]
-    calls: rpc::Calls,
 }
 
 #[derive(Default)]
@@ -94,8 +89,6 @@ impl Session {
             surroundings,
             life: Mutex::default(),
             sets: Turns::default(),
-            #[cfg(feature = "apps")]
-            calls: rpc::Calls::default(),
         });
         (Session { shared, outgoing }, receiver)
     }
@@ -123,8 +116,6 @@ impl Session {
             Call::Hint { kind } => self.hint(kind.into()).await,
             Call::Close {} => self.close().await,
             Call::Unprovide { namespace } => self.unprovide(&namespace).await,
-            #[cfg(feature = "apps")]
-            Call::Rpc(call) => self.rpc(id, call).await,
             other => self.on_network(id, other).await,
         }
     }
@@ -212,8 +203,6 @@ impl Session {
                 let handle = node.handle();
                 Ok(Reply::Json(handle.call(route, &method, params).await?))
             }
-            #[cfg(feature = "apps")]
-            Call::Rpc(call) => self.rpc(id, call).await,
             Call::Start(_)
             | Call::Snapshot {}
             | Call::Hint { .. }

@@ -1,5 +1,5 @@
-//! What this peer answers to others: record requests out of its store, and questions about names as a
-//! witness.
+//! What this peer answers to others: record requests out of its store, questions about names as a
+//! witness, and what is left in its mailboxes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,10 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::budget::Asker;
 use super::codec::Message;
 #[cfg(feature = "server")]
+use super::direct::MailboxService;
+#[cfg(feature = "server")]
 use super::names::NameService;
 use super::streams::Service;
 use crate::limits;
 use crate::platform;
+#[cfg(feature = "server")]
+use crate::proto::direct::wire::{MailboxAnswer, MailboxRequest};
 #[cfg(feature = "server")]
 use crate::proto::names::wire as names;
 use crate::proto::record::provider::ProviderEntry;
@@ -28,22 +32,27 @@ pub struct Answers {
     store: Option<SharedStore>,
     #[cfg(feature = "server")]
     names: Option<Arc<NameService>>,
+    #[cfg(feature = "server")]
+    mailboxes: Option<Arc<MailboxService>>,
     refusals: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Answers {
-    /// Answers record requests only when there is a store, and requests about names only when it is a
-    /// witness.
+    /// Answers record requests only when there is a store, requests about names only when it is a
+    /// witness, and those about mailboxes only when it has some.
     pub fn new(
         network: NetworkId,
         store: Option<SharedStore>,
         #[cfg(feature = "server")] names: Option<Arc<NameService>>,
+        #[cfg(feature = "server")] mailboxes: Option<Arc<MailboxService>>,
     ) -> Self {
         Answers {
             network,
             store,
             #[cfg(feature = "server")]
             names,
+            #[cfg(feature = "server")]
+            mailboxes,
             refusals: Mutex::default(),
         }
     }
@@ -67,9 +76,10 @@ impl Answers {
             Service::Record => self.record(asker, parse(service, frame)?).await.to_frame(),
             #[cfg(feature = "server")]
             Service::Names => self.name(asker, parse(service, frame)?).await.to_frame(),
-            // Only relays are witnesses: a browser need not download how requests to them are read.
-            #[cfg(not(feature = "server"))]
-            Service::Names => return None,
+            #[cfg(feature = "server")]
+            Service::Mailbox => self.mailbox(asker, parse(service, frame)?).await.to_frame(),
+            // What only relays do, a browser need not download; what apps do, they answer themselves.
+            _ => return None,
         })
     }
 
@@ -81,8 +91,17 @@ impl Answers {
                 .to_frame(),
             #[cfg(feature = "server")]
             Service::Names => self.too_busy_for_names().to_frame(),
-            #[cfg(not(feature = "server"))]
-            Service::Names => Vec::new(),
+            #[cfg(feature = "server")]
+            Service::Mailbox => not_kept(Refusal::RateLimited).to_frame(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[cfg(feature = "server")]
+    async fn mailbox(&self, asker: Asker, request: MailboxRequest) -> MailboxAnswer {
+        match &self.mailboxes {
+            Some(service) => service.answer(asker, request).await,
+            None => not_kept(Refusal::Unsupported),
         }
     }
 
@@ -184,6 +203,11 @@ fn no_witness() -> names::Answer {
         now: platform::now(),
         response: names::NameRefusal::NotWitness.bare(),
     }
+}
+
+#[cfg(feature = "server")]
+fn not_kept(why: Refusal) -> MailboxAnswer {
+    MailboxAnswer::Refused { why }
 }
 
 fn refuse(why: Refusal) -> Response {

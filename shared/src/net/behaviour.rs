@@ -38,9 +38,9 @@ pub struct Behaviour {
     pub kad: kad::Behaviour<kad::store::MemoryStore>,
     /// Records, names, commands, and protocols that are plain streams.
     pub streams: streams::Behaviour,
-    /// Routes topics. No feature of this version uses it, so tabs do not download it.
+    /// Routes topics; on relays only. All others are leaves: see `gossip`.
     #[cfg(feature = "server")]
-    pub gossip: libp2p::gossipsub::Behaviour,
+    pub gossip: libp2p::swarm::behaviour::toggle::Toggle<libp2p::gossipsub::Behaviour>,
     /// Reserves places at relays, and dials through them.
     pub relay_client: relay::client::Behaviour,
     /// Carries circuits; on relays only.
@@ -80,7 +80,7 @@ impl Behaviour {
                     .map(|service| (*service, service.protocol(network))),
             ),
             #[cfg(feature = "server")]
-            gossip: gossip(),
+            gossip: (role == Role::Relay).then(gossip).into(),
             relay_client,
             #[cfg(feature = "server")]
             relay_server: relay_server(id, role).into(),
@@ -97,11 +97,14 @@ fn ping_timeout(every: Duration) -> Duration {
     every.clamp(Duration::from_secs(2), Duration::from_secs(10))
 }
 
-/// Which requests a peer answers: it is asked for records and names only when it routes for others.
+/// Which requests a peer answers as such: it is asked for records, names and mailboxes only when it routes for others.
 fn answered(role: Role) -> &'static [Service] {
     match role {
         Role::Peer => &[],
+        #[cfg(not(feature = "server"))]
         Role::Relay => &[Service::Record, Service::Names],
+        #[cfg(feature = "server")]
+        Role::Relay => &[Service::Record, Service::Names, Service::Mailbox],
     }
 }
 

@@ -64,6 +64,14 @@ impl RecordClient {
             .correct_within(platform::now(), limits::MAX_NAME_CLOCK)
     }
 
+    /// Takes over what another client has learned of the time.
+    #[cfg(feature = "apps")]
+    pub fn set_clock(&self, offset: i64) {
+        let now = platform::now();
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.observe([], now.saturating_add_signed(offset), now, now);
+    }
+
     /// The time that the relays agree on.
     pub fn now(&self) -> Millis {
         self.clock

@@ -2,6 +2,8 @@
 //! the pure state machines; it decides nothing itself. Protocols never grow in here.
 
 mod failures;
+#[cfg(feature = "server")]
+mod gossip;
 mod homes;
 mod requests;
 mod swarm_events;
@@ -39,6 +41,9 @@ pub(super) enum Done {
     Job(Asker),
     /// A home gave a sign of life over a connection, or it did not.
     Beat(PeerId, Option<ConnectionId>),
+    /// A packet of a topic was checked, or its check has panicked.
+    #[cfg(feature = "server")]
+    Checked(Option<Box<super::gossip::router::Checked>>),
 }
 
 type Job = BoxFuture<'static, Done>;
@@ -60,6 +65,9 @@ pub(super) struct Driver {
     clock_offset: i64,
     /// Addresses that an operator vouches for.
     declared: Vec<Multiaddr>,
+    /// Which topics a relay routes.
+    #[cfg(feature = "server")]
+    router: super::gossip::router::Router,
     /// Strangers that say they are relays, and the dial that is to prove it while it is under way.
     proofs: HashMap<PeerId, Option<ConnectionId>>,
     /// Relays that were named as homes and belong to other networks, and what was said about them.
@@ -86,8 +94,11 @@ impl Driver {
         commands: mpsc::Receiver<Command>,
         keeper: Keeper,
         answers: Arc<Answers>,
+        #[cfg(feature = "server")] history: super::chat::HistorySlot,
     ) -> Self {
         Driver {
+            #[cfg(feature = "server")]
+            router: super::gossip::router::Router::new(network.clone(), history),
             swarm,
             network,
             role,
@@ -197,6 +208,7 @@ impl Driver {
             Command::Addresses(reply) => drop(reply.send(self.addresses())),
             Command::Near { key, reply } => drop(reply.send(self.near(key))),
             Command::Homes(reply) => drop(reply.send(self.keeper.connected_homes())),
+            Command::Reserved(reply) => drop(reply.send(self.keeper.reserved_homes())),
             Command::WayTo { relay, reply } => drop(reply.send(self.keeper.routes(&relay))),
             Command::IsConnected { peer, reply } => {
                 let _ = reply.send(self.table.is_connected(&peer));

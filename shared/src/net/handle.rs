@@ -1,7 +1,7 @@
 //! How the rest of a peer talks to its driver: commands one way, events the other.
 
 use futures::channel::{mpsc, oneshot};
-use futures::{FutureExt, SinkExt};
+use futures::{FutureExt, SinkExt, StreamExt};
 use libp2p::{Multiaddr, PeerId};
 use serde::Serialize;
 
@@ -119,6 +119,7 @@ pub(super) enum Command {
         reply: Reply<Vec<Route>>,
     },
     Homes(Reply<Vec<PeerId>>),
+    Reserved(Reply<Vec<PeerId>>),
     WayTo {
         relay: PeerId,
         reply: Reply<Vec<Multiaddr>>,
@@ -191,7 +192,8 @@ impl Handle {
         self.exchange(Service::Names, route, &request).await
     }
 
-    async fn exchange<Q: Message, A: Message>(
+    /// Sends one request of some service, as [`Self::ask`] does.
+    pub(super) async fn exchange<Q: Message, A: Message>(
         &self,
         service: Service,
         route: Route,
@@ -314,6 +316,28 @@ impl Handle {
     /// The relays this peer is connected to.
     pub async fn homes(&self) -> Result<Vec<PeerId>> {
         self.request(Command::Homes).await
+    }
+
+    /// Those of them that hold a place for this peer: others reach it there.
+    pub async fn reserved(&self) -> Result<Vec<PeerId>> {
+        self.request(Command::Reserved).await
+    }
+
+    /// Waits until a relay is connected.
+    pub async fn joined(&self) -> Result<()> {
+        let mut events = self.events_only().await?;
+        if self.state().await? == "joined" {
+            return Ok(());
+        }
+        while let Some(event) = events.next().await {
+            if let Event::State {
+                state: "joined", ..
+            } = event
+            {
+                return Ok(());
+            }
+        }
+        Err(closed())
     }
 
     /// Whether there is a connection to a peer.

@@ -204,6 +204,15 @@ impl Keeper {
         connected.map(|(peer, _)| *peer).collect()
     }
 
+    /// Those of them that hold a place for this peer.
+    pub fn reserved_homes(&self) -> Vec<PeerId> {
+        let reserved = self
+            .known
+            .iter()
+            .filter(|(_, known)| known.connected.is_some() && known.reserved);
+        reserved.map(|(peer, _)| *peer).collect()
+    }
+
     /// Where a relay can be dialled.
     pub fn routes(&self, peer: &PeerId) -> Vec<Multiaddr> {
         self.known

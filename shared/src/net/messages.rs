@@ -1,6 +1,8 @@
-//! Messages about records and names inside frames. Those of commands are in `rpc`.
+//! Messages about records, names and direct messages inside frames. Those of commands are in `rpc`.
 
 use super::codec::Message;
+#[cfg(feature = "apps")]
+use crate::proto::{chat, direct::wire as direct};
 use crate::proto::{names, record};
 
 macro_rules! frame {
@@ -21,4 +23,14 @@ frame!(
     record::wire::Answer,
     names::wire::Request,
     names::wire::Answer
+);
+
+#[cfg(feature = "apps")]
+frame!(
+    direct::Delivery,
+    direct::Taken,
+    direct::MailboxRequest,
+    direct::MailboxAnswer,
+    chat::history::Request,
+    chat::history::Answer
 );

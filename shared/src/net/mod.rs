@@ -6,17 +6,29 @@
 pub mod address;
 pub mod admission;
 mod answers;
+#[cfg(feature = "apps")]
+pub mod apps;
 mod behaviour;
+#[cfg(feature = "apps")]
+pub mod borrowed;
 mod budget;
+#[cfg(feature = "apps")]
+pub mod chat;
 mod client;
 mod closing;
 mod codec;
+#[cfg(feature = "apps")]
+pub mod direct;
 pub mod discover;
 mod driver;
+mod finding;
+#[cfg(feature = "apps")]
+mod gossip;
 mod guard;
 mod handle;
 mod heartbeat;
 mod keeper;
+pub mod lending;
 mod messages;
 pub mod names;
 pub mod node;
@@ -46,6 +58,7 @@ pub mod webrtc;
 pub use answers::SharedStore;
 pub use behaviour::Role;
 pub use client::{RecordClient, StoreReport};
+pub use finding::connected;
 pub use handle::{Event, Handle, HostHint, Route};
 pub use keeper::Dialable;
 pub use node::{Node, NodeConfig};

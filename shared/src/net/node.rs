@@ -1,46 +1,43 @@
 //! A whole peer: driver, overlay, and the records it keeps alive. What applications use.
 
 #[cfg(feature = "apps")]
-mod calls;
+mod apps;
 mod namespaces;
 mod peers;
-#[cfg(feature = "apps")]
-mod selection;
 mod values;
 
-#[cfg(feature = "apps")]
-pub use self::calls::connected;
-#[cfg(feature = "apps")]
-pub(super) use self::peers::peer_record;
-#[cfg(feature = "apps")]
-pub use self::selection::Choice;
 pub use self::values::value_of;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::select;
-use futures::{FutureExt, StreamExt};
 use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, PeerId};
 
 use super::answers::{Answers, SharedStore};
+#[cfg(feature = "apps")]
+use super::apps::{Apps, AppsConfig};
 use super::behaviour::Role;
+#[cfg(feature = "apps")]
+use super::chat::HistorySlot;
 use super::client::RecordClient;
+#[cfg(feature = "server")]
+use super::direct::MailboxService;
+#[cfg(feature = "apps")]
+use super::direct::SharedShelf;
 use super::driver::{Driver, command_channel, listen_error};
-use super::handle::{Event, Handle};
+use super::handle::Handle;
 use super::keeper::{Dialable, Keeper};
+use super::lending::Lender;
 #[cfg(feature = "server")]
 use super::names::NameService;
 use super::names::{Names, Solver, Surroundings};
 use super::outside::{SharedKeepsakes, SharedOutside};
 use super::overlay::Kademlia;
 use super::perf::{self, Measured};
-#[cfg(not(feature = "apps"))]
-use super::ping;
-#[cfg(feature = "apps")]
-use super::rpc::Rpc;
 use super::streams::Registry;
 use super::swarm::{self, Connections};
 use super::turns::Turns;
@@ -50,8 +47,6 @@ use crate::proto::homes::HomesConfig;
 use crate::proto::join::RelayHint;
 use crate::proto::key::{PublicKey, SigningKey};
 use crate::proto::names::work::Hardness;
-#[cfg(feature = "apps")]
-use crate::proto::reputation::Standing;
 use crate::{limits, platform};
 
 /// What a peer is made of.
@@ -75,8 +70,14 @@ pub struct NodeConfig {
     /// The role of a witness, for nodes that have it.
     #[cfg(feature = "server")]
     pub names: Option<Arc<NameService>>,
+    /// The mailboxes of authors that are away, for nodes that have them.
+    #[cfg(feature = "server")]
+    pub mailboxes: Option<Arc<MailboxService>>,
     /// Where a few things are kept over a restart.
     pub keepsakes: SharedKeepsakes,
+    /// Where the messages of the author are kept.
+    #[cfg(feature = "apps")]
+    pub shelf: SharedShelf,
     /// How puzzles are solved.
     pub solver: Solver,
     /// How many relays to stay connected to, and how to come back to them.
@@ -98,7 +99,9 @@ pub struct Node {
     overlay: Arc<Kademlia>,
     names: Names,
     #[cfg(feature = "apps")]
-    rpc: Rpc,
+    apps: Apps,
+    #[cfg(not(feature = "apps"))]
+    lender: Lender,
     keys: Arc<Keys>,
     namespaces: Arc<Mutex<Vec<String>>>,
     streams: Registry,
@@ -149,13 +152,16 @@ impl Node {
         let streams = swarm.behaviour().streams.registry();
         let (sender, commands) = command_channel();
         let handle = Handle::new(sender, key.public().to_peer_id(), config.network.clone());
-        handle.standings().keep(config.keepsakes.clone());
         let answers = Arc::new(Answers::new(
             config.network.clone(),
             config.store.clone(),
             #[cfg(feature = "server")]
             config.names.clone(),
+            #[cfg(feature = "server")]
+            config.mailboxes.clone(),
         ));
+        #[cfg(feature = "apps")]
+        let history = HistorySlot::default();
         let driver = Driver::new(
             swarm,
             config.network.clone(),
@@ -168,11 +174,22 @@ impl Node {
                 config.dialable,
             ),
             answers,
+            #[cfg(feature = "server")]
+            history.clone(),
         );
-        platform::spawn(driver.run());
         let client = RecordClient::new(handle.clone(), config.network.clone(), config.store);
         let (wake, woken) = futures::channel::mpsc::channel(1);
         let overlay = Arc::new(Kademlia(client));
+        #[cfg(feature = "apps")]
+        let apps = AppsConfig {
+            overlay: overlay.clone(),
+            author: config.author_key.clone(),
+            own: config.transport_key.public(),
+            keepsakes: config.keepsakes.clone(),
+            shelf: config.shelf,
+            history,
+            enters: config.role == Role::Peer,
+        };
         let surroundings = Surroundings {
             overlay: overlay.clone(),
             #[cfg(feature = "server")]
@@ -184,16 +201,20 @@ impl Node {
             solver: config.solver,
             hardness: Hardness::STANDARD,
         };
+        // Before anybody is connected: a relay that is refused its topics once does not ask again.
         #[cfg(feature = "apps")]
-        let rpc = Rpc::start(handle.clone(), overlay.clone(), &streams)?;
+        let apps = Apps::start(apps, &streams)?;
         #[cfg(not(feature = "apps"))]
-        ping::answer(&handle, &streams)?;
+        let lender = Lender::start(overlay.clone(), &streams)?;
+        platform::spawn(driver.run());
         let node = Node {
             handle,
             overlay,
             names: Names::start(surroundings, config.author_key.clone()),
             #[cfg(feature = "apps")]
-            rpc,
+            apps,
+            #[cfg(not(feature = "apps"))]
+            lender,
             keys: Arc::new(Keys {
                 network: config.network,
                 transport: config.transport_key,
@@ -240,24 +261,16 @@ impl Node {
         &self.names
     }
 
-    /// JSON commands: those that this peer serves, and calls of those of others.
-    #[cfg(feature = "apps")]
-    pub fn rpc(&self) -> &Rpc {
-        &self.rpc
+    /// What a module beside the engine borrows.
+    #[cfg(not(feature = "apps"))]
+    pub fn lender(&self) -> Lender {
+        self.lender.clone()
     }
 
-    /// What this peer has seen of another one. Nobody else is told.
+    /// Lends everything to a module beside this one, which takes the place of the apps of this peer.
     #[cfg(feature = "apps")]
-    pub async fn reputation(&self, peer: &PeerId) -> Standing {
-        self.handle.standings().load().await;
-        self.handle.standings().of(peer)
-    }
-
-    /// Everybody of whom it has seen something, the most trusted first.
-    #[cfg(feature = "apps")]
-    pub async fn reputations(&self) -> Vec<(PeerId, Standing)> {
-        self.handle.standings().load().await;
-        self.handle.standings().all()
+    pub fn lender(&self) -> Result<Lender> {
+        Lender::start(self.overlay.clone(), &self.streams)
     }
 
     /// Answers measurements of other peers from now on.
@@ -277,21 +290,7 @@ impl Node {
 
     /// Waits until a relay is connected.
     pub async fn joined(&self) -> Result<()> {
-        let mut events = self.handle.events().await?;
-        if self.handle.state().await? == "joined" {
-            return Ok(());
-        }
-        while let Some(event) = events.next().await {
-            let state = match &event {
-                Event::State { state, .. } => state,
-                Event::Snapshot(snapshot) => &snapshot.state,
-                _ => continue,
-            };
-            if *state == "joined" {
-                return Ok(());
-            }
-        }
-        Err(Error::new(Code::Closed, "this peer has been closed"))
+        self.handle.joined().await
     }
 
     /// Asks for the peer record and the namespaces to be published again soon.
@@ -302,11 +301,10 @@ impl Node {
     /// Closes every connection and stops; harmless the second time.
     pub async fn close(&self) {
         // What was seen of names is not forgotten; a disk that hangs holds nobody up for long.
-        let settled = async {
-            let _ = self.names.agent().settle().await;
-            self.handle.standings().save().await;
-        };
-        select(settled.boxed(), platform::sleep(limits::CLOSING)).await;
+        let settled = self.names.agent().settle().boxed();
+        select(settled, platform::sleep(limits::CLOSING)).await;
+        #[cfg(feature = "apps")]
+        select(self.apps.settle().boxed(), platform::sleep(limits::CLOSING)).await;
         self.handle.close().await;
     }
 }

@@ -26,6 +26,13 @@ pub fn rpc(network: &NetworkId) -> Protocol {
     }
 }
 
+/// Topics of chat rooms. The stream lasts, and keeps no connection open.
+pub const GOSSIP: Protocol = Protocol {
+    name: StreamProtocol::new("/meshsub/1.1.0"),
+    streams: limits::GOSSIP_STREAMS,
+    hasty: false,
+};
+
 /// What peers ask each other: one request and one answer on a stream of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
@@ -33,6 +40,15 @@ pub enum Service {
     Record,
     /// Names, at their witnesses.
     Names,
+    /// Direct messages, and receipts for them.
+    #[cfg(feature = "apps")]
+    Direct,
+    /// Messages that wait at a relay.
+    #[cfg(feature = "apps")]
+    Mailbox,
+    /// Messages of chat rooms.
+    #[cfg(feature = "apps")]
+    History,
 }
 
 impl Service {
@@ -41,6 +57,12 @@ impl Service {
         let (what, streams) = match self {
             Service::Record => ("record", limits::RECORD_STREAMS),
             Service::Names => ("names", limits::NAME_STREAMS),
+            #[cfg(feature = "apps")]
+            Service::Direct => ("direct", limits::DIRECT_STREAMS),
+            #[cfg(feature = "apps")]
+            Service::Mailbox => ("mailbox", limits::MAILBOX_STREAMS),
+            #[cfg(feature = "apps")]
+            Service::History => ("history", limits::HISTORY_STREAMS),
         };
         let name = named(network, what);
         // All that they are asked bears repetition.
@@ -57,6 +79,12 @@ impl Service {
         match self {
             Service::Record => limits::RECORD_DEADLINE,
             Service::Names => limits::NAME_DEADLINE,
+            #[cfg(feature = "apps")]
+            Service::Direct => limits::DIRECT_DEADLINE,
+            #[cfg(feature = "apps")]
+            Service::Mailbox => limits::MAILBOX_DEADLINE,
+            #[cfg(feature = "apps")]
+            Service::History => limits::HISTORY_DEADLINE,
         }
     }
 }
@@ -87,6 +115,9 @@ mod tests {
         for (service, name) in [
             (Service::Record, "/warren/quiet-meadow/record/1"),
             (Service::Names, "/warren/quiet-meadow/names/1"),
+            (Service::Direct, "/warren/quiet-meadow/direct/1"),
+            (Service::Mailbox, "/warren/quiet-meadow/mailbox/1"),
+            (Service::History, "/warren/quiet-meadow/history/1"),
         ] {
             assert_eq!(service.protocol(&network).name.as_ref(), name);
         }

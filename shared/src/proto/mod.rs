@@ -4,8 +4,10 @@
 //! whole network fits into a unit test and replays from a seed.
 
 pub mod cbor;
+pub mod chat;
 pub mod clock;
 pub mod date;
+pub mod direct;
 pub mod envelope;
 pub mod gather;
 pub mod homes;

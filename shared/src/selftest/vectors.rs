@@ -189,16 +189,17 @@ fn texts() -> Vec<(&'static str, String)> {
 pub fn check() -> Checked {
     let (mut vectors, pinned) = (vectors(), pinned());
     vectors.extend(super::names::vectors());
+    vectors.extend(super::direct::vectors());
     let known = vectors.len() + texts().len();
+    let seen = |vector| check_one(vector, &pinned).err();
+    let mut seen: Vec<String> = vectors.iter().filter_map(seen).collect();
     if pinned.len() != known {
-        return Err(format!(
-            "{} vectors are pinned, {known} are known",
-            pinned.len()
-        ));
+        seen.push(format!("{} are pinned, {known} are known", pinned.len()));
     }
-    vectors
-        .iter()
-        .try_for_each(|vector| check_one(vector, &pinned))
+    match seen.is_empty() {
+        true => Ok(()),
+        false => Err(seen.join("\n")),
+    }
 }
 
 fn check_one(vector: &Vector, pinned: &BTreeMap<&str, &str>) -> Checked {

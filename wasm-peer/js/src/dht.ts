@@ -30,7 +30,8 @@ export interface DhtEntry<T = unknown> {
   expires?: Date;
 }
 
-type WireValue = { json: string } | { bytes: Uint8Array };
+/** @internal */
+export type WireValue = { json: string } | { bytes: Uint8Array };
 
 interface WireEntry {
   key: string;
@@ -92,7 +93,8 @@ export class Dht {
   }
 }
 
-function toWire(value: unknown): WireValue {
+/** @internal */
+export function toWire(value: unknown): WireValue {
   if (value instanceof Uint8Array) return { bytes: value.slice() };
   if (value instanceof ArrayBuffer) return { bytes: new Uint8Array(value.slice(0)) };
   if (ArrayBuffer.isView(value)) {
@@ -117,14 +119,15 @@ function stringify(value: unknown): string {
   );
 }
 
+/** @internal */
+export function fromWire(value: WireValue): unknown {
+  return 'json' in value ? JSON.parse(value.json) : value.bytes;
+}
+
 function toEntry<T>(wire: WireEntry): DhtEntry<T> {
   const entry: DhtEntry = { key: wire.key, kind: wire.kind, value: undefined };
-  if ('json' in wire.value) {
-    entry.json = wire.value.json;
-    entry.value = JSON.parse(wire.value.json);
-  } else {
-    entry.value = wire.value.bytes;
-  }
+  entry.value = fromWire(wire.value);
+  if ('json' in wire.value) entry.json = wire.value.json;
   if (wire.author != null) entry.author = wire.author;
   if (wire.label != null) entry.label = wire.label;
   if (wire.seq != null) entry.seq = Number(wire.seq);

@@ -4,6 +4,7 @@
 import { WarrenError } from './errors.ts';
 import type { Keepsakes } from './keepsakes.ts';
 import type { Solver } from './solver.ts';
+import type { Row } from './storage.ts';
 
 /** Far above any join document; a server that sends more is not a relay. */
 const MAX_TEXT_CHARS = 256 * 1024;
@@ -20,6 +21,10 @@ export interface Host {
   /** What was kept under a name over a reload. */
   loadBytes(what: string): Promise<Uint8Array | undefined>;
   saveBytes(what: string, bytes: Uint8Array): Promise<void>;
+  /** The last rows from one key to before another one, the last first. */
+  lastRows(from: string, to: string, most: number): Promise<Row[]>;
+  /** Writes or removes rows, all or none. */
+  writeRows(rows: Row[]): Promise<void>;
   /** Rejects where there is no way to solve it; the engine then does so by itself. */
   solve(seed: Uint8Array, bits: number): Promise<number>;
   stopSolving(seed: Uint8Array): void;
@@ -32,6 +37,8 @@ export function createHost(prefetched: Prefetched, keepsakes: Keepsakes, solver:
   return {
     loadBytes: (what) => keepsakes.load(what),
     saveBytes: (what, bytes) => keepsakes.save(what, bytes),
+    lastRows: (from, to, most) => keepsakes.lastRows(from, to, most),
+    writeRows: (rows) => keepsakes.writeRows(rows),
     solve: (seed, bits) => solver.solve(seed, bits),
     stopSolving: (seed) => solver.stop(seed),
     fetchText: (url, timeoutMs) => takePrefetched(prefetched, url) ?? fetchText(url, timeoutMs, 'no-store'),

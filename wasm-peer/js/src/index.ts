@@ -4,6 +4,7 @@ export { createPeer, environment, type PeerOptions } from './create.ts';
 export { WarrenError, isWarrenError, type ErrorCode, type ErrorDetails, type WarrenErrorOptions, type WireError } from './errors.ts';
 export type { AbortOptions } from './abort.ts';
 export type { Dht, DhtEntry, DhtValue, JsonValue } from './dht.ts';
+export type { DirectMessage, MessageState, Messages, SentMessage } from './messages.ts';
 export type { JoinedOptions } from './joined.ts';
 export type {
   CachedName,
@@ -18,6 +19,7 @@ export type {
 export type { NameCache, Names, ResolveOptions, WorkOptions } from './names.ts';
 export type { Provision } from './namespaces.ts';
 export type { Peer } from './peer.ts';
+export type { Chat, ChatMessage, FileCard, JoinRoomOptions, Room, RoomEvent, RoomEvents, RoomMember } from './rooms.ts';
 export type {
   Attempt,
   Bucket,

@@ -6,8 +6,10 @@ import { Dht } from './dht.ts';
 import { WarrenError, closedError, type WireError } from './errors.ts';
 import { TypedEvents } from './events.ts';
 import { waitForJoin, type JoinedOptions } from './joined.ts';
+import { Messages } from './messages.ts';
 import { Names, type NamesHelp } from './names.ts';
 import { Namespaces, type Provision } from './namespaces.ts';
+import { Chat } from './rooms.ts';
 import { RpcPort } from './rpc-port.ts';
 import { changedAttempts, emptySnapshot, toSnapshot, withoutNulls } from './snapshots.ts';
 import type {
@@ -42,8 +44,12 @@ export interface Started {
 export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   /** Values in the DHT. */
   readonly dht: Dht;
+  /** Chat rooms. */
+  readonly chat: Chat;
   /** Names: what lies under them, and those of this profile. */
   readonly names: Names;
+  /** Direct messages to and from others. */
+  readonly messages: Messages;
   /** Whether this peer is the same one next time, and why not. */
   readonly identity: IdentityInfo;
   readonly #rpc: RpcPort;
@@ -60,6 +66,8 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
     this.#rpc = new RpcPort(port, (name, detail) => this.#receive(name, detail));
     this.dht = new Dht(this.#rpc);
     this.names = new Names(this.#rpc, help);
+    this.messages = new Messages(this.#rpc);
+    this.chat = new Chat(this.#rpc);
     this.#namespaces = new Namespaces(this.#rpc);
     this.identity = identity;
     this.#cleanUp = cleanUp;

@@ -10,8 +10,15 @@ export interface KeyValue {
   load(key: string): Promise<Uint8Array | undefined>;
   /** Resolves after the transaction committed. */
   save(key: string, bytes: Uint8Array): Promise<void>;
+  /** The last rows from one key to before another one, the last first. */
+  last(from: string, to: string, most: number): Promise<Row[]>;
+  /** Writes or removes rows in one transaction; resolves when it is on disk. */
+  write(rows: Row[]): Promise<void>;
   close(): void;
 }
+
+/** A key, and what is under it; nothing to remove it. */
+export type Row = [key: string, value: Uint8Array | undefined];
 
 /** Rejects where there is no IndexedDB (Node, some private windows) or when it does not answer. */
 export async function openDatabase(): Promise<KeyValue> {
@@ -19,6 +26,8 @@ export async function openDatabase(): Promise<KeyValue> {
   return {
     load: (key) => run(database, 'readonly', (store) => store.get(key)),
     save: async (key, bytes) => void (await run(database, 'readwrite', (store) => store.put(bytes.slice(), key))),
+    last: (from, to, most) => last(database, from, to, most),
+    write: (rows) => write(database, rows),
     close: () => database.close(),
   };
 }
@@ -50,6 +59,33 @@ function run<T>(
     const transaction = database.transaction(STORE, mode);
     const request = use(transaction.objectStore(STORE));
     transaction.oncomplete = () => resolve(request.result);
+    transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+function last(database: IDBDatabase, from: string, to: string, most: number): Promise<Row[]> {
+  return new Promise((resolve, reject) => {
+    const rows: Row[] = [];
+    const range = IDBKeyRange.bound(from, to, false, true);
+    const request = database.transaction(STORE).objectStore(STORE).openCursor(range, 'prev');
+    request.onerror = () => reject(request.error);
+    request.onsuccess = () => {
+      const cursor = request.result;
+      if (!cursor || rows.push([cursor.key as string, cursor.value]) >= most) resolve(rows);
+      else cursor.continue();
+    };
+  });
+}
+
+function write(database: IDBDatabase, rows: Row[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const transaction = database.transaction(STORE, 'readwrite', { durability: 'strict' });
+    const store = transaction.objectStore(STORE);
+    for (const [key, value] of rows) {
+      if (value) store.put(value, key);
+      else store.delete(key);
+    }
+    transaction.oncomplete = () => resolve();
     transaction.onabort = () => reject(transaction.error);
   });
 }

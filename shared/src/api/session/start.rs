@@ -185,7 +185,11 @@ impl Session {
             store: None,
             #[cfg(feature = "server")]
             names: None,
+            #[cfg(feature = "server")]
+            mailboxes: None,
             keepsakes: surroundings.keepsakes.clone(),
+            #[cfg(feature = "apps")]
+            shelf: std::sync::Arc::new(crate::net::direct::MemoryShelf::default()),
             solver: surroundings.solver.clone(),
             homes: HomesConfig::browser(),
             outside: surroundings.outside.clone(),

@@ -111,6 +111,10 @@ impl Driver {
                 }
             }
             Done::Beat(_, None) => {}
+            #[cfg(feature = "server")]
+            Done::Checked(Some(checked)) => self.checked(*checked),
+            #[cfg(feature = "server")]
+            Done::Checked(None) => {}
         }
     }
 

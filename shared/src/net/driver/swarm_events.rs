@@ -137,6 +137,8 @@ impl Driver {
         self.subscribers
             .connection("close", &peer, &connection.address, via);
         if !self.table.is_connected(&peer) {
+            #[cfg(feature = "server")]
+            self.left_topics(&peer);
             self.proofs.remove(&peer);
             self.beats.stop(&peer);
             let reason = cause.unwrap_or_else(|| "the connection was closed".into());
@@ -198,6 +200,8 @@ impl Driver {
             BehaviourEvent::Ping(event) => self.pinged(event),
             BehaviourEvent::Kad(event) => self.routed(event),
             BehaviourEvent::Streams(asked) => self.asked(asked),
+            #[cfg(feature = "server")]
+            BehaviourEvent::Gossip(event) => self.gossiped(event),
             BehaviourEvent::RelayClient(relay::client::Event::ReservationReqAccepted {
                 relay_peer_id,
                 ..
@@ -212,6 +216,11 @@ impl Driver {
     pub(super) fn identified(&mut self, peer: PeerId, info: identify::Info) {
         self.table.set_agent(peer, info.agent_version);
         self.changed = true;
+        #[cfg(feature = "server")]
+        {
+            let relay = info.protocols.contains(&relay::HOP_PROTOCOL_NAME);
+            self.is_router(peer, relay);
+        }
         if !info.protocols.contains(&protocols::kad(&self.network)) {
             return self.refuse_stranger(peer, &info.protocols);
         }

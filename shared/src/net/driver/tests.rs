@@ -12,6 +12,7 @@ use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{DialOpts, ListenerId, TransportError, TransportEvent};
 use libp2p::{Multiaddr, PeerId, Transport};
 
+use super::super::direct::MemoryShelf;
 use super::super::names::cooperative;
 use super::super::node::{Node, NodeConfig};
 use super::super::outside::{Forgetful, Outside};
@@ -90,7 +91,9 @@ fn relay(connections: Roaming, listen: Multiaddr) -> Node {
         external: Vec::new(),
         store: None,
         names: None,
+        mailboxes: None,
         keepsakes: Arc::new(Forgetful::default()),
+        shelf: Arc::new(MemoryShelf::default()),
         solver: cooperative(),
         homes: HomesConfig::native(),
         outside: Arc::new(Nowhere),

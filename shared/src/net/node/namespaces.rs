@@ -119,10 +119,6 @@ impl Node {
 
     /// Everyone listed in a namespace, this peer left out.
     pub async fn find(&self, namespace: &str) -> Result<Vec<ProviderEntry>> {
-        let key = Key::namespace(self.network(), namespace)?;
-        let own = self.id().to_bytes();
-        let mut found = self.overlay.providers_of(key).await?;
-        found.retain(|entry| entry.peer != own);
-        Ok(found)
+        self.overlay.members_of(namespace).await
     }
 }

@@ -7,12 +7,12 @@ use futures::future::join_all;
 use libp2p::{Multiaddr, PeerId};
 
 use super::values::{WRITE_TRIES, next_seq};
-use super::{Node, key_of, parse_peer};
-use crate::error::{Code, Error, Result};
+use super::{Node, parse_peer};
+use crate::error::{Code, Result};
 use crate::limits;
 use crate::net::address;
 use crate::net::handle::Route;
-use crate::net::overlay::{Kademlia, Overlay};
+use crate::net::overlay::Overlay;
 use crate::proto::Millis;
 #[cfg(feature = "server")]
 use crate::proto::join::RelayHint;
@@ -23,7 +23,7 @@ use crate::sorted::sort_short;
 impl Node {
     /// The signed record of a peer: where it can be reached, and for whom it runs.
     pub async fn find_peer(&self, peer: PeerId) -> Result<(PeerRecord, Millis)> {
-        peer_record(&self.overlay, peer).await
+        self.overlay.find_peer(peer).await
     }
 
     /// Where other witnesses of names say that they are, as far as that is found: some of them, if there are
@@ -61,11 +61,7 @@ impl Node {
 
     /// Addresses to reach a peer at: none when it is connected already.
     pub async fn route_to(&self, peer: PeerId) -> Result<Route> {
-        let addresses = match self.handle.is_connected(peer).await? {
-            true => Vec::new(),
-            false => address::parsed(self.find_peer(peer).await?.0.addresses),
-        };
-        Ok(Route { peer, addresses })
+        self.overlay.route_to(peer).await
     }
 
     /// Where this peer can be reached, direct addresses of public kind first.
@@ -112,7 +108,7 @@ impl Node {
             return Ok(());
         }
         let snapshot = self.handle.snapshot().await?;
-        let relays = snapshot
+        let relays: Vec<Vec<u8>> = snapshot
             .relays
             .iter()
             .filter(|relay| relay.reserved)
@@ -125,8 +121,9 @@ impl Node {
         let author = AuthorProof::sign(&keys.author, &keys.transport.public(), &keys.network, now)?;
         let record = PeerRecord {
             addresses,
+            // Each relay keeps messages for those that it forwards connections to.
+            mailboxes: relays.clone(),
             relays,
-            mailboxes: Vec::new(),
             capabilities: keys.capabilities.clone(),
             author: Some(author),
         };
@@ -154,24 +151,6 @@ impl Node {
         }
         outcome
     }
-}
-
-/// The signed record of a peer, and when it expires.
-pub(in crate::net) async fn peer_record(
-    overlay: &Kademlia,
-    peer: PeerId,
-) -> Result<(PeerRecord, Millis)> {
-    let key = PeerRecord::key(&key_of(&peer)?);
-    let Record::Signed(envelope) = overlay.record_at(key).await?.ok_or_else(|| {
-        Error::new(
-            Code::NotFound,
-            format!("{peer} has published no addresses, or they have expired"),
-        )
-    })?
-    else {
-        return Err(Error::new(Code::Internal, "a peer record is always signed"));
-    };
-    Ok((PeerRecord::open(&envelope)?, envelope.body().expires))
 }
 
 #[cfg(feature = "server")]

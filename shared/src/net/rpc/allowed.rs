@@ -6,7 +6,6 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use libp2p::PeerId;
 
-use super::super::node::peer_record;
 use super::super::overlay::Overlay;
 use super::Server;
 use crate::limits::{MAX_RPC_KNOWN, RPC_KNOWN_FOR, RPC_UNKNOWN_FOR};
@@ -92,7 +91,7 @@ impl Server {
 
     fn author(&self, peer: PeerId) -> BoxFuture<'_, Vec<Vec<u8>>> {
         async move {
-            let record = peer_record(&self.overlay, peer).await.ok();
+            let record = self.overlay.find_peer(peer).await.ok();
             let proof = record.and_then(|(record, _)| record.author);
             let author = proof.map(|proof| proof.author().as_bytes().to_vec());
             author.into_iter().collect()

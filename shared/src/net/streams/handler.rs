@@ -21,6 +21,7 @@ use super::registry::{Incoming, Use};
 use super::requests;
 use super::slots::{Slot, Slots};
 use super::{Asked, Failure, Opened, Opening, Registry, Stream};
+use crate::net::protocols::GOSSIP;
 use crate::proto::record::provider::Prefix;
 use crate::{limits, platform};
 
@@ -84,7 +85,7 @@ impl Handler {
         let Some(slot) = self.lane(&name).inbound.take(limit) else {
             return tracing::debug!(%peer, %name, limit, "too many streams: one is refused");
         };
-        let (connection, stream) = (self.connection, Stream::new(stream, slot));
+        let (connection, stream) = (self.connection, taken(stream, &name, slot));
         match what {
             Use::Request(service) => {
                 let to = self.asked.clone();
@@ -193,10 +194,10 @@ impl ConnectionHandler for Handler {
                 ..
             }) => self.arrived(stream, name),
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
-                protocol: (stream, _),
+                protocol: (stream, name),
                 info: Ticket { opening, slot },
             }) => opening.end(Ok(Opened {
-                stream: Stream::new(stream, slot),
+                stream: taken(stream, &name, slot),
                 connection: self.connection,
             })),
             ConnectionEvent::DialUpgradeError(DialUpgradeError { info, error }) => {
@@ -320,4 +321,11 @@ mod tests {
         drop(third);
         assert!(back.try_recv().is_ok());
     }
+}
+/// A stream of topics lasts as long as its connection, and is no reason for that.
+fn taken(mut stream: swarm::Stream, name: &StreamProtocol, slot: Slot) -> Stream {
+    if *name == GOSSIP.name {
+        stream.ignore_for_keep_alive();
+    }
+    Stream::new(stream, slot)
 }

@@ -41,6 +41,8 @@ pub use self::failure::Failure;
 pub use self::opening::Opening;
 pub use self::registry::{Incoming, Registry};
 pub use self::requests::{Asked, ask};
+#[cfg(feature = "apps")]
+pub use self::stream::Duplex;
 pub use self::stream::Stream;
 pub use super::protocols::Service;
 

@@ -79,6 +79,18 @@ impl Registry {
         Ok(())
     }
 
+    /// Accepts a protocol no longer.
+    pub(in crate::net) fn forget(&self, name: &StreamProtocol) {
+        self.entries().retain(|entry| entry.protocol.name != *name);
+    }
+
+    /// All protocols that are accepted.
+    #[cfg(feature = "apps")]
+    pub(in crate::net) fn protocols(&self) -> Vec<Protocol> {
+        let entries = self.entries();
+        entries.iter().map(|entry| entry.protocol.clone()).collect()
+    }
+
     pub(super) fn names(&self) -> Vec<StreamProtocol> {
         let entries = self.entries();
         entries
@@ -99,7 +111,11 @@ impl Registry {
     }
 
     /// Puts a stream into the queue of its protocol; nothing when that is full or gone.
-    pub(super) fn hand_over(&self, name: &StreamProtocol, incoming: Incoming) -> Option<()> {
+    pub(in crate::net) fn hand_over(
+        &self,
+        name: &StreamProtocol,
+        incoming: Incoming,
+    ) -> Option<()> {
         let mut entries = self.entries();
         let entry = entries
             .iter_mut()

@@ -13,13 +13,39 @@ use super::slots::Slot;
 /// A negotiated stream. It keeps its connection open; dropped before it was closed, it is reset.
 #[derive(Debug)]
 pub struct Stream {
-    inner: swarm::Stream,
-    _slot: Slot,
+    inner: Inner,
+    _slot: Option<Slot>,
 }
+
+#[derive(Debug)]
+enum Inner {
+    Own(swarm::Stream),
+    #[cfg(feature = "apps")]
+    Lent(Box<dyn Duplex>),
+}
+
+/// A stream of another module.
+#[cfg(feature = "apps")]
+pub trait Duplex: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin {}
+
+#[cfg(feature = "apps")]
+impl<T: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin> Duplex for T {}
 
 impl Stream {
     pub(super) fn new(inner: swarm::Stream, slot: Slot) -> Self {
-        Stream { inner, _slot: slot }
+        Stream {
+            inner: Inner::Own(inner),
+            _slot: Some(slot),
+        }
+    }
+
+    /// One that another module has lent.
+    #[cfg(feature = "apps")]
+    pub(in crate::net) fn lent(stream: Box<dyn Duplex>) -> Self {
+        Stream {
+            inner: Inner::Lent(stream),
+            _slot: None,
+        }
     }
 }
 
@@ -29,7 +55,11 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        let read = match &mut self.inner {
+            Inner::Own(stream) => Pin::new(stream).poll_read(cx, buffer),
+            #[cfg(feature = "apps")]
+            Inner::Lent(stream) => Pin::new(stream).poll_read(cx, buffer),
+        };
         read.map_err(|error| match is_refusal(&error) {
             true => io::Error::new(io::ErrorKind::Unsupported, error),
             false => error,
@@ -50,14 +80,26 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+        match &mut self.inner {
+            Inner::Own(stream) => Pin::new(stream).poll_write(cx, bytes),
+            #[cfg(feature = "apps")]
+            Inner::Lent(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        match &mut self.inner {
+            Inner::Own(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(feature = "apps")]
+            Inner::Lent(stream) => Pin::new(stream).poll_flush(cx),
+        }
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_close(cx)
+        match &mut self.inner {
+            Inner::Own(stream) => Pin::new(stream).poll_close(cx),
+            #[cfg(feature = "apps")]
+            Inner::Lent(stream) => Pin::new(stream).poll_close(cx),
+        }
     }
 }

@@ -9,6 +9,7 @@ use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use minicbor::{Decode, Decoder, Encode, Encoder, bytes::ByteArray, decode, encode};
 use multibase::Base;
 use serde::{Serialize, Serializer};
+use zeroize::Zeroizing;
 
 use crate::error::{Code, Error, Result};
 
@@ -64,6 +65,12 @@ impl PublicKey {
             key.verify_strict(message, &Signature::from_bytes(signature))
                 .is_ok()
         })
+    }
+
+    /// The same point for key agreement: the key that [`SigningKey::to_x25519`] belongs to.
+    pub fn to_x25519(&self) -> [u8; 32] {
+        // Checked when the key was made.
+        VerifyingKey::from_bytes(&self.0).map_or([0; 32], |key| key.to_montgomery().to_bytes())
     }
 
     /// The key as a base-36 libp2p-key CID, `k51…`: a valid DNS label.
@@ -183,6 +190,11 @@ impl SigningKey {
     /// The public half.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key().to_bytes())
+    }
+
+    /// The secret for key agreement.
+    pub fn to_x25519(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_scalar_bytes())
     }
 
     /// Signs bytes as they are: the caller has prefixed a domain.

@@ -14,6 +14,8 @@ pub use refusal::Refusal;
 pub use value::{MutableValue, VALUE_DOMAIN, Value, ValueBlock};
 
 use super::Millis;
+#[cfg(feature = "apps")]
+use super::direct::contact::{CONTACT_DOMAIN, Contact};
 use super::envelope::Envelope;
 use super::key::{Key, NetworkId, Space};
 use super::names::zone::{SignedZone, ZONE_DOMAIN};
@@ -82,6 +84,8 @@ fn open_signed(bytes: &[u8], network: &NetworkId, now: Millis) -> Result<Envelop
     match envelope.body().domain.as_str() {
         VALUE_DOMAIN => MutableValue::open(&envelope).map(drop)?,
         peer::PEER_DOMAIN => PeerRecord::open(&envelope).map(drop)?,
+        #[cfg(feature = "apps")]
+        CONTACT_DOMAIN => Contact::open(&envelope).map(drop)?,
         ZONE_DOMAIN => SignedZone::read(envelope.clone()).map(drop)?,
         _ => return Err(Refusal::Unsupported),
     }

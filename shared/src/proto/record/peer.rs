@@ -126,7 +126,7 @@ impl PeerRecordWire {
 }
 
 /// At most `count` items, each of 1 to `size` bytes.
-pub(super) fn bounded<T: AsRef<[u8]>>(
+pub(in crate::proto) fn bounded<T: AsRef<[u8]>>(
     items: &[T],
     count: usize,
     size: usize,
@@ -180,22 +180,44 @@ impl AuthorProof {
         self.0.body().expires
     }
 
-    /// A proof holds inside `record` when it names its key and network and covers its whole life.
-    fn open(bytes: &[u8], record: &Body) -> Result<AuthorProof, Refusal> {
+    /// Whom a peer runs for, by a proof that stands for itself.
+    pub fn check(
+        bytes: &[u8],
+        transport: &PublicKey,
+        network: &NetworkId,
+        now: Millis,
+    ) -> Result<PublicKey, Refusal> {
+        let proof = AuthorProof::read(bytes, transport, network)?;
+        proof.0.check_time(now)?;
+        Ok(proof.author())
+    }
+
+    fn read(
+        bytes: &[u8],
+        transport: &PublicKey,
+        network: &NetworkId,
+    ) -> Result<AuthorProof, Refusal> {
         let envelope = Envelope::open(bytes)?;
         let body = envelope.body();
         if body.domain != AUTHOR_PROOF_DOMAIN || !body.payload.is_empty() {
             return Err(Refusal::Malformed);
         }
-        if body.label != record.key.to_string() {
+        if body.label != transport.to_string() {
             return Err(Refusal::WrongKey);
         }
-        if body.network != record.network {
+        if body.network != *network {
             return Err(Refusal::WrongNetwork);
         }
+        Ok(AuthorProof(envelope))
+    }
+
+    /// A proof holds inside `record` when it names its key and network and covers its whole life.
+    fn open(bytes: &[u8], record: &Body) -> Result<AuthorProof, Refusal> {
+        let proof = AuthorProof::read(bytes, &record.key, &record.network)?;
+        let body = proof.0.body();
         if body.issued > record.issued || body.expires < record.expires {
             return Err(Refusal::Expired);
         }
-        Ok(AuthorProof(envelope))
+        Ok(proof)
     }
 }

@@ -28,6 +28,24 @@ pub enum Value {
     Bytes(Vec<u8>),
 }
 
+impl Value {
+    /// Encodes a value with at most so many bytes of content.
+    pub(in crate::proto) fn write(&self, most: usize) -> Result<Vec<u8>, Refusal> {
+        check(self, most)?;
+        Ok(encode(self))
+    }
+
+    /// Reads what [`Self::write`] gave; refuses every other encoding.
+    pub(in crate::proto) fn read(bytes: &[u8], most: usize) -> Result<Value, Refusal> {
+        let value = decode(bytes).ok_or(Refusal::Malformed)?;
+        check(&value, most)?;
+        match encode(&value) == bytes {
+            true => Ok(value),
+            false => Err(Refusal::Malformed),
+        }
+    }
+}
+
 /// A value in its one encoding: deterministic CBOR `[kind, content]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueBlock {
@@ -38,10 +56,12 @@ pub struct ValueBlock {
 impl ValueBlock {
     /// Checks and encodes a value.
     pub fn new(value: &Value) -> Result<ValueBlock> {
-        check(value).map_err(|refusal| not_storable(value, refusal))?;
+        let bytes = value
+            .write(MAX_CONTENT)
+            .map_err(|refusal| not_storable(value, refusal))?;
         Ok(ValueBlock {
             value: value.clone(),
-            bytes: encode(value),
+            bytes,
         })
     }
 
@@ -50,13 +70,8 @@ impl ValueBlock {
         if bytes.len() > MAX_PAYLOAD {
             return Err(Refusal::Oversized);
         }
-        let value = decode(bytes).ok_or(Refusal::Malformed)?;
-        check(&value)?;
-        if encode(&value) != bytes {
-            return Err(Refusal::Malformed);
-        }
         Ok(ValueBlock {
-            value,
+            value: Value::read(bytes, MAX_CONTENT)?,
             bytes: bytes.to_vec(),
         })
     }
@@ -101,12 +116,12 @@ fn decode(bytes: &[u8]) -> Option<Value> {
     }
 }
 
-fn check(value: &Value) -> Result<(), Refusal> {
+fn check(value: &Value, most: usize) -> Result<(), Refusal> {
     let length = match value {
         Value::Json(text) => text.len(),
         Value::Bytes(bytes) => bytes.len(),
     };
-    if length > MAX_CONTENT {
+    if length > most {
         return Err(Refusal::Oversized);
     }
     match value {

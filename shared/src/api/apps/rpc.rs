@@ -12,14 +12,16 @@ use futures::stream::{once, unfold};
 use futures::{FutureExt, SinkExt, StreamExt};
 use serde_json::{Value, json};
 
-use super::{Session, not_running};
-use crate::api::messages::{Outgoing, Reply, RpcAction, RpcCall};
+use super::AppSession;
+use super::messages::{RpcAction, RpcCall};
+use crate::api::messages::{Outgoing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::limits::RPC_DEADLINE;
+use crate::net::Route;
+use crate::net::apps::Apps;
 use crate::net::node::parse_peer;
 use crate::net::rpc::{Allow, Ask, Caller, Fault, Given, Handler, Rpc};
 use crate::net::standings::standing_value;
-use crate::net::{Node, Route};
 use crate::proto::key::PublicKey;
 use crate::proto::select::{Resources, TERMS, Weights};
 use crate::sorted::SortedMap;
@@ -43,7 +45,7 @@ enum Told {
     Fault(Fault),
 }
 
-impl Session {
+impl AppSession {
     pub(super) async fn rpc(&self, id: f64, call: RpcCall) -> Result<Reply> {
         match call.action {
             RpcAction::Serve => self.offer(id, call).await,
@@ -52,74 +54,67 @@ impl Session {
             }
             RpcAction::Describe => {
                 let own = Resources::from_value(&parsed(&call.text)?);
-                self.node()
-                    .await?
-                    .rpc()
-                    .describe(Arc::new(move || own.clone()));
+                let apps = self.here().await?;
+                apps.rpc().describe(Arc::new(move || own.clone()));
                 Ok(Reply::Nothing {})
             }
             RpcAction::Reputation => {
                 let peer = parse_peer(&call.id)?;
-                let standing = self.node().await?.reputation(&peer).await;
+                let standing = self.here().await?.reputation(&peer).await;
                 Ok(Reply::Json(standing_value(&peer, &standing)))
             }
             RpcAction::Select => {
                 let weights = weights(&parsed(&call.text)?)?;
-                let node = self.joined().await?;
-                let chosen = node.select(&call.namespace, weights).await?.into_iter();
+                let apps = self.joined().await?;
+                let chosen = apps.select(&call.namespace, weights).await?.into_iter();
                 let told = chosen.map(|choice| choice.to_value(weights)).collect();
                 Ok(Reply::Json(Value::Array(told)))
             }
             RpcAction::Batch => {
-                let node = self.joined().await?;
-                batch(&node, call).await
+                let apps = self.joined().await?;
+                batch(&apps, call).await
             }
             _ => {
-                let node = self.joined().await?;
-                self.ask(id, &node, call).await
+                let apps = self.joined().await?;
+                self.ask(id, &apps, call).await
             }
         }
     }
 
-    async fn ask(&self, id: f64, node: &Node, call: RpcCall) -> Result<Reply> {
+    async fn ask(&self, id: f64, apps: &Apps, call: RpcCall) -> Result<Reply> {
         let params = match call.text.is_empty() {
             true => Value::Null,
             false => parsed(&call.text)?,
         };
         let ask = Ask::new(&call.method, params).within(patience(&call));
-        let route = route(node, &call).await?;
+        let route = route(apps, &call).await?;
         match call.action {
             RpcAction::Notify => {
-                node.rpc().notify(route, &ask).await?;
+                apps.rpc().notify(route, &ask).await?;
                 Ok(Reply::Nothing {})
             }
             RpcAction::Stream => {
-                let mut results = node.rpc().stream(route, &ask).await?;
+                let mut results = apps.rpc().stream(route, &ask).await?;
                 while let Some(item) = results.next().await {
                     let item = Reply::Json(item?);
                     self.say(Outgoing::Item { id, item }).await;
                 }
                 Ok(Reply::Nothing {})
             }
-            _ => Ok(Reply::Json(node.rpc().call(route, &ask).await?)),
+            _ => Ok(Reply::Json(apps.rpc().call(route, &ask).await?)),
         }
-    }
-
-    /// The node, as soon as it is known in which network.
-    async fn node(&self) -> Result<Node> {
-        self.started()?.node.await.ok_or_else(not_running)
     }
 
     /// Serves a method until this is dropped. Needs no relay, only a network.
     async fn offer(&self, id: f64, call: RpcCall) -> Result<Reply> {
         let allow = rule(&parsed(&call.text)?)?;
-        let node = self.node().await?;
-        let handler = self.shared.calls.handler(id, self.outgoing.clone());
-        node.rpc().serve(&call.method, allow, handler)?;
+        let apps = self.here().await?;
+        let handler = self.calls.handler(id, self.outgoing.clone());
+        apps.rpc().serve(&call.method, allow, handler)?;
         let _served = Served {
-            rpc: node.rpc(),
+            rpc: apps.rpc(),
             method: &call.method,
-            calls: &self.shared.calls,
+            calls: &self.calls,
             id,
         };
         let item = Reply::Nothing {};
@@ -136,7 +131,7 @@ impl Session {
             _ => Told::End,
         };
         let found = {
-            let open = self.shared.calls.open();
+            let open = self.calls.open();
             open.calls.get(&(call.call as u64)).cloned()
         };
         let gone = || Error::new(Code::Cancelled, "the caller does not wait any more");
@@ -251,7 +246,7 @@ impl Drop for Asking {
     }
 }
 
-async fn batch(node: &Node, call: RpcCall) -> Result<Reply> {
+async fn batch(apps: &Apps, call: RpcCall) -> Result<Reply> {
     let Value::Array(calls) = parsed(&call.text)? else {
         return Err(not_understood("no list of calls"));
     };
@@ -260,8 +255,8 @@ async fn batch(node: &Node, call: RpcCall) -> Result<Reply> {
         Ask::new(call["method"].as_str().unwrap_or_default(), params)
     };
     let asks: Vec<Ask> = calls.into_iter().map(ask).collect();
-    let route = route(node, &call).await?;
-    let answers = node.rpc().batch(route, &asks, patience(&call)).await?;
+    let route = route(apps, &call).await?;
+    let answers = apps.rpc().batch(route, &asks, patience(&call)).await?;
     let told = answers.into_iter().map(|answer| match answer {
         Ok(value) => json!({"ok": value}),
         Err(error) => json!({"error": error}),
@@ -269,10 +264,10 @@ async fn batch(node: &Node, call: RpcCall) -> Result<Reply> {
     Ok(Reply::Json(Value::Array(told.collect())))
 }
 
-async fn route(node: &Node, call: &RpcCall) -> Result<Route> {
+async fn route(apps: &Apps, call: &RpcCall) -> Result<Route> {
     match call.id.is_empty() {
-        true => node.any_member(&call.namespace).await,
-        false => node.route_to(parse_peer(&call.id)?).await,
+        true => apps.any_member(&call.namespace).await,
+        false => apps.overlay().route_to(parse_peer(&call.id)?).await,
     }
 }
 

@@ -2,15 +2,16 @@
 
 use libp2p::{Multiaddr, PeerId};
 
-use super::Node;
+use super::Apps;
 use crate::error::{Code, Error, Result};
+use crate::net::finding::connected;
 use crate::net::handle::Route;
 use crate::platform;
 use crate::proto::prng::Prng;
 use crate::proto::record::ProviderEntry;
 use crate::proto::reputation::Evidence;
 
-impl Node {
+impl Apps {
     /// A member of a namespace that can be reached, chosen by chance.
     pub async fn any_member(&self, namespace: &str) -> Result<Route> {
         let mut routes = self.members(namespace).await?;
@@ -19,10 +20,11 @@ impl Node {
         while !routes.is_empty() {
             let chosen = chance.below(routes.len() as u64) as usize;
             let Route { peer, addresses } = routes.swap_remove(chosen);
-            match self.handle.dial(Some(peer), addresses).await {
+            match self.overlay.handle().dial(Some(peer), addresses).await {
                 Ok(peer) => return Ok(connected(peer)),
                 Err(error) => {
-                    self.handle.standings().note(&peer, Evidence::Failed);
+                    let standings = self.overlay.handle().standings();
+                    standings.note(&peer, Evidence::Failed);
                     failure = Some(error);
                 }
             }
@@ -36,7 +38,7 @@ impl Node {
 
     /// Everyone listed in a namespace, with the way there.
     pub(super) async fn members(&self, namespace: &str) -> Result<Vec<Route>> {
-        let found = self.find(namespace).await?.into_iter();
+        let found = self.overlay.members_of(namespace).await?.into_iter();
         Ok(found.filter_map(way).collect())
     }
 }
@@ -47,14 +49,6 @@ pub(super) fn nobody(namespace: &str) -> Error {
         format!("nobody in {namespace:?} can be reached"),
     )
     .with_remedy("Check the namespace, and that somebody serves in it.")
-}
-
-/// The way to a peer that is connected.
-pub fn connected(peer: PeerId) -> Route {
-    Route {
-        peer,
-        addresses: Vec::new(),
-    }
 }
 
 fn way(entry: ProviderEntry) -> Option<Route> {

@@ -5,10 +5,11 @@ use futures::{FutureExt, StreamExt, stream};
 use libp2p::PeerId;
 use serde_json::{Map, Value, json};
 
-use super::Node;
-use super::calls::{connected, nobody};
+use super::Apps;
+use super::calls::nobody;
 use crate::error::Result;
 use crate::limits::{CANDIDATE_PATIENCE, CANDIDATES_AT_ONCE, MAX_CANDIDATES};
+use crate::net::finding::connected;
 use crate::net::handle::Route;
 use crate::net::rpc::Ask;
 use crate::platform;
@@ -29,7 +30,7 @@ pub struct Choice {
     pub scored: Scored,
 }
 
-impl Node {
+impl Apps {
     /// The members of a namespace that answer, the best first: of large ones, some that chance decides.
     pub async fn select(&self, namespace: &str, weights: Weights) -> Result<Vec<Choice>> {
         let mut chance = Prng::new(u64::from_le_bytes(platform::entropy()));
@@ -62,15 +63,18 @@ impl Node {
             let ask = Ask::new(CAPABILITIES, Value::Null);
             let said = self.rpc.call(route, &ask).await.ok()?;
             // By now it is connected: a ping measures the way, not the dial.
-            let took = self.handle.ping(connected(peer)).await.ok()?;
+            let took = self.overlay.handle().ping(connected(peer)).await.ok()?;
             Some((said, took.as_millis() as u64))
         };
         let answered = select(asking.boxed(), platform::sleep(CANDIDATE_PATIENCE)).await;
         let Either::Left((Some((said, took)), _)) = answered else {
-            self.handle.standings().note(&peer, Evidence::Failed);
+            self.overlay
+                .handle()
+                .standings()
+                .note(&peer, Evidence::Failed);
             return None;
         };
-        let standing = self.handle.standings().of(&peer);
+        let standing = self.overlay.handle().standings().of(&peer);
         // The way may be short while the work is slow: what was seen before counts, too.
         let latency = standing.latency.map_or(took, |known| known.max(took));
         let candidate = Candidate {

@@ -1,0 +1,83 @@
+//! Limits of chat rooms and of the topics that carry them.
+
+use std::time::Duration;
+
+use super::{MINUTE, SECOND};
+use crate::proto::Millis;
+
+/// Text of one chat message.
+pub const MAX_CHAT_TEXT: usize = 16 * 1024;
+/// A message as it travels: its text, names, keys, two signatures and the seal.
+pub const MAX_CHAT_PACKET: usize = MAX_CHAT_TEXT + 2 * 1024;
+/// A nickname, in bytes: fits a line beside a message.
+pub const MAX_NICK: usize = 64;
+/// A reaction, in bytes: the longest joined emoji have 35.
+pub const MAX_REACTION: usize = 48;
+/// A file's name and its media type, in bytes: as in file systems and in MIME.
+pub const MAX_FILE_NAME: usize = 255;
+/// See [`MAX_FILE_NAME`].
+pub const MAX_MEDIA_TYPE: usize = 128;
+/// The CID of a file as text: 32 bytes of hash in any base fit.
+pub const MAX_CID_TEXT: usize = 128;
+/// How far other clocks can push ours when messages are put in order.
+pub const CHAT_CLOCK_AHEAD: Millis = 2 * MINUTE;
+/// Messages of one room that a peer keeps: weeks of a lively room, and what a page sorts at once.
+pub const MAX_ROOM_MESSAGES: usize = 4_096;
+/// Their bytes: what a page can hold of several rooms.
+pub const MAX_ROOM_BYTES: usize = 8 * 1024 * 1024;
+/// Of these, messages of one author: four of them are needed to push others out.
+pub const MAX_ROOM_MESSAGES_PER_AUTHOR: usize = MAX_ROOM_MESSAGES / 4;
+/// Gaps that are remembered of one author's session: beyond, its older messages count as missing.
+pub const MAX_GAPS_PER_SESSION: usize = 256;
+/// Members of one room that a peer knows to be there.
+pub const MAX_ROOM_MEMBERS: usize = 512;
+/// Rooms of one peer at a time.
+pub const MAX_ROOMS: usize = 64;
+/// A member says this often that it is there: lost ones are noticed after two and a half times that.
+pub const PRESENCE_EVERY: Millis = 5 * SECOND;
+/// So many members may say so at that pace; in larger rooms everybody slows down in proportion.
+pub const PRESENCE_CROWD: usize = 32;
+/// The slowest pace.
+pub const PRESENCE_SLOWEST: Millis = MINUTE;
+/// A newcomer is answered within this, by everybody at another moment.
+pub const PRESENCE_ANSWER: Millis = SECOND;
+/// Who was typing and said nothing more has stopped.
+pub const TYPING_LASTS: Millis = 6 * SECOND;
+/// Messages that one author may send at once, and then in a second, typing and presence included.
+pub const CHAT_BURST: u32 = 40;
+/// See [`CHAT_BURST`].
+pub const CHAT_PER_SECOND: u32 = 4;
+/// What receivers let pass, as multiples of that: paths bunch messages together.
+pub const CHAT_LENIENCE: u32 = 2;
+/// Messages that a relay takes from one connected peer at once, and then in a second: several rooms.
+pub const CHAT_SOURCE_BURST: u32 = 400;
+/// See [`CHAT_SOURCE_BURST`].
+pub const CHAT_SOURCE_PER_SECOND: u32 = 50;
+/// Authors, or peers, whose rate is remembered.
+pub const MAX_CHAT_RATES: usize = 4_096;
+/// Requests for history that one room has under way.
+pub const HISTORY_ASKED: usize = 3;
+/// First wait before the same holder is asked again, doubling while it has nothing new.
+pub const HISTORY_RETRY: Millis = 2 * SECOND;
+/// Longest such wait.
+pub const HISTORY_RETRY_LONGEST: Millis = 5 * MINUTE;
+/// How long a request for history may take.
+pub const HISTORY_DEADLINE: Duration = Duration::from_secs(10);
+/// Requests for history on one connection.
+pub const HISTORY_STREAMS: usize = 8;
+/// Bytes of messages in one answer: with the rest of it below a control message.
+pub const HISTORY_PAGE: usize = 48 * 1024;
+/// Messages that a request says are there already, at eight bytes each: all that a peer keeps.
+pub const MAX_HISTORY_HAVE: usize = MAX_ROOM_MESSAGES;
+/// Streams of gossipsub on one connection: one each way, and one to spare while it is replaced.
+pub const GOSSIP_STREAMS: usize = 2;
+/// Messages that wait for a relay which has not yet joined a topic, or which is slow to read.
+pub const GOSSIP_QUEUE: usize = 256;
+/// Topics that a relay routes.
+pub const MAX_TOPICS: usize = 4_096;
+/// Of these, topics that one peer asks for.
+pub const MAX_TOPICS_PER_PEER: usize = 64;
+/// Relays whose word about topics waits in a tab until somebody wants to chat.
+pub const LENT_TOPICS: usize = 32;
+/// A chat message is at most 16 KiB; its envelope and encryption come on top.
+pub const MAX_GOSSIP: usize = 24 * 1024;

@@ -1,0 +1,98 @@
+//! Topics at a relay: what gossipsub reports, and what it is told to do.
+
+use futures::FutureExt;
+use futures::channel::oneshot;
+use libp2p::PeerId;
+use libp2p::gossipsub::{self, IdentTopic, Message, MessageAcceptance, MessageId};
+
+use super::super::gossip::router::{Checked, check};
+use super::{Done, Driver};
+use crate::platform;
+
+impl Driver {
+    pub(super) fn gossiped(&mut self, event: gossipsub::Event) {
+        match event {
+            gossipsub::Event::Subscribed { peer_id, topic, .. } => {
+                let join = self.router.subscribed(peer_id, topic.as_str());
+                if let (Some(topic), Some(gossip)) = (join, self.gossip())
+                    && let Err(error) = gossip.subscribe(&topic)
+                {
+                    tracing::warn!(%error, "a topic could not be joined");
+                }
+            }
+            gossipsub::Event::Unsubscribed { peer_id, topic } => {
+                let left = self.router.unsubscribed(&peer_id, topic.as_str());
+                self.leave_topics(left);
+            }
+            gossipsub::Event::Message {
+                propagation_source,
+                message_id,
+                message,
+            } => self.packet(propagation_source, message_id, message),
+            _ => {}
+        }
+    }
+
+    /// Signatures are verified beside the loop.
+    fn packet(&mut self, source: PeerId, id: MessageId, message: Message) {
+        let now = platform::now();
+        let name = message.topic.as_str();
+        let Some(topic) = self.router.admits(source, name, now) else {
+            return self.report(&id, &source, MessageAcceptance::Ignore);
+        };
+        let (done, ended) = oneshot::channel();
+        platform::spawn(async move {
+            let _ = done.send(check(id, source, topic, message.data));
+        });
+        let checked = ended.map(|checked| Done::Checked(checked.ok().map(Box::new)));
+        self.jobs.push(checked.boxed());
+    }
+
+    pub(super) fn checked(&mut self, checked: Checked) {
+        let (id, source) = (checked.id.clone(), checked.source);
+        let verdict = self.router.judge(checked, platform::now());
+        self.report(&id, &source, verdict);
+    }
+
+    fn report(&mut self, id: &MessageId, source: &PeerId, verdict: MessageAcceptance) {
+        if let Some(gossip) = self.gossip() {
+            gossip.report_message_validation_result(id, source, verdict);
+        }
+    }
+
+    /// It is known whether a peer is a relay. One that is not gets every packet of its topics.
+    pub(super) fn is_router(&mut self, peer: PeerId, relay: bool) {
+        if !relay {
+            if let Some(gossip) = self.gossip() {
+                gossip.add_explicit_peer(&peer);
+            }
+            return;
+        }
+        if let Some(gossip) = self.gossip() {
+            gossip.remove_explicit_peer(&peer);
+        }
+        let left = self.router.relay(peer);
+        self.leave_topics(left);
+    }
+
+    /// Nothing connects to a peer any more.
+    pub(super) fn left_topics(&mut self, peer: &PeerId) {
+        if let Some(gossip) = self.gossip() {
+            gossip.remove_explicit_peer(peer);
+        }
+        let left = self.router.gone(peer);
+        self.leave_topics(left);
+    }
+
+    fn leave_topics(&mut self, topics: impl IntoIterator<Item = IdentTopic>) {
+        if let Some(gossip) = self.gossip() {
+            for topic in topics {
+                gossip.unsubscribe(&topic);
+            }
+        }
+    }
+
+    fn gossip(&mut self) -> Option<&mut gossipsub::Behaviour> {
+        self.swarm.behaviour_mut().gossip.as_mut()
+    }
+}

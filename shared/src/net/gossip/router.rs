@@ -1,0 +1,238 @@
+//! What a relay does for topics: joins those that its peers want, and passes on what proves itself.
+//!
+//! Knows who wants which topic, rates, and whether a packet may be passed on. The mesh is gossipsub's.
+
+use std::collections::{HashMap, HashSet};
+
+use libp2p::PeerId;
+use libp2p::gossipsub::{IdentTopic, MessageAcceptance, MessageId};
+
+use crate::limits;
+use crate::net::chat::HistorySlot;
+use crate::proto::chat::Topic;
+use crate::proto::chat::packet::{Outside, check_time, inspect};
+use crate::proto::chat::rates::{Rate, Rates};
+use crate::proto::key::PublicKey;
+use crate::proto::record::Refusal;
+use crate::proto::{Millis, NetworkId};
+
+/// What is taken from another relay, as a multiple of what is taken from one peer: it speaks for many.
+const RELAY_SHARE: u32 = 20;
+
+/// A packet that was checked.
+pub struct Checked {
+    pub id: MessageId,
+    pub source: PeerId,
+    pub topic: Topic,
+    pub packet: Vec<u8>,
+    pub seen: Result<Outside, Refusal>,
+}
+
+/// The topics of a relay.
+pub struct Router {
+    network: NetworkId,
+    /// Who wants a topic, other relays excepted: they would keep each other in it for ever.
+    wanted: HashMap<Topic, HashSet<PeerId>>,
+    relays: HashSet<PeerId>,
+    authors: Rates<PublicKey>,
+    rooms: Rates<Topic>,
+    sources: Rates<PeerId>,
+    from_relays: Rates<PeerId>,
+    history: HistorySlot,
+}
+
+impl Router {
+    pub fn new(network: NetworkId, history: HistorySlot) -> Router {
+        let author = Rate {
+            burst: limits::CHAT_BURST * limits::CHAT_LENIENCE,
+            per_second: limits::CHAT_PER_SECOND * limits::CHAT_LENIENCE,
+        };
+        let source = Rate {
+            burst: limits::CHAT_SOURCE_BURST,
+            per_second: limits::CHAT_SOURCE_PER_SECOND,
+        };
+        let many = |rate: Rate| Rate {
+            burst: rate.burst * RELAY_SHARE,
+            per_second: rate.per_second * RELAY_SHARE,
+        };
+        let most = limits::MAX_CHAT_RATES;
+        Router {
+            network,
+            wanted: HashMap::new(),
+            relays: HashSet::new(),
+            authors: Rates::new(author, most),
+            rooms: Rates::new(source, most),
+            sources: Rates::new(source, most),
+            from_relays: Rates::new(many(source), most),
+            history,
+        }
+    }
+
+    /// A peer wants a topic; that one, if this relay is to join it.
+    pub fn subscribed(&mut self, peer: PeerId, topic: &str) -> Option<IdentTopic> {
+        let topic = Topic::parse(&self.network, topic)?;
+        if self.relays.contains(&peer) {
+            return None;
+        }
+        let of_peer = self.wanted.values().filter(|peers| peers.contains(&peer));
+        if of_peer.count() >= limits::MAX_TOPICS_PER_PEER {
+            return None;
+        }
+        if let Some(peers) = self.wanted.get_mut(&topic) {
+            peers.insert(peer);
+            return None;
+        }
+        if self.wanted.len() >= limits::MAX_TOPICS {
+            return None;
+        }
+        self.wanted.insert(topic, HashSet::from([peer]));
+        Some(self.name(&topic))
+    }
+
+    /// A peer does not want a topic any more; that one, if this relay is to leave it.
+    pub fn unsubscribed(&mut self, peer: &PeerId, topic: &str) -> Option<IdentTopic> {
+        let topic = Topic::parse(&self.network, topic)?;
+        let peers = self.wanted.get_mut(&topic)?;
+        peers.remove(peer);
+        self.abandoned(topic)
+    }
+
+    /// A peer is gone, or turns out to be a relay: the topics that nobody else wants.
+    pub fn gone(&mut self, peer: &PeerId) -> Vec<IdentTopic> {
+        self.relays.remove(peer);
+        let mut topics = Vec::new();
+        for (topic, peers) in &mut self.wanted {
+            if peers.remove(peer) {
+                topics.push(*topic);
+            }
+        }
+        let left = topics.into_iter();
+        left.filter_map(|topic| self.abandoned(topic)).collect()
+    }
+
+    /// A peer is a relay.
+    pub fn relay(&mut self, peer: PeerId) -> Vec<IdentTopic> {
+        let left = self.gone(&peer);
+        self.relays.insert(peer);
+        left
+    }
+
+    fn abandoned(&mut self, topic: Topic) -> Option<IdentTopic> {
+        let nobody = self.wanted.get(&topic)?.is_empty();
+        nobody.then(|| {
+            self.wanted.remove(&topic);
+            self.name(&topic)
+        })
+    }
+
+    fn name(&self, topic: &Topic) -> IdentTopic {
+        IdentTopic::new(topic.text(&self.network))
+    }
+
+    /// The topic of a packet that is worth to be looked at.
+    pub fn admits(&mut self, source: PeerId, topic: &str, now: Millis) -> Option<Topic> {
+        let topic = Topic::parse(&self.network, topic)?;
+        let rates = match self.relays.contains(&source) {
+            true => &mut self.from_relays,
+            false => &mut self.sources,
+        };
+        rates.allow(source, now).then_some(topic)
+    }
+
+    /// Whether a packet is passed on. What lasts is kept, where that is wanted.
+    pub fn judge(&mut self, checked: Checked, now: Millis) -> MessageAcceptance {
+        let Checked {
+            source,
+            topic,
+            packet,
+            seen,
+            ..
+        } = checked;
+        let seen = match seen {
+            Ok(seen) => seen,
+            Err(why) => {
+                tracing::debug!(%source, %why, "a packet is not passed on");
+                return MessageAcceptance::Reject;
+            }
+        };
+        if check_time(seen.time, seen.lasts, now).is_err() {
+            return MessageAcceptance::Ignore;
+        }
+        let allowed = match seen.author() {
+            Some(author) => self.authors.allow(author, now),
+            // Who speaks in a private room cannot be seen; the room as a whole has a rate.
+            None => self.rooms.allow(topic, now),
+        };
+        if !allowed {
+            return MessageAcceptance::Ignore;
+        }
+        if let Some(history) = self.history.get().filter(|_| seen.lasts) {
+            history.keep(topic, seen, packet);
+        }
+        MessageAcceptance::Accept
+    }
+}
+
+/// Checks a packet; takes a moment.
+pub fn check(id: MessageId, source: PeerId, topic: Topic, packet: Vec<u8>) -> Checked {
+    let seen = inspect(&topic, &packet);
+    Checked {
+        id,
+        source,
+        topic,
+        packet,
+        seen,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::chat::RoomRef;
+
+    fn topic(name: &str) -> String {
+        let network: NetworkId = "test".parse().unwrap();
+        let room = RoomRef::new(name, None).unwrap();
+        room.keys(&network).topic().text(&network)
+    }
+
+    #[test]
+    fn a_topic_is_joined_for_its_first_peer_and_left_with_its_last() {
+        let mut router = Router::new("test".parse().unwrap(), HistorySlot::default());
+        let [one, two] = [PeerId::random(), PeerId::random()];
+        let name = |topic: Option<IdentTopic>| topic.map(|topic| topic.to_string());
+        assert_eq!(name(router.subscribed(one, &topic("a"))), Some(topic("a")));
+        assert_eq!(name(router.subscribed(two, &topic("a"))), None);
+        assert_eq!(name(router.subscribed(one, &topic("b"))), Some(topic("b")));
+        assert_eq!(name(router.unsubscribed(&one, &topic("a"))), None);
+        let left = router.gone(&one);
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].to_string(), topic("b"));
+        assert_eq!(
+            name(router.unsubscribed(&two, &topic("a"))),
+            Some(topic("a"))
+        );
+        assert!(router.wanted.is_empty());
+    }
+
+    #[test]
+    fn relays_and_strange_topics_make_nobody_join() {
+        let mut router = Router::new("test".parse().unwrap(), HistorySlot::default());
+        let relay = PeerId::random();
+        assert!(router.subscribed(relay, &topic("a")).is_some());
+        assert_eq!(router.relay(relay).len(), 1, "it was for that relay alone");
+        assert!(router.subscribed(relay, &topic("a")).is_none());
+        let other = topic("a").replace("test", "other");
+        for strange in ["blocks", other.as_str()] {
+            assert!(router.subscribed(PeerId::random(), strange).is_none());
+        }
+    }
+
+    #[test]
+    fn one_peer_does_not_fill_a_relay_with_topics() {
+        let mut router = Router::new("test".parse().unwrap(), HistorySlot::default());
+        let peer = PeerId::random();
+        let joined = (0..200).filter(|n| router.subscribed(peer, &topic(&n.to_string())).is_some());
+        assert_eq!(joined.count(), limits::MAX_TOPICS_PER_PEER);
+    }
+}

@@ -1,0 +1,186 @@
+use super::super::keys::RoomRef;
+use super::*;
+use crate::error::Code;
+use crate::limits::{CHAT_BURST, CHAT_LENIENCE, CLOCK_TOLERANCE, SECOND};
+use crate::proto::record::Refusal;
+
+const NOW: Millis = 1_700_000_000_000;
+
+fn room(by: u8, secret: Option<[u8; 16]>) -> Room {
+    let keys = RoomRef::new("a", secret).unwrap();
+    Room::new(RoomConfig {
+        keys: keys.keys(&"test".parse().unwrap()),
+        author: SigningKey::from_seed([by; 32]),
+        nick: format!("n{by}"),
+        peer: vec![by],
+        session: u64::from(by),
+        seed: [by; 32],
+    })
+    .unwrap()
+}
+
+fn text(text: &str) -> Content {
+    let (text, to) = (text.to_owned(), None);
+    Content::Text { text, to }
+}
+
+fn say(room: &mut Room, content: Content, now: Millis) -> (MessageId, Vec<u8>) {
+    let (_, packet) = room.draft(content, now).unwrap();
+    (room.commit(now).unwrap(), packet)
+}
+
+fn events(room: &mut Room) -> Vec<RoomEvent> {
+    let outputs = std::iter::from_fn(|| room.poll());
+    let events = outputs.filter_map(|output| match output {
+        Output::Event(event) => Some(event),
+        _ => None,
+    });
+    events.collect()
+}
+
+#[test]
+fn messages_of_others_are_unread_until_they_are_read() {
+    let (mut me, mut other) = (room(1, None), room(2, None));
+    for number in 0..3 {
+        let (_, packet) = say(&mut other, text("hello"), NOW + number);
+        me.received(packet, NOW).unwrap();
+    }
+    assert_eq!(me.unread(), 3);
+    let told = events(&mut me);
+    assert!(told.contains(&RoomEvent::Unread { count: 3 }), "{told:?}");
+    me.mark_read();
+    assert_eq!(me.unread(), 0);
+    let read = me.read();
+    say(&mut me, text("mine"), NOW + 5);
+    assert_eq!(me.unread(), 0);
+    let mut again = room(1, None);
+    let kept = me.log().iter().map(|held| held.packet.clone()).collect();
+    assert!(again.restore(kept, read, NOW));
+    assert_eq!((again.unread(), again.history(None, 9).len()), (0, 4));
+}
+
+#[test]
+fn numbers_go_on_after_a_restart_and_are_never_used_again() {
+    let mut first = room(1, None);
+    let (id, packet) = say(&mut first, text("one"), NOW);
+    let mut second = room(1, None);
+    second.restore(vec![packet], Stamp::default(), NOW);
+    let (next, _) = say(&mut second, text("two"), NOW);
+    assert_eq!((id.number, next.number), (1, 2));
+    second.draft(text("is it kept?"), NOW).unwrap();
+    second.abandon(77);
+    let (fresh, _) = say(&mut second, text("three"), NOW);
+    assert_eq!((fresh.session, fresh.number), (77, 1));
+}
+
+#[test]
+fn edits_and_deletions_are_the_authors_alone() {
+    let (mut me, mut other) = (room(1, None), room(2, None));
+    let (id, packet) = say(&mut other, text("hello"), NOW);
+    me.received(packet, NOW).unwrap();
+    let (session, number) = (id.session, id.number);
+    for content in [
+        Content::Delete { session, number },
+        Content::Edit {
+            session,
+            number,
+            text: "forged".into(),
+        },
+    ] {
+        assert_eq!(me.draft(content, NOW).unwrap_err().code(), Code::NotFound);
+    }
+    let edit = Content::Edit {
+        session,
+        number,
+        text: "better".into(),
+    };
+    let (_, packet) = say(&mut other, edit, NOW);
+    me.received(packet, NOW).unwrap();
+    let shown = me.history(None, 9);
+    assert_eq!((shown[0].text.as_str(), shown[0].edited), ("better", true));
+    let (_, packet) = say(&mut other, Content::Delete { session, number }, NOW);
+    me.received(packet, NOW).unwrap();
+    assert!(me.history(None, 9).is_empty());
+    let told = events(&mut me);
+    assert!(
+        told.contains(&RoomEvent::Deleted { id: id.to_string() }),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn marks_are_put_and_taken_away() {
+    let mut me = room(1, None);
+    let (to, _) = say(&mut me, text("hello"), NOW);
+    let react = |mark: &str, on| Content::React {
+        to,
+        mark: mark.into(),
+        on,
+    };
+    for content in [
+        react("👍", true),
+        react("👎", true),
+        react("👍", true),
+        react("👎", false),
+    ] {
+        say(&mut me, content, NOW);
+    }
+    let reactions = me.history(None, 1).remove(0).reactions;
+    assert_eq!(reactions.len(), 1);
+    assert_eq!(
+        (reactions[0].mark.as_str(), reactions[0].authors.len()),
+        ("👍", 1)
+    );
+}
+
+#[test]
+fn too_much_at_once_is_refused_at_both_ends() {
+    let (mut me, mut other) = (room(1, None), room(2, None));
+    let said = (0..2 * CHAT_BURST).filter(|_| {
+        let drafted = other.draft(text("spam"), NOW).is_ok();
+        drafted && other.commit(NOW).is_ok()
+    });
+    assert_eq!(said.count(), CHAT_BURST as usize);
+    other.draft(text("later"), NOW + SECOND).unwrap();
+
+    let packets = (0..3 * CHAT_BURST).map(|number| {
+        let said = other.write(text(&format!("{number}")), 1_000 + u64::from(number), NOW);
+        said.unwrap().1
+    });
+    let packets: Vec<Vec<u8>> = packets.collect();
+    let taken = packets
+        .into_iter()
+        .filter(|packet| me.received(packet.clone(), NOW).is_ok());
+    assert_eq!(taken.count(), (CHAT_BURST * CHAT_LENIENCE) as usize);
+}
+
+#[test]
+fn strangers_and_wrong_times_change_nothing() {
+    let (mut me, mut other) = (room(1, Some([1; 16])), room(2, Some([2; 16])));
+    let (_, packet) = say(&mut other, text("hello"), NOW);
+    assert!(me.received(packet, NOW).is_err());
+    let mut ahead = room(3, Some([1; 16]));
+    let (_, packet) = say(&mut ahead, text("hello"), NOW + CLOCK_TOLERANCE + 1);
+    assert_eq!(me.received(packet, NOW), Err(Refusal::FutureDated));
+    assert!(events(&mut me).is_empty());
+    assert_eq!((me.log().digest().count, me.members().len()), (0, 0));
+}
+
+#[test]
+fn an_answer_is_later_than_what_it_answers_whatever_the_clocks_say() {
+    let (mut me, mut slow) = (room(1, None), room(2, None));
+    let (to, packet) = say(&mut me, text("question"), NOW);
+    slow.received(packet, NOW - SECOND).unwrap();
+    let answer = Content::Text {
+        text: "answer".into(),
+        to: Some(to),
+    };
+    let (_, packet) = say(&mut slow, answer, NOW - SECOND);
+    me.received(packet, NOW).unwrap();
+    let texts: Vec<String> = me
+        .history(None, 9)
+        .into_iter()
+        .map(|one| one.text)
+        .collect();
+    assert_eq!(texts, ["question", "answer"]);
+}
