@@ -12,9 +12,11 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const PACKAGE = '../wasm-peer/js';
 const WASM = here(`${PACKAGE}/wasm/warren_wasm_bg.wasm`);
 const NAMES_WASM = here(`${PACKAGE}/wasm/warren_names_bg.wasm`);
+const APPS_WASM = here(`${PACKAGE}/wasm/warren_apps_bg.wasm`);
+const GLUE = ['warren_wasm', 'warren_names', 'warren_apps'].map((name) => here(`${PACKAGE}/wasm/${name}.js`));
 const ASSETS = here('dist/assets');
 
-for (const file of [WASM, NAMES_WASM, here(`${PACKAGE}/wasm/warren_wasm.js`), here(`${PACKAGE}/wasm/warren_names.js`)]) {
+for (const file of [WASM, NAMES_WASM, APPS_WASM, ...GLUE]) {
   if (existsSync(file)) continue;
   console.error(`cause: the engine ${file} does not exist\nremedy: run "cargo xtask build-web", which builds it first`);
   process.exit(1);
@@ -24,31 +26,54 @@ rmSync(here('dist'), { recursive: true, force: true });
 mkdirSync(ASSETS, { recursive: true });
 const wasm = writeAsset('warren.wasm', readFileSync(WASM));
 const icon = writeAsset('icon.svg', readFileSync(here('src/icon.svg')));
-// Loaded when a name needs them, not to join.
+// Loaded when a name, a room or a message needs them, not to join.
 const later = {
+  APPS_WASM_URL: writeAsset('apps.wasm', readFileSync(APPS_WASM)),
   NAMES_WASM_URL: writeAsset('names.wasm', readFileSync(NAMES_WASM)),
   NAMES_WORKER_URL: writeAsset('names-worker.js', await bundle(`${PACKAGE}/src/names-worker.ts`)),
 };
 const places = Object.entries({ WASM_URL: wasm, ...later }).map(([name, url]) => [name, JSON.stringify(url)]);
-const script = writeAsset('main.js', await bundle('src/main.ts', Object.fromEntries(places)));
+const { script, preload } = await bundlePage(Object.fromEntries(places));
 const style = writeAsset('main.css', await bundle('src/styles/main.css'));
 
-writeFileSync(here('dist/index.html'), fillTemplate({ wasm, icon, script, style }));
+writeFileSync(here('dist/index.html'), fillTemplate({ wasm, icon, script, preload, style }));
 
 /** One file, no chunks: whoever loads it needs all of it. */
-async function bundle(entry, define = {}) {
+async function bundle(entry) {
+  const result = await build({ ...options(), entryPoints: [here(entry)] });
+  return result.outputFiles[0].contents;
+}
+
+/** The page's script, and what it loads later in files beside it. What it needs at once is preloaded. */
+async function bundlePage(define) {
   const result = await build({
-    entryPoints: [here(entry)],
+    ...options(),
+    entryPoints: { main: here('src/main.ts') },
+    outdir: ASSETS,
+    splitting: true,
+    entryNames: '[name].[hash]',
+    chunkNames: '[name].[hash]',
+    metafile: true,
+    define,
+  });
+  for (const { path, contents } of result.outputFiles) writeFileSync(path, contents);
+  const [[entry, { imports }]] = Object.entries(result.metafile.outputs).filter(([, { entryPoint }]) => entryPoint?.endsWith('main.ts'));
+  const address = (path) => `/assets/${basename(path)}`;
+  const needed = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => address(path));
+  const preload = needed.map((href) => `<link rel="modulepreload" href="${href}">`).join('');
+  return { script: address(entry), preload };
+}
+
+function options() {
+  return {
     bundle: true,
     write: false,
     minify: true,
     format: 'esm',
     target: ['es2022', 'chrome111', 'firefox115', 'safari16.4'],
     alias: { 'warren-p2p': here(`${PACKAGE}/src/index.ts`) },
-    define,
     logLevel: 'warning',
-  });
-  return result.outputFiles[0].contents;
+  };
 }
 
 /** Writes `name` with its content's hash in it, so that browsers may keep it for ever. Returns its address. */

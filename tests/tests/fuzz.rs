@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use warren_shared::error::{Code, Error};
 use warren_shared::proto::direct::wire::{Delivery, MailboxAnswer, MailboxRequest, Parcel, Taken};
-use warren_shared::proto::direct::{self, Message, Receipt};
+use warren_shared::proto::direct::{self, Message as Letter, Receipt};
 use warren_shared::proto::key::SigningKey;
 use warren_shared::proto::names::dns::{self, Outcome, Received, Transport};
 use warren_shared::proto::names::resolution::Resolution;
@@ -272,7 +272,7 @@ fn messages() {
             MailboxRequest::decode(input).map(|it| it.encode()),
             MailboxAnswer::decode(input).map(|it| it.encode()),
             Parcel::decode(input).map(|it| it.encode()),
-            Message::open(input, &network).map(|it| it.bytes().to_vec()),
+            Letter::open(input, &network).map(|it| it.bytes().to_vec()),
         ];
         for bytes in again.iter().flatten() {
             assert_eq!(bytes, input, "one encoding");

@@ -13,7 +13,6 @@ use warren_relay::fetch::Fetcher;
 use warren_relay::transport::{connections, dialable};
 use warren_shared::api::{Call, Outgoing, Reply, Session, StartParams, Surroundings};
 use warren_shared::error::Code;
-use warren_shared::net::direct::MemoryShelf;
 use warren_shared::net::names::cooperative;
 use warren_shared::net::outside::Forgetful;
 use warren_shared::net::{Event, RecordClient, Route};
@@ -172,7 +171,6 @@ async fn an_announcement_is_ended_without_a_relay() {
     let (session, mut said) = Session::new(Surroundings {
         outside: Arc::new(Fetcher),
         keepsakes: Arc::new(Forgetful::default()),
-        shelf: Box::new(|_, _| Arc::new(MemoryShelf::default())),
         solver: cooperative(),
         connections: Box::new(|key, _| connections(key, None, None)),
         dialable: |_| Arc::new(dialable),

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const ENGINE = ['warren_wasm.js', 'warren_wasm_bg.wasm', 'warren_names.js', 'warren_names_bg.wasm'].map((file) => `wasm/${file}`);
+const ENGINE = ['warren_wasm', 'warren_names', 'warren_apps'].flatMap((name) => [`${name}.js`, `${name}_bg.wasm`]).map((file) => `wasm/${file}`);
 
 rmSync(here('dist'), { recursive: true, force: true });
 

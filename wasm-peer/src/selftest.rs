@@ -5,7 +5,7 @@ use warren_shared::api::Reply;
 use warren_shared::selftest::{CASES, Case, Checked};
 use wasm_bindgen::prelude::*;
 
-use crate::port::encode_reply;
+use warren_page::port::encode_reply;
 
 const OWN: &[Case] = &[("JSON results arrive as JSON", json_results)];
 

@@ -8,13 +8,13 @@ import { renderConnection } from './views/connection.ts';
 import { log, wireLog } from './views/log.ts';
 import { wireNames } from './views/names.ts';
 import { wirePeers } from './views/peers.ts';
-import { wireRooms } from './views/rooms.ts';
 import { renderRouting } from './views/routing.ts';
 import { renderFailure, renderNotices, renderStatus } from './views/status.ts';
 import { wireValues } from './views/values.ts';
 
 /** Replaced by the build with the hashed addresses of the engine and of what names need later. */
 declare const WASM_URL: string;
+declare const APPS_WASM_URL: string;
 declare const NAMES_WASM_URL: string;
 declare const NAMES_WORKER_URL: string;
 
@@ -49,7 +49,6 @@ function buildPage(): void {
   wireCopyButtons();
   wireValues(joinedPeer);
   wireNames(joinedPeer);
-  wireRooms(joinedPeer);
   wirePeers(joinedPeer);
   ready.then(attach, fail);
 }
@@ -59,6 +58,7 @@ function optionsFromAddress(): PeerOptions {
   const transports = query.get('transports')?.split(',') as RelayTransport[] | undefined;
   return {
     wasmUrl: new URL(WASM_URL, document.baseURI),
+    appsWasmUrl: new URL(APPS_WASM_URL, document.baseURI),
     namesWasmUrl: new URL(NAMES_WASM_URL, document.baseURI),
     namesWorkerUrl: new URL(NAMES_WORKER_URL, document.baseURI),
     ...(transports ? { transports } : {}),
@@ -79,6 +79,7 @@ function attach(peer: Peer): void {
   wireLog(peer);
   renderNotices(peer.identity.ephemeral ? peer.identity.reason : undefined);
   void peer.joined().then(() => performance.mark('warren:joined'), () => {});
+  void wireLater();
   let last: Snapshot | undefined;
   const show = (snapshot: Snapshot) => {
     last = { ...snapshot, state: peer.state };
@@ -90,6 +91,12 @@ function attach(peer: Peer): void {
   peer.on('warning', ({ message }) => last?.network === null && show({ ...last, reason: message }));
   void peer.snapshot().then(show, () => {});
   setInterval(() => last && !document.hidden && renderConnection(last, Date.now()), TICK_MS);
+}
+
+/** What a tab does beside joining comes in a file of its own, once the peer runs. */
+async function wireLater(): Promise<void> {
+  const { wireRooms } = await import('./views/rooms.ts');
+  wireRooms(joinedPeer);
 }
 
 function render(snapshot: Snapshot): void {

@@ -35,16 +35,26 @@ const NAMES: Module = Module {
     output: "warren_names",
 };
 
+/// What it loads when an application wants more of the peer than to join: rooms, messages, commands.
+const APPS: Module = Module {
+    package: "warren-apps",
+    output: "warren_apps",
+};
+
 /// Everything a compilation of the browser peer can depend on.
-const INPUTS: [&str; 8] = [
+const INPUTS: [&str; 12] = [
     "Cargo.toml",
     "Cargo.lock",
     ".cargo/config.toml",
     "shared",
     "wasm-peer/Cargo.toml",
     "wasm-peer/src",
+    "wasm-peer/apps/Cargo.toml",
+    "wasm-peer/apps/src",
     "wasm-peer/names/Cargo.toml",
     "wasm-peer/names/src",
+    "wasm-peer/page/Cargo.toml",
+    "wasm-peer/page/src",
 ];
 
 /// What is built, for whom.
@@ -95,7 +105,7 @@ impl WasmBuild {
     /// The modules it consists of.
     fn modules(self) -> &'static [Module] {
         match self {
-            Self::Release | Self::Dev => &[ENGINE, NAMES],
+            Self::Release | Self::Dev => &[ENGINE, NAMES, APPS],
             Self::SelfTest => &[ENGINE],
         }
     }

@@ -50,11 +50,6 @@ pub enum Call {
         upload: f64,
         download: f64,
     },
-    Call {
-        id: String,
-        method: String,
-        params: serde_json::Value,
-    },
     Name(NameCall),
     Snapshot {},
     Hint {
@@ -99,11 +94,11 @@ pub enum NameAction {
 
 impl Call {
     /// Whether doing it twice is the same as doing it once. Items of a search are given out as they
-    /// come, what a method of another peer does is not ours to know, a measurement costs bandwidth, and a
+    /// come, a measurement costs bandwidth, and a
     /// name that was given up may be somebody else's by now.
     pub fn may_be_repeated(&self) -> bool {
         match self {
-            Call::Call { .. } | Call::Find { .. } | Call::Measure { .. } => false,
+            Call::Find { .. } | Call::Measure { .. } => false,
             Call::Name(call) => !matches!(call.action, NameAction::Release | NameAction::Watch),
             _ => true,
         }

@@ -23,8 +23,6 @@ pub struct Params {
     target: String,
     upload: f64,
     download: f64,
-    method: String,
-    params: serde_json::Value,
     kind: Option<Hint>,
     action: Option<NameAction>,
     name: String,
@@ -65,11 +63,6 @@ impl Params {
                 id: self.id,
                 upload: self.upload,
                 download: self.download,
-            },
-            "call" => Call::Call {
-                id: self.id,
-                method: self.method,
-                params: self.params,
             },
             "name" => Call::Name(NameCall {
                 action: self.action?,

@@ -20,6 +20,7 @@ use self::start::RETRY_FIRST;
 use self::views::{entry, find_peer, lifetime, told};
 use super::messages::{Call, FullSnapshot, Outgoing, Reply, StartParams};
 use crate::error::{Code, Error, Result};
+use crate::net::lending::Lender;
 use crate::net::names::Solver;
 use crate::net::node::parse_peer;
 use crate::net::outside::{SharedKeepsakes, SharedOutside};
@@ -198,11 +199,6 @@ impl Session {
                 Ok(Reply::Measured(measured))
             }
             Call::Name(call) => names::serve(self, id, node.names(), call).await,
-            Call::Call { id, method, params } => {
-                let route = node.route_to(parse_peer(&id)?).await?;
-                let handle = node.handle();
-                Ok(Reply::Json(handle.call(route, &method, params).await?))
-            }
             Call::Start(_)
             | Call::Snapshot {}
             | Call::Hint { .. }
@@ -211,6 +207,12 @@ impl Session {
                 Err(Error::new(Code::Internal, "this call needs no network"))
             }
         }
+    }
+
+    /// What a module beside the engine borrows, as soon as it is known in which network.
+    pub async fn lender(&self) -> Result<Lender> {
+        let node = self.started()?.node.await;
+        node.ok_or_else(not_running)?.lender()
     }
 
     fn life(&self) -> MutexGuard<'_, Life> {

@@ -17,7 +17,7 @@ use super::overlay::{Kademlia, Overlay};
 #[cfg(not(feature = "apps"))]
 use super::ping;
 use super::protocols::GOSSIP;
-use super::streams::{Failure, Incoming, Opened, Protocol, Registry};
+use super::streams::{Incoming, Opened, Protocol, Registry};
 use crate::error::{Code, Error, Result};
 use crate::limits::LENT_TOPICS;
 use crate::platform;
@@ -84,9 +84,11 @@ impl Lender {
     }
 
     /// Opens a stream to a peer: its id, and addresses if it is not connected.
-    pub async fn open(&self, to: &str, protocol: Protocol) -> Result<Opened, Failure> {
-        let route = route(to).map_err(|_| Failure::Dial)?;
-        self.overlay.handle().open(route, protocol).await
+    pub async fn open(&self, to: &str, protocol: Protocol) -> Result<Opened> {
+        let route = route(to)?;
+        let peer = route.peer;
+        let opened = self.overlay.handle().open(route, protocol).await;
+        opened.map_err(|failure| failure.at(&peer))
     }
 
     /// Streams of a protocol that others open, from now on, instead of whoever had them here.
@@ -187,6 +189,7 @@ fn lines(peers: Vec<PeerId>) -> String {
 }
 
 /// A key of the DHT is asked about in base 16.
+#[cfg(feature = "apps")]
 pub(super) fn hex(key: &[u8]) -> String {
     multibase::Base::Base16Lower.encode(key)
 }

@@ -263,8 +263,8 @@ impl Node {
 
     /// What a module beside the engine borrows.
     #[cfg(not(feature = "apps"))]
-    pub fn lender(&self) -> Lender {
-        self.lender.clone()
+    pub fn lender(&self) -> Result<Lender> {
+        Ok(self.lender.clone())
     }
 
     /// Lends everything to a module beside this one, which takes the place of the apps of this peer.

@@ -72,44 +72,6 @@ mod few {
     use super::*;
     use crate::net::streams::{Incoming, Registry};
 
-    impl Handle {
-        /// Calls a method of another peer that has one result.
-        pub async fn call(&self, route: Route, method: &str, params: Value) -> Result<Value> {
-            let peer = route.peer;
-            let mut message = json!({"jsonrpc": "2.0", "id": 1, "method": method});
-            if !params.is_null() {
-                message["params"] = params;
-            }
-            let asking = async {
-                let mut stream = self
-                    .open(route, protocols::rpc(self.network()))
-                    .await?
-                    .stream;
-                send(&mut stream, &message.to_string()).await?;
-                Ok(receive(&mut stream).await?)
-            };
-            let answer = in_time(asking.boxed()).await;
-            read(&answer.map_err(|failure| failure.at(&peer))?)
-        }
-    }
-
-    fn read(answer: &str) -> Result<Value> {
-        let mut reply: Value = serde_json::from_str(answer).unwrap_or_default();
-        if let Some(text) = reply["error"]["message"].as_str() {
-            let code = match reply["error"]["code"] == json!(-32601) {
-                true => Code::Unsupported,
-                false => Code::Refused,
-            };
-            let message = format!("the peer answered with an error: {text}");
-            return Err(Error::new(code, message));
-        }
-        let result = reply.get_mut("result").map(Value::take);
-        result.ok_or_else(|| {
-            let message = "the peer's reply has neither one result nor an error";
-            Error::new(Code::ProtocolViolation, message)
-        })
-    }
-
     /// Answers from now on. The registry bounds how many ask at a time.
     pub(in crate::net) fn answer(handle: &Handle, streams: &Registry) -> Result<()> {
         let mut incoming = streams

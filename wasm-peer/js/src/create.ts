@@ -2,6 +2,7 @@
 // It does not know what joining means; `createPeer` resolves before the peer has joined.
 
 import { abortable, type AbortOptions } from './abort.ts';
+import { openApps } from './apps-module.ts';
 import { loadEngine, serveEngine } from './engine.ts';
 import { invalidArgument } from './errors.ts';
 import { createHost, features, prefetchJoin } from './host.ts';
@@ -10,6 +11,7 @@ import { openKeepsakes } from './keepsakes.ts';
 import { watchPage } from './lifecycle.ts';
 import { NamesModule } from './names-module.ts';
 import { Peer } from './peer.ts';
+import type { RpcPort } from './rpc-port.ts';
 import { Solver } from './solver.ts';
 import type { NamesHelp } from './names.ts';
 import type { RelayTransport } from './types.ts';
@@ -34,6 +36,8 @@ export interface PeerOptions extends AbortOptions {
   wasmUrl?: string | URL;
   /** Where the build put `warren_names_bg.wasm`, loaded when a name needs it. Default: beside the package's own script. */
   namesWasmUrl?: string | URL;
+  /** Where the build put `warren_apps_bg.wasm`, loaded when a room, a message or a command needs it. Default: beside the package's own script. */
+  appsWasmUrl?: string | URL;
   /** Where the build put `names-worker.js`, which works for names that are claimed. Default: beside the package's own script. */
   namesWorkerUrl?: string | URL;
 }
@@ -55,8 +59,11 @@ export async function createPeer(options: PeerOptions = {}): Promise<Peer> {
     const [module, identity] = await abortable(Promise.all([engine, opening]), options.signal);
     const names = new NamesModule(options.namesWasmUrl);
     const solver = new Solver(names, options.namesWorkerUrl);
-    const { port, unwatch } = serveEngine(module, createHost(prefetched, openKeepsakes(identity.info.ephemeral), solver));
-    const peer = openPeer(port, identity, () => (unwatch(), solver.close()), { module: names, solver });
+    const host = createHost(prefetched, openKeepsakes(identity.info.ephemeral), solver);
+    const { port, lending, unwatch } = serveEngine(module, host);
+    const { transportSeed, authorSeed } = identity;
+    const apps = () => openApps(options.appsWasmUrl, { host, engine: lending, transportSeed, authorSeed });
+    const peer = openPeer(port, identity, () => (unwatch(), solver.close()), { module: names, solver }, apps);
     return await startPeer(peer, startParams(identity, join, transports, options), options.signal);
   } catch (error) {
     void opening.then((identity) => identity.release());
@@ -64,9 +71,9 @@ export async function createPeer(options: PeerOptions = {}): Promise<Peer> {
   }
 }
 
-function openPeer(port: MessagePort, identity: Identity, unwatch: () => void, help: NamesHelp): Peer {
+function openPeer(port: MessagePort, identity: Identity, unwatch: () => void, help: NamesHelp, apps: () => Promise<RpcPort>): Peer {
   const cleanUps = [unwatch, identity.release];
-  const peer = new Peer(port, identity.info, () => cleanUps.forEach((run) => run()), help);
+  const peer = new Peer(port, identity.info, () => cleanUps.forEach((run) => run()), help, apps);
   cleanUps.push(watchPage((kind) => peer.hint(kind)));
   return peer;
 }

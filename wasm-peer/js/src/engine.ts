@@ -2,15 +2,18 @@
 // The rest of the package sees only that port. It does not know what travels over it,
 // apart from the one message it sends itself when the engine crashed.
 
-import { WarrenError } from './errors.ts';
+import { reportCrashes } from './crashes.ts';
 import type { Host } from './host.ts';
 import { compileFailed, fetchWasm, glueFailed, type WasmFile } from './wasm-file.ts';
 
 /** What wasm-bindgen generates. */
 export interface EngineModule {
   default(options: { module_or_path: unknown }): Promise<unknown>;
-  serve(port: MessagePort, host: Host): void;
+  serve(port: MessagePort, host: Host): Lending;
 }
+
+/** What the engine lends to a module beside it. Nothing for JavaScript. */
+export type Lending = object;
 
 const ENGINE: WasmFile = { what: 'engine', file: 'warren_wasm_bg.wasm', option: 'wasmUrl' };
 
@@ -27,12 +30,11 @@ export function loadEngine(wasmUrl: string | URL | undefined): Promise<EngineMod
   return loading.engine;
 }
 
-/** Starts one peer. Returns the port on which it listens, and how to stop watching for its crash. */
-export function serveEngine(engine: EngineModule, host: Host): { port: MessagePort; unwatch: () => void } {
+/** Starts one peer. Returns the port on which it listens, what it lends, and how to stop watching for its crash. */
+export function serveEngine(engine: EngineModule, host: Host): { port: MessagePort; lending: Lending; unwatch: () => void } {
   const { port1, port2 } = new MessageChannel();
-  const unwatch = reportCrashes(port2);
-  engine.serve(port2, host);
-  return { port: port1, unwatch };
+  const unwatch = reportCrashes(port2, loading?.url ?? '');
+  return { port: port1, lending: engine.serve(port2, host), unwatch };
 }
 
 async function instantiate(url: string): Promise<EngineModule> {
@@ -53,28 +55,4 @@ async function importGlue(): Promise<EngineModule> {
   } catch (cause) {
     throw glueFailed('wasm/warren_wasm.js', ENGINE, cause);
   }
-}
-
-/** A trap in WebAssembly is only seen as an uncaught error; without this every call would wait for ever. */
-function reportCrashes(port: MessagePort): () => void {
-  if (typeof window === 'undefined') return () => {};
-  const watching = new AbortController();
-  const report = (error: unknown) => {
-    if (!isOurTrap(error)) return;
-    const detail = new WarrenError('INTERNAL', `The engine stopped: ${error.message}`, {
-      remedy: 'Reload the page; if it happens again, report it with the text on the console.',
-    }).toJSON();
-    port.postMessage({ event: 'crash', detail });
-  };
-  const { signal } = watching;
-  window.addEventListener('error', (event) => report(event.error), { signal });
-  window.addEventListener('unhandledrejection', (event) => report(event.reason), { signal });
-  return () => watching.abort();
-}
-
-/** The page may run other WebAssembly; browsers name the file in each line of the stack. */
-function isOurTrap(error: unknown): error is WebAssembly.RuntimeError {
-  if (!(error instanceof WebAssembly.RuntimeError)) return false;
-  const stack = error.stack ?? '';
-  return !loading || stack.includes(loading.url) || stack.includes('wasm://');
 }

@@ -20,6 +20,19 @@ export type { NameCache, Names, ResolveOptions, WorkOptions } from './names.ts';
 export type { Provision } from './namespaces.ts';
 export type { Peer } from './peer.ts';
 export type { Chat, ChatMessage, FileCard, JoinRoomOptions, Room, RoomEvent, RoomEvents, RoomMember } from './rooms.ts';
+export {
+  RpcError,
+  type AllowRule,
+  type BatchCall,
+  type BatchResult,
+  type CallOptions,
+  type Rpc,
+  type RpcContext,
+  type RpcHandler,
+  type RpcService,
+  type RpcTarget,
+} from './rpc.ts';
+export type { Capabilities, Reputation, ScoredPeer, ScoreTerm, SelectionWeights } from './selection.ts';
 export type {
   Attempt,
   Bucket,

@@ -4,7 +4,7 @@
 import type { AbortOptions } from './abort.ts';
 import { fromWire, toWire, type DhtValue, type WireValue } from './dht.ts';
 import { WarrenError, invalidArgument } from './errors.ts';
-import type { RpcPort } from './rpc-port.ts';
+import type { Calls } from './apps.ts';
 
 /**
  * What has become of a message. `sending`: stored here, on its way. `waiting`: in a mailbox of the recipient as well.
@@ -50,11 +50,11 @@ interface WireMessage extends Omit<DirectMessage, 'time' | 'body'> {
 
 /** Direct messages. Reached as `peer.messages`. */
 export class Messages {
-  readonly #rpc: RpcPort;
+  readonly #apps: Calls;
 
   /** @internal */
-  constructor(rpc: RpcPort) {
-    this.#rpc = rpc;
+  constructor(apps: Calls) {
+    this.#apps = apps;
   }
 
   /**
@@ -125,7 +125,7 @@ export class Messages {
   }
 
   #ask<T>(direct: string, params: object, { signal }: AbortOptions): Promise<T> {
-    return this.#rpc.request<T>('direct', { direct, ...params }, signal);
+    return this.#apps.request<T>('direct', { direct, ...params }, signal);
   }
 }
 

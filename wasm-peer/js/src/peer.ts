@@ -2,6 +2,7 @@
 // Knows the method names of the engine boundary; it does not know where the engine runs.
 
 import { abortable, type AbortOptions } from './abort.ts';
+import { Apps } from './apps.ts';
 import { Dht } from './dht.ts';
 import { WarrenError, closedError, type WireError } from './errors.ts';
 import { TypedEvents } from './events.ts';
@@ -10,7 +11,9 @@ import { Messages } from './messages.ts';
 import { Names, type NamesHelp } from './names.ts';
 import { Namespaces, type Provision } from './namespaces.ts';
 import { Chat } from './rooms.ts';
+import { Rpc, type CallOptions } from './rpc.ts';
 import { RpcPort } from './rpc-port.ts';
+import type { Reputation, ScoredPeer, SelectionWeights } from './selection.ts';
 import { changedAttempts, emptySnapshot, toSnapshot, withoutNulls } from './snapshots.ts';
 import type {
   Connection,
@@ -50,9 +53,12 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   readonly names: Names;
   /** Direct messages to and from others. */
   readonly messages: Messages;
+  /** JSON commands: methods of this page for other peers, and calls of theirs. */
+  readonly rpc: Rpc;
   /** Whether this peer is the same one next time, and why not. */
   readonly identity: IdentityInfo;
-  readonly #rpc: RpcPort;
+  readonly #port: RpcPort;
+  readonly #apps: Apps;
   readonly #namespaces: Namespaces;
   readonly #cleanUp: () => void;
   #snapshot: Snapshot;
@@ -61,14 +67,16 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   #finished = false;
 
   /** @internal Applications call `createPeer`. */
-  constructor(port: MessagePort, identity: IdentityInfo, cleanUp: () => void, help?: NamesHelp) {
+  constructor(port: MessagePort, identity: IdentityInfo, cleanUp: () => void, help?: NamesHelp, openApps?: () => Promise<RpcPort>) {
     super();
-    this.#rpc = new RpcPort(port, (name, detail) => this.#receive(name, detail));
-    this.dht = new Dht(this.#rpc);
-    this.names = new Names(this.#rpc, help);
-    this.messages = new Messages(this.#rpc);
-    this.chat = new Chat(this.#rpc);
-    this.#namespaces = new Namespaces(this.#rpc);
+    this.#port = new RpcPort(port, (name, detail) => this.#receive(name, detail));
+    this.dht = new Dht(this.#port);
+    this.names = new Names(this.#port, help);
+    this.#apps = new Apps(openApps ?? (async () => this.#port));
+    this.messages = new Messages(this.#apps);
+    this.chat = new Chat(this.#apps);
+    this.rpc = new Rpc(this.#apps);
+    this.#namespaces = new Namespaces(this.#port);
     this.identity = identity;
     this.#cleanUp = cleanUp;
     this.#snapshot = emptySnapshot(identity.ephemeral);
@@ -133,28 +141,28 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
    */
   find(namespace: string, options: AbortOptions & { limit?: number } = {}): AsyncIterable<FoundPeer> {
     const params = { namespace, ...(options.limit === undefined ? {} : { limit: options.limit }) };
-    return { [Symbol.asyncIterator]: () => this.#rpc.stream<FoundPeer>('find', params, options.signal) };
+    return { [Symbol.asyncIterator]: () => this.#port.stream<FoundPeer>('find', params, options.signal) };
   }
 
   /** Finds what a peer published about itself. Rejects with `NOT_FOUND` when it is away for more than half an hour. */
   async findPeer(id: string, options: AbortOptions = {}): Promise<PeerInfo> {
-    const found = withoutNulls(await this.#rpc.request('findPeer', { id }, options.signal)) as PeerInfo;
+    const found = withoutNulls(await this.#port.request('findPeer', { id }, options.signal)) as PeerInfo;
     return { ...found, expires: new Date(Number(found.expires)) };
   }
 
   /** Opens a connection to a peer id or a multiaddr. Does nothing new when there already is one. */
   connect(target: string, options: AbortOptions = {}): Promise<{ id: string }> {
-    return this.#rpc.request('connect', { target }, options.signal);
+    return this.#port.request('connect', { target }, options.signal);
   }
 
   /** Closes every connection to a peer. */
   async disconnect(id: string, options: AbortOptions = {}): Promise<void> {
-    await this.#rpc.request('disconnect', { id }, options.signal);
+    await this.#port.request('disconnect', { id }, options.signal);
   }
 
   /** Round-trip time to a peer; connects first if necessary. */
   ping(id: string, options: AbortOptions = {}): Promise<{ ms: number }> {
-    return this.#rpc.request('ping', { id }, options.signal);
+    return this.#port.request('ping', { id }, options.signal);
   }
 
   /**
@@ -163,17 +171,33 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
    */
   measure(id: string, options: AbortOptions & { upload?: number; download?: number } = {}): Promise<Measured> {
     const { upload = 0, download = 0, signal } = options;
-    return this.#rpc.request('measure', { id, upload, download }, signal);
+    return this.#port.request('measure', { id, upload, download }, signal);
   }
 
-  /** Calls a JSON-RPC 2.0 method of another peer, such as `warren.ping` or `warren.hello`. Sent once, never repeated. */
-  call<T = unknown>(id: string, method: string, params: unknown = {}, options: AbortOptions = {}): Promise<T> {
-    return this.#rpc.request('call', { id, method, params }, options.signal);
+  /** Calls a JSON-RPC 2.0 method of another peer, such as `warren.ping`: short for `peer.rpc.call`. */
+  call<T = unknown>(id: string, method: string, params?: unknown, options: CallOptions = {}): Promise<T> {
+    return this.rpc.call(id, method, params, options);
+  }
+
+  /**
+   * The members of a namespace that answer, the best first, each with what its score is made of. Those that are as good as
+   * the best come in an order of chance, so that not everybody asks the same one. `n` is how many are wanted.
+   */
+  async select(namespace: string, options: AbortOptions & { weights?: SelectionWeights; n?: number } = {}): Promise<ScoredPeer[]> {
+    const { weights = {}, n = Infinity, signal } = options;
+    const params = { namespace, text: JSON.stringify(weights) };
+    return (await this.#apps.request<ScoredPeer[]>('rpcSelect', params, signal)).slice(0, n);
+  }
+
+  /** What this profile has seen of a peer: how it answered, and how far it is trusted for that. */
+  async reputation(id: string, options: AbortOptions = {}): Promise<Reputation> {
+    const { seen, ...rest } = await this.#apps.request<any>('rpcReputation', { id }, options.signal);
+    return { ...rest, seen: seen === null ? null : new Date(seen) };
   }
 
   /** Asks the engine for everything it knows now; the properties are at most a fifth of a second older. */
   async snapshot(options: AbortOptions = {}): Promise<Snapshot> {
-    return toSnapshot(await this.#rpc.request('snapshot', {}, options.signal));
+    return toSnapshot(await this.#port.request('snapshot', {}, options.signal));
   }
 
   /** Leaves the network and frees the identity for another tab. Calls under way reject with `CLOSED`. Twice is once. */
@@ -188,13 +212,13 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
 
   /** @internal */
   async start(params: object, signal: AbortSignal | undefined): Promise<void> {
-    const { id, author, network } = await this.#rpc.request<Started>('start', params, signal);
+    const { id, author, network } = await this.#port.request<Started>('start', params, signal);
     if (this.#snapshot.id === '') this.#snapshot = { ...this.#snapshot, id, author, network: network ?? null };
   }
 
   /** @internal Hints need no answer; a peer that is closing no longer wants them. */
   hint(kind: string): void {
-    this.#rpc.request('hint', { kind }).catch(() => {});
+    this.#port.request('hint', { kind }).catch(() => {});
   }
 
   /** @internal Events of the start were kept until the application could listen. */
@@ -233,7 +257,8 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const patience = AbortSignal.timeout(CLOSE_TIMEOUT_MS);
-    await abortable(this.#rpc.request('close'), patience).catch(() => {});
+    await this.#apps.settle(patience);
+    await abortable(this.#port.request('close'), patience).catch(() => {});
     this.#finish(closedError());
   }
 
@@ -243,7 +268,8 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
     this.#closing ??= Promise.resolve();
     const previous = this.#snapshot.state;
     this.#snapshot = { ...this.#snapshot, state: 'closed', addresses: [], relays: [], connections: [] };
-    this.#rpc.close(reason);
+    this.#apps.close(reason);
+    this.#port.close(reason);
     this.#cleanUp();
     if (previous !== 'closed') this.emit('state', { state: 'closed', previous, reason: reason.message });
     this.endReaders();

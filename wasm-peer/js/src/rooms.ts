@@ -4,7 +4,7 @@
 import { onAbort, type AbortOptions } from './abort.ts';
 import { WarrenError, closedError } from './errors.ts';
 import { TypedEvents } from './events.ts';
-import type { RpcPort } from './rpc-port.ts';
+import type { Calls } from './apps.ts';
 
 /** A file that is spoken of: its content as a CID, and what it says of itself. */
 export interface FileCard {
@@ -76,11 +76,11 @@ type Wire = { kind: string; message?: ChatMessage; member?: RoomMember; count?: 
 
 /** Chat rooms. Reached as `peer.chat`. */
 export class Chat {
-  readonly #rpc: RpcPort;
+  readonly #apps: Calls;
 
   /** @internal */
-  constructor(rpc: RpcPort) {
-    this.#rpc = rpc;
+  constructor(apps: Calls) {
+    this.#apps = apps;
   }
 
   /**
@@ -91,11 +91,11 @@ export class Chat {
     const { nick = '', private: on = false, signal } = options;
     const leaving = new AbortController();
     const forget = onAbort(signal, (reason) => leaving.abort(reason));
-    const events = this.#rpc.stream<Wire>('chat', { chat: 'join', room, nick, on }, leaving.signal);
+    const events = this.#apps.stream<Wire>('chat', { chat: 'join', room, nick, on }, leaving.signal);
     try {
       const first = await events.next();
       if (first.done) throw closedError();
-      return new Room(this.#rpc, first.value as unknown as Entered, events, leaving, forget);
+      return new Room(this.#apps, first.value as unknown as Entered, events, leaving, forget);
     } catch (error) {
       forget();
       throw error;
@@ -113,7 +113,7 @@ export class Room extends TypedEvents<RoomEvents & { event: RoomEvent }> impleme
   readonly private: boolean;
   /** The end of a link to this room, from the `#` on; with its secret, if it is private. */
   readonly link: string;
-  readonly #rpc: RpcPort;
+  readonly #apps: Calls;
   readonly #leaving: AbortController;
   readonly #forget: () => void;
   #missing: number;
@@ -122,7 +122,7 @@ export class Room extends TypedEvents<RoomEvents & { event: RoomEvent }> impleme
 
   /** @internal */
   constructor(
-    rpc: RpcPort,
+    apps: Calls,
     entered: Entered,
     events: AsyncGenerator<Wire, void, undefined>,
     leaving: AbortController,
@@ -135,7 +135,7 @@ export class Room extends TypedEvents<RoomEvents & { event: RoomEvent }> impleme
     this.link = entered.link;
     this.#missing = entered.missing;
     this.#unread = entered.unread;
-    this.#rpc = rpc;
+    this.#apps = apps;
     this.#leaving = leaving;
     this.#forget = forget;
     void this.#listen(events);
@@ -221,7 +221,7 @@ export class Room extends TypedEvents<RoomEvents & { event: RoomEvent }> impleme
 
   async #ask<T>(chat: string, params: object, options: AbortOptions): Promise<T> {
     if (this.#left) throw left();
-    return this.#rpc.request<T>('chat', { chat, room: this.id, ...params }, options.signal);
+    return this.#apps.request<T>('chat', { chat, room: this.id, ...params }, options.signal);
   }
 
   async #listen(events: AsyncGenerator<Wire, void, undefined>): Promise<void> {

@@ -29,13 +29,15 @@ export type EventSink = (name: string, detail: unknown) => void;
 export class RpcPort {
   readonly #port: MessagePort;
   readonly #onEvent: EventSink;
+  readonly #onClose: () => void;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
   #closed: WarrenError | undefined;
 
-  constructor(port: MessagePort, onEvent: EventSink) {
+  constructor(port: MessagePort, onEvent: EventSink, onClose: () => void = () => {}) {
     this.#port = port;
     this.#onEvent = onEvent;
+    this.#onClose = onClose;
     port.onmessage = (message: MessageEvent) => this.#receive(message.data as Inbound);
     port.onmessageerror = () => this.close(unreadable());
   }
@@ -81,6 +83,7 @@ export class RpcPort {
     this.#pending.clear();
     this.#port.onmessage = null;
     this.#port.close();
+    this.#onClose();
   }
 
   #send(method: string, params: object, signal: AbortSignal | undefined, pending: Pending): number {

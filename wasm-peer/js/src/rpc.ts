@@ -4,7 +4,7 @@
 import { abortable, type AbortOptions } from './abort.ts';
 import type { JsonValue } from './dht.ts';
 import { WarrenError, invalidArgument, type WireError } from './errors.ts';
-import type { RpcPort } from './rpc-port.ts';
+import type { Calls } from './apps.ts';
 
 /** Whom to call: a peer id, or any member of a namespace that can be reached. */
 export type RpcTarget = string | { namespace: string };
@@ -73,11 +73,11 @@ const INTERNAL = { code: -32603, message: 'Internal error' };
 
 /** JSON-RPC 2.0 with other peers. Reached as `peer.rpc`. Calls are sent once, and never repeated by themselves. */
 export class Rpc {
-  readonly #port: RpcPort;
+  readonly #apps: Calls;
 
   /** @internal */
-  constructor(port: RpcPort) {
-    this.#port = port;
+  constructor(apps: Calls) {
+    this.#apps = apps;
   }
 
   /**
@@ -104,7 +104,7 @@ export class Rpc {
         else if ('call' in heard) void this.#work(heard as Asked, method, handler, working);
         else resolve(handle);
       };
-      this.#port.request('rpcServe', { method, text: JSON.stringify(rule) }, ended, hear).catch((error: unknown) => {
+      this.#apps.request('rpcServe', { method, text: JSON.stringify(rule) }, ended, hear).catch((error: unknown) => {
         reject(error);
         void stop();
       });
@@ -113,24 +113,24 @@ export class Rpc {
 
   /** Calls a method and resolves with its result. Rejects with `UNSUPPORTED` when it has many: read those with `stream`. */
   async call<T = unknown>(target: RpcTarget, method: string, params?: unknown, options: CallOptions = {}): Promise<T> {
-    return this.#port.request('rpcCall', asked(target, method, params, options), options.signal);
+    return this.#apps.request('rpcCall', asked(target, method, params, options), options.signal);
   }
 
   /** The results of a method, one by one, as they come. Leaving the loop withdraws the call. */
   stream<T = unknown>(target: RpcTarget, method: string, params?: unknown, options: CallOptions = {}): AsyncIterable<T> {
     const call = asked(target, method, params, options);
-    return { [Symbol.asyncIterator]: () => this.#port.stream<T>('rpcStream', call, options.signal) };
+    return { [Symbol.asyncIterator]: () => this.#apps.stream<T>('rpcStream', call, options.signal) };
   }
 
   /** Tells a peer something without expecting a result. Resolves when it was taken, which says nothing about what becomes of it. */
   async notify(target: RpcTarget, method: string, params?: unknown, options: CallOptions = {}): Promise<void> {
-    await this.#port.request('rpcNotify', asked(target, method, params, options), options.signal);
+    await this.#apps.request('rpcNotify', asked(target, method, params, options), options.signal);
   }
 
   /** Up to 32 calls in one message; what became of each, in their order. */
   async batch(target: RpcTarget, calls: BatchCall[], options: CallOptions = {}): Promise<BatchResult[]> {
     const params = { ...asked(target, '', undefined, options), text: written(calls) };
-    const answers = await this.#port.request<({ ok: unknown } | { error: WireError })[]>('rpcBatch', params, options.signal);
+    const answers = await this.#apps.request<({ ok: unknown } | { error: WireError })[]>('rpcBatch', params, options.signal);
     return answers.map((answer) =>
       'error' in answer ? { ok: false, error: WarrenError.fromWire(answer.error) } : { ok: true, value: answer.ok },
     );
@@ -141,7 +141,7 @@ export class Rpc {
     const { signal } = controller;
     working.set(call, controller);
     const tell = (kind: string, value?: unknown) =>
-      this.#port.request(kind, { call, text: JSON.stringify(value) ?? 'null' }, signal);
+      this.#apps.request(kind, { call, text: JSON.stringify(value) ?? 'null' }, signal);
     try {
       const result = await abortable(Promise.resolve().then(() => handler(params, { peer, notification, signal })), signal);
       if (isMany(result)) {

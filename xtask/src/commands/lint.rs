@@ -11,12 +11,16 @@ use crate::toolchain::{TARGET, WasmToolchain};
 use crate::workspace::Workspace;
 
 /// The part of the workspace that compiles natively.
-const NATIVE: [&str; 5] = [
+const NATIVE: [&str; 9] = [
     "--workspace",
     "--exclude",
     "warren-wasm",
     "--exclude",
+    "warren-apps",
+    "--exclude",
     "warren-names",
+    "--exclude",
+    "warren-page",
 ];
 
 struct Check {
@@ -82,6 +86,8 @@ fn rust(workspace: &Workspace, toolchain: WasmToolchain) -> Vec<Check> {
         "--package",
         "warren-wasm",
         "--package",
+        "warren-page",
+        "--package",
         "warren-shared",
         "--target",
         TARGET,
@@ -90,6 +96,10 @@ fn rust(workspace: &Workspace, toolchain: WasmToolchain) -> Vec<Check> {
     let mut names = toolchain.command(workspace, "cargo");
     names.args(["clippy", "--locked", "--package", "warren-names"]);
     names.args(["--target", TARGET, "--", "-D", "warnings"]);
+    let mut apps = toolchain.command(workspace, "cargo");
+    apps.args(["clippy", "--locked", "--package", "warren-apps"]);
+    apps.args(["--package", "warren-shared", "--target", TARGET]);
+    apps.args(["--", "-D", "warnings"]);
     let mut documentation = workspace.command("cargo");
     documentation
         .args(["doc", "--locked", "--no-deps"])
@@ -119,6 +129,11 @@ fn rust(workspace: &Workspace, toolchain: WasmToolchain) -> Vec<Check> {
         Check {
             name: "lint: clippy, wasm of names",
             command: names,
+            remedy: WARNINGS,
+        },
+        Check {
+            name: "lint: clippy, wasm of apps",
+            command: apps,
             remedy: WARNINGS,
         },
         Check {

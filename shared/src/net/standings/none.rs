@@ -2,7 +2,6 @@
 
 use libp2p::PeerId;
 
-use super::outside::SharedKeepsakes;
 use super::streams::Failure;
 use crate::proto::Millis;
 use crate::proto::reputation::Evidence;
@@ -16,8 +15,4 @@ impl Standings {
     pub fn note(&self, _: &PeerId, _: Evidence) {}
 
     pub(super) fn asked(&self, _: &PeerId, _: Millis, _: Option<&Failure>) {}
-
-    pub(super) fn keep(&self, _: SharedKeepsakes) {}
-
-    pub(super) async fn save(&self) {}
 }

@@ -18,7 +18,7 @@ use web_sys::{MessageEvent, RtcDataChannel, RtcDataChannelState, RtcDataChannelT
 
 use super::handler::Handler;
 use super::link::Link;
-use crate::host::describe;
+use warren_page::host::describe;
 
 /// Bytes that the browser may hold of one channel: 100 ms at 10 MiB/s. With buffers many times
 /// larger, browsers stop telling when they are empty.

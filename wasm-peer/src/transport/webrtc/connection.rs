@@ -18,7 +18,7 @@ use super::channel::DataChannel;
 use super::handler::Handler;
 use super::link::Link;
 use super::peer::RtcPeer;
-use crate::host::describe;
+use warren_page::host::describe;
 
 /// How long ICE may say that it hears nothing. Browsers say so five to eight seconds after the last
 /// packet (measured in Chromium, later in the middle of an upload); both together stay below ten.

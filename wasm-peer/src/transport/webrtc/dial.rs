@@ -19,7 +19,7 @@ use wasm_bindgen::JsValue;
 
 use super::connection::PeerConnection;
 use super::peer::RtcPeer;
-use crate::host::describe;
+use warren_page::host::describe;
 
 /// The channel of the handshake; both ends have it without a word.
 const HANDSHAKE: u16 = 0;

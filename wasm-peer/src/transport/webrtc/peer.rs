@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::RtcDataChannel;
 
-use crate::host::describe;
+use warren_page::host::describe;
 
 #[wasm_bindgen]
 extern "C" {

@@ -9,7 +9,7 @@ use warren_shared::proto::direct::Change;
 use warren_shared::proto::key::{NetworkId, PublicKey};
 use wasm_bindgen::prelude::*;
 
-use crate::host::{Host, not_stored, on_page, settled};
+use warren_page::host::{Host, not_stored, on_page, settled};
 
 /// The messages of one author in one network.
 pub struct PageShelf {

@@ -50,7 +50,7 @@ extern "C" {
 }
 
 /// Runs `ask` on the page's task queue, so that the future may cross `Send` bounds.
-pub(crate) fn on_page<T: Send + 'static>(
+pub fn on_page<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + 'static,
 ) -> BoxFuture<'static, Result<T>> {
     let (done, answer) = oneshot::channel();
@@ -122,11 +122,11 @@ impl Keepsakes for PageKeepsakes {
     }
 }
 
-pub(crate) fn not_stored(cause: JsValue) -> Error {
+pub fn not_stored(cause: JsValue) -> Error {
     Error::new(Code::StorageFailed, "the browser's storage failed").caused_by(describe(&cause))
 }
 
-pub(crate) async fn settled(promise: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
+pub async fn settled(promise: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
     JsFuture::from(promise?).await
 }
 

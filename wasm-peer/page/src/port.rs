@@ -1,55 +1,50 @@
-//! The engine's end of the message port: calls in, answers and events out, as structured clones.
+//! A module's end of the message port: calls in, answers and events out, as structured clones.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use futures::StreamExt;
+use futures::channel::mpsc;
 use futures::future::{AbortHandle, abortable};
 use js_sys::{Object, Reflect};
-use send_wrapper::SendWrapper;
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
-use warren_shared::api::{Call, Outgoing, Params, Reply, Session, Surroundings};
+use warren_shared::api::{Outgoing, Reply};
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::Event;
 use warren_shared::platform;
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, MessagePort};
 
-use crate::host::{Host, PageFetch, PageKeepsakes, describe, solver};
-use crate::shelf::PageShelf;
-use crate::{log, transport};
+use crate::host::describe;
 
 type Running = Rc<RefCell<HashMap<u64, AbortHandle>>>;
 type OnMessage = Closure<dyn FnMut(MessageEvent)>;
 
-/// One peer's end of its port.
+/// What answers the calls of a port.
+pub trait Session: Clone + 'static {
+    /// A method and its parameters.
+    type Call: 'static;
+    /// Reads a call; the error is for whoever sent it.
+    fn read(method: &str, params: JsValue) -> std::result::Result<Self::Call, String>;
+    /// Whether nothing follows it.
+    fn is_last(call: &Self::Call) -> bool;
+    /// Serves a call; its answer goes out with its id. Dropping the future cancels it.
+    fn serve(&self, id: f64, call: Self::Call) -> impl Future<Output = ()>;
+}
+
+/// One end of a port.
 #[derive(Clone)]
-struct Served {
-    session: Session,
+struct Served<S> {
+    session: S,
     port: MessagePort,
     running: Running,
     on_message: Rc<RefCell<Option<OnMessage>>>,
 }
 
-/// Serves the peer API on a message port until the peer is closed.
-#[wasm_bindgen]
-pub fn serve(port: MessagePort, host: Host) {
-    log::install();
-    let surroundings = Surroundings {
-        outside: Arc::new(PageFetch::new(host.clone())),
-        keepsakes: Arc::new(PageKeepsakes::new(host.clone())),
-        shelf: {
-            let host = SendWrapper::new(host.clone());
-            Box::new(move |network, author| Arc::new(PageShelf::new(&host, network, author)))
-        },
-        solver: solver(host),
-        connections: Box::new(transport::connections),
-        dialable: transport::dialable,
-    };
-    let (session, mut outgoing) = Session::new(surroundings);
+/// Serves a session on a message port until its last call, and passes on what it says.
+pub fn listen<S: Session>(port: MessagePort, session: S, mut outgoing: mpsc::Receiver<Outgoing>) {
     let out = port.clone();
     platform::spawn(async move {
         while let Some(message) = outgoing.next().await {
@@ -70,7 +65,7 @@ pub fn serve(port: MessagePort, host: Host) {
     *served.on_message.borrow_mut() = Some(on_message);
 }
 
-impl Served {
+impl<S: Session> Served<S> {
     fn receive(&self, data: &JsValue) {
         if let Some(id) = number(data, "cancel") {
             if let Some(call) = self.running.borrow_mut().remove(&id.to_bits()) {
@@ -79,11 +74,11 @@ impl Served {
             return;
         }
         let Some(id) = number(data, "id") else { return };
-        let call = match call(data) {
+        let call = match call::<S>(data) {
             Ok(call) => call,
             Err(error) => return post(&self.port, &Outgoing::Error { id, error }),
         };
-        let last = matches!(call, Call::Close {});
+        let last = S::is_last(&call);
         let session = self.session.clone();
         let (work, abort) = abortable(async move { session.serve(id, call).await });
         self.running.borrow_mut().insert(id.to_bits(), abort);
@@ -108,23 +103,26 @@ impl Served {
     }
 }
 
-fn call(data: &JsValue) -> Result<Call> {
-    let not_understood = |cause: String| {
-        let what = "the engine does not understand this call";
-        Error::new(Code::InvalidArgument, what).caused_by(cause)
-    };
+fn call<S: Session>(data: &JsValue) -> Result<S::Call> {
     let method = Reflect::get(data, &"method".into()).ok();
     let method = method.and_then(|method| method.as_string());
-    let method = method.unwrap_or_default();
     let params = Reflect::get(data, &"params".into()).unwrap_or(JsValue::NULL);
-    let wrong = |error: serde_wasm_bindgen::Error| not_understood(error.to_string());
-    if method == "start" {
-        let start = serde_wasm_bindgen::from_value(params);
-        return start.map(Call::Start).map_err(wrong);
-    }
-    let params: Params = serde_wasm_bindgen::from_value(params).map_err(wrong)?;
-    let call = params.call(&method);
-    call.ok_or_else(|| not_understood(format!("{method:?} with these parameters")))
+    S::read(&method.unwrap_or_default(), params).map_err(|cause| {
+        let what = "the engine does not understand this call";
+        Error::new(Code::InvalidArgument, what).caused_by(cause)
+    })
+}
+
+/// The parameters of a call.
+pub fn parameters<P: serde::de::DeserializeOwned>(
+    params: JsValue,
+) -> std::result::Result<P, String> {
+    serde_wasm_bindgen::from_value(params).map_err(|error| error.to_string())
+}
+
+/// Why a call is none.
+pub fn misfit(method: &str) -> String {
+    format!("{method:?} with these parameters")
 }
 
 fn number(object: &JsValue, name: &str) -> Option<f64> {
@@ -168,7 +166,7 @@ fn post_event(port: &MessagePort, event: &Event) {
 
 /// What another peer returned arrives as `JSON.parse` reads it: null stays null, and integers
 /// beyond 2⁵³ are rounded, as everywhere in JavaScript.
-pub(crate) fn encode_reply(reply: &Reply) -> Result<JsValue> {
+pub fn encode_reply(reply: &Reply) -> Result<JsValue> {
     match reply {
         Reply::Json(value) => parsed(&value.to_string()),
         Reply::Text(text) => parsed(text),
