@@ -29,8 +29,9 @@ pub const WINDOW: u64 = 2 * 1024 * 1024;
 const FIRST_LIMIT_AFTER: u64 = 64 * 1024;
 /// What a limit adds to a frame, at most.
 const LIMIT_OVERHEAD: usize = 2 + 10;
-/// A new limit is told when it moves by this much.
-const LIMIT_STEP: u64 = WINDOW / 8;
+/// A new limit is told when it moves by this much. One that is lost is sent again at once only when three more follow
+/// it, and after a second otherwise: the sender must not stand still before they do.
+const LIMIT_STEP: u64 = WINDOW / 32;
 /// Unread bytes of a sender that knows no limits; the stream fails beyond. A sender that does know
 /// them may have this much in its buffers and on the way before it learns of the first one.
 pub const MAX_UNREAD: usize = 8 * 1024 * 1024;

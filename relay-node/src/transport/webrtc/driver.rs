@@ -38,6 +38,8 @@ pub(super) struct Driver {
     connected: bool,
     /// A DTLS record has arrived.
     greeted: bool,
+    /// Datagrams that the stack has not been asked about since it got them.
+    unanswered: usize,
     remote_closed: bool,
     closing_since: Option<Instant>,
     place: Option<Place>,
@@ -69,6 +71,7 @@ impl Driver {
             pace: Pace::default(),
             connected: false,
             greeted: false,
+            unanswered: 0,
             remote_closed: false,
             closing_since: None,
             place,
@@ -189,7 +192,7 @@ impl Driver {
             };
             taken += self.receive(&next)?;
         }
-        Ok(())
+        self.answer()
     }
 
     /// Gives the stack one datagram after the other; returns how many there were.
@@ -200,8 +203,12 @@ impl Driver {
             let now = Instant::now();
             let contents = Receive::new(Protocol::Udp, self.path.known(), agent::LOCAL, &datagram);
             let Ok(contents) = contents else { continue };
-            if path::is_record(&datagram) && !self.takes_record(&datagram)? {
+            let record = path::is_record(&datagram);
+            if record && !self.takes_record(&datagram)? {
                 continue;
+            }
+            if !record {
+                self.answer()?;
             }
             self.path.heard(now, arrived, &datagram);
             if let Err(error) = self.rtc.handle_input(Input::Receive(now, contents)) {
@@ -209,13 +216,24 @@ impl Driver {
                 // handshake keeps it from being done in time.
                 tracing::debug!(%error, "a datagram was not understood");
             }
+            self.unanswered += 1;
+            if !(record && self.connected) || self.unanswered == limits::RECORDS_AT_ONCE {
+                self.answer()?;
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Lets the stack answer what it was given.
+    fn answer(&mut self) -> Result<(), Ended> {
+        if std::mem::take(&mut self.unanswered) > 0 {
             self.drain()?;
             self.path.settle();
             if let Some(place) = &mut self.place {
                 place.uses(self.path.current());
             }
         }
-        Ok(taken)
+        Ok(())
     }
 
     /// Whether the stack should see a DTLS record now.
