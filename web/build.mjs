@@ -59,7 +59,9 @@ async function bundlePage(define) {
   for (const { path, contents } of result.outputFiles) writeFileSync(path, contents);
   const [[entry, { imports }]] = Object.entries(result.metafile.outputs).filter(([, { entryPoint }]) => entryPoint?.endsWith('main.ts'));
   const address = (path) => `/assets/${basename(path)}`;
-  const needed = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => address(path));
+  const shared = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => path);
+  const glue = Object.keys(result.metafile.outputs).filter((path) => basename(path).startsWith('warren_wasm.'));
+  const needed = [...shared, ...glue].map(address);
   const preload = needed.map((href) => `<link rel="modulepreload" href="${href}">`).join('');
   return { script: address(entry), preload };
 }
