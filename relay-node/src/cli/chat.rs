@@ -12,6 +12,7 @@ use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::chat::Joined;
 use warren_shared::platform;
 use warren_shared::proto::chat::keys::{read_secret, secret_text};
+use warren_shared::proto::chat::passphrase::secret_of;
 use warren_shared::proto::chat::{Entry, MemberView, MessageId, RoomEvent, RoomRef};
 use warren_shared::proto::date;
 
@@ -31,6 +32,9 @@ pub(super) struct ChatArgs {
     /// Makes the room private: its secret is in this file, which is created when there is none.
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+    /// Makes the room private: its members know these words, the first line of this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "secret_file")]
+    passphrase_file: Option<PathBuf>,
     /// What others see beside your messages.
     #[arg(long, value_name = "NAME", default_value = "")]
     nick: String,
@@ -46,8 +50,17 @@ pub(super) struct ChatArgs {
 
 pub(super) async fn run(args: ChatArgs) -> Result<()> {
     start_peer_log();
-    let room = room(&args)?;
+    let mut room = room(&args)?;
+    let words = args.passphrase_file.as_deref().map(words).transpose()?;
     let peer = args.peer.start(Vec::new()).await?;
+    if let Some(words) = words {
+        let (network, name) = (peer.node.network().clone(), room.name.clone());
+        let stretched = tokio::task::spawn_blocking(move || secret_of(&network, &name, &words));
+        let stretched = stretched.await.map_err(|error| {
+            Error::new(Code::Internal, "the passphrase was not used").caused_by(error)
+        })?;
+        room.secret = Some(stretched?);
+    }
     let chat = peer.node.chat()?;
     let joined = chat.join(&room, &args.nick).await?;
     let mut talk = Talk {
@@ -72,15 +85,20 @@ pub(super) async fn run(args: ChatArgs) -> Result<()> {
 
 fn room(args: &ChatArgs) -> Result<RoomRef> {
     let mut room = RoomRef::parse(&args.room)?;
-    let Some(path) = &args.secret_file else {
-        return Ok(room);
-    };
-    if room.secret.is_some() {
-        let text = "the room is given by a link with a secret and by --secret-file";
+    let file = args.secret_file.as_ref();
+    if room.secret.is_some() && (file.is_some() || args.passphrase_file.is_some()) {
+        let text = "the room is given by a link with a secret, and by a file";
         return Err(Error::new(Code::InvalidArgument, text).with_remedy("Give one of them."));
     }
-    room.secret = Some(secret(path)?);
+    if let Some(path) = file {
+        room.secret = Some(secret(path)?);
+    }
     Ok(room)
+}
+
+fn words(path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(path, &error))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 fn secret(path: &Path) -> Result<[u8; 16]> {

@@ -9,6 +9,8 @@ use crate::proto::Millis;
 pub const MAX_CHAT_TEXT: usize = 16 * 1024;
 /// A message as it travels: its text, names, keys, two signatures and the seal.
 pub const MAX_CHAT_PACKET: usize = MAX_CHAT_TEXT + 2 * 1024;
+/// A passphrase, in bytes: a paragraph.
+pub const MAX_PASSPHRASE: usize = 1_024;
 /// A nickname, in bytes: fits a line beside a message.
 pub const MAX_NICK: usize = 64;
 /// A reaction, in bytes: the longest joined emoji have 35.

@@ -1,4 +1,4 @@
-// The second WebAssembly module: names beyond ASCII, proof of work, proofs of names. Loaded when first needed.
+// The second WebAssembly module: names beyond ASCII, proofs of names, and what takes a worker. Loaded when first needed.
 // Knows its texts and numbers; who works with it, and when, is decided by whoever holds it.
 
 import { WarrenError, type WireError } from './errors.ts';
@@ -9,6 +9,7 @@ export interface NamesGlue {
   default(options: { module_or_path: unknown }): Promise<unknown>;
   canonical(text: string): string;
   entry(text: string): string;
+  passphrase(network: string, room: string, words: string): string;
   search(seed: Uint8Array, bits: number, from: number, tries: number): number;
   verify(proof: string, trusted: string, now: number, asPrivate: boolean): string;
 }
@@ -80,7 +81,8 @@ async function importGlue(): Promise<NamesGlue> {
   }
 }
 
-function answer<T>(json: string): T {
+/** What a function of the module has told. */
+export function answer<T>(json: string): T {
   const { ok, error } = JSON.parse(json) as { ok?: T; error?: WireError };
   if (error) throw WarrenError.fromWire(error);
   return ok as T;

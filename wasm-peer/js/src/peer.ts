@@ -74,7 +74,7 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
     this.names = new Names(this.#port, help);
     this.#apps = new Apps(openApps ?? (async () => this.#port));
     this.messages = new Messages(this.#apps);
-    this.chat = new Chat(this.#apps);
+    this.chat = new Chat(this.#apps, (room, words, signal) => this.#secretOf(help, room, words, signal));
     this.rpc = new Rpc(this.#apps);
     this.#namespaces = new Namespaces(this.#port);
     this.identity = identity;
@@ -253,6 +253,13 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   #tell(name: string, detail: unknown): void {
     if (this.#held) this.#held.push([name, detail]);
     else this.emit(name, detail);
+  }
+
+  /** Secrets of rooms differ between networks. */
+  async #secretOf(help: NamesHelp | undefined, room: string, words: string, signal: AbortSignal | undefined): Promise<string> {
+    if (this.network === null) await this.joined({ signal });
+    if (!help) throw new WarrenError('UNSUPPORTED', 'This peer cannot work with passphrases.', { remedy: 'Make it with createPeer().' });
+    return help.solver.secret({ network: this.network ?? '', room, words }, signal);
   }
 
   async #close(): Promise<void> {

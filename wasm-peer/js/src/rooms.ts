@@ -2,7 +2,7 @@
 // Knows the calls of the engine; who may say what, and what is kept, is decided there.
 
 import { onAbort, type AbortOptions } from './abort.ts';
-import { WarrenError, closedError } from './errors.ts';
+import { WarrenError, closedError, invalidArgument } from './errors.ts';
 import { TypedEvents } from './events.ts';
 import type { Calls } from './apps.ts';
 
@@ -61,7 +61,12 @@ export interface JoinRoomOptions extends AbortOptions {
   nick?: string;
   /** Makes a new private room of this name, which only those enter who get its `link`. */
   private?: boolean;
+  /** Enters the private room of this name whose members know these words: several, that nobody guesses. Takes a second. */
+  passphrase?: string;
 }
+
+/** @internal Makes the secret of a room out of words. */
+export type Stretch = (room: string, words: string, signal: AbortSignal | undefined) => Promise<string>;
 
 interface Entered {
   id: string;
@@ -77,10 +82,12 @@ type Wire = { kind: string; message?: ChatMessage; member?: RoomMember; count?: 
 /** Chat rooms. Reached as `peer.chat`. */
 export class Chat {
   readonly #apps: Calls;
+  readonly #stretch: Stretch;
 
   /** @internal */
-  constructor(apps: Calls) {
+  constructor(apps: Calls, stretch: Stretch) {
     this.#apps = apps;
+    this.#stretch = stretch;
   }
 
   /**
@@ -88,7 +95,8 @@ export class Chat {
    * at once (`history()`); what was said meanwhile comes as events. `signal` leaves the room.
    */
   async join(room: string, options: JoinRoomOptions = {}): Promise<Room> {
-    const { nick = '', private: on = false, signal } = options;
+    const { nick = '', private: on = false, passphrase, signal } = options;
+    if (passphrase !== undefined) room = await this.#link(room, passphrase, on, signal);
     const leaving = new AbortController();
     const forget = onAbort(signal, (reason) => leaving.abort(reason));
     const events = this.#apps.stream<Wire>('chat', { chat: 'join', room, nick, on }, leaving.signal);
@@ -100,6 +108,13 @@ export class Chat {
       forget();
       throw error;
     }
+  }
+
+  async #link(room: string, words: string, fresh: boolean, signal: AbortSignal | undefined): Promise<string> {
+    if (fresh || room.includes('#room=')) {
+      throw invalidArgument('A passphrase goes with the name of a room.', 'Leave out `private`, or the link.');
+    }
+    return `#room=${encodeURIComponent(room)}&secret=${await this.#stretch(room, words, signal)}`;
   }
 }
 

@@ -1,7 +1,8 @@
-// Proof of work away from the main thread; where no worker can be made, here, a little at a time.
+// Work away from the main thread; where no worker can be made, here, a little at a time where that is possible.
 // Knows puzzles as the engine names them, by their seed. Does not know what they are for.
 
-import type { NamesModule } from './names-module.ts';
+import { abortable, onAbort } from './abort.ts';
+import { answer, type NamesModule } from './names-module.ts';
 
 /** A number after `from` is wanted whose hash with `seed` begins with `bits` zeros. */
 export interface Puzzle {
@@ -10,8 +11,15 @@ export interface Puzzle {
   from: number;
 }
 
-/** What a worker says. */
-export type Worked = { tried: number } | { nonce: number };
+/** The words that a secret is made of. */
+export interface Words {
+  network: string;
+  room: string;
+  words: string;
+}
+
+/** What a worker says: how far it is, what it found, or the module's answer. */
+export type Worked = { tried: number } | { nonce: number } | { told: string };
 
 type Listener = (tried: number) => void;
 
@@ -45,12 +53,19 @@ export class Solver {
     try {
       const { glue, compiled } = await this.#module.load();
       stop.signal.throwIfAborted();
-      const far = await this.#elsewhere(puzzle, compiled, told, stop.signal);
-      if (far !== undefined) return far;
+      const far = await this.#elsewhere({ ...puzzle, compiled }, told, stop.signal);
+      if (far && 'nonce' in far) return far.nonce;
       return await here((from, tries) => glue.search(seed, bits, from, tries), puzzle.from, told, stop.signal);
     } finally {
       this.#running.delete(key);
     }
+  }
+
+  /** The secret of a room out of a passphrase, as it stands in a link. */
+  async secret(words: Words, signal: AbortSignal | undefined): Promise<string> {
+    const { glue, compiled } = await abortable(this.#module.load(), signal);
+    const far = await this.#elsewhere({ ...words, compiled }, () => {}, signal);
+    return answer<string>(far && 'told' in far ? far.told : glue.passphrase(words.network, words.room, words.words));
   }
 
   stop(seed: Uint8Array): void {
@@ -69,19 +84,18 @@ export class Solver {
 
   /** Resolves with nothing when no worker can be made here. */
   async #elsewhere(
-    puzzle: Puzzle,
-    compiled: WebAssembly.Module,
+    task: (Puzzle | Words) & { compiled: WebAssembly.Module },
     told: Listener,
-    signal: AbortSignal,
-  ): Promise<number | undefined> {
+    signal: AbortSignal | undefined,
+  ): Promise<Worked | undefined> {
     const worker = this.#worker();
     if (!worker) return undefined;
     try {
-      return await new Promise<number | undefined>((resolve, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      return await new Promise<Worked | undefined>((resolve, reject) => {
+        onAbort(signal, reject);
         worker.onerror = (event) => (event.preventDefault(), resolve(undefined));
-        worker.onmessage = ({ data }: MessageEvent<Worked>) => ('nonce' in data ? resolve(data.nonce) : told(data.tried));
-        worker.postMessage({ ...puzzle, compiled });
+        worker.onmessage = ({ data }: MessageEvent<Worked>) => ('tried' in data ? told(data.tried) : resolve(data));
+        worker.postMessage(task);
       });
     } finally {
       worker.terminate();

@@ -1,5 +1,5 @@
-//! What a page needs of names now and then, and therefore does not download to join: Unicode's tables,
-//! a thread's worth of proof of work, and the check of a proof without being a peer.
+//! What a page needs now and then, and therefore does not download to join: Unicode's tables for names, the check of
+//! their proofs without being a peer, and a thread's worth of work: for a name, or for the passphrase of a room.
 //!
 //! Every rule is in `warren-shared`. Texts and numbers cross the boundary, JSON where there is more to
 //! say: `{"ok": …}` or `{"error": {code, message, remedy, retryable, cause, details}}`.
@@ -8,6 +8,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use warren_shared::error::{Code, Error, Result};
+use warren_shared::proto::chat::keys::secret_text;
+use warren_shared::proto::chat::passphrase::secret_of;
 use warren_shared::proto::names::verify;
 use warren_shared::proto::names::work::Puzzle;
 use warren_shared::proto::names::{KnownSets, Name, WitnessSet};
@@ -37,6 +39,16 @@ pub fn search(seed: &[u8], bits: u32, from: f64, tries: u32) -> f64 {
     };
     let found = Puzzle::from_parts(seed, bits).search(from as u64, u64::from(tries));
     found.map_or(-1.0, |nonce| nonce as f64)
+}
+
+/// The secret of a room out of words, as it stands in a link: `{"ok": "…"}`. Takes half a second of a worker.
+#[wasm_bindgen]
+pub fn passphrase(network: &str, room: &str, words: &str) -> String {
+    let secret = || {
+        let secret = secret_of(&network.parse()?, room, words)?;
+        Ok::<_, Error>(secret_text(&secret))
+    };
+    told(secret())
 }
 
 /// Checks a proof as `Names.proof` gives it, or an answer of a relay's `GET /names/NAME` with all its

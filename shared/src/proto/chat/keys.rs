@@ -119,7 +119,7 @@ fn not_a_link() -> Error {
         .with_remedy("Check that the link was copied whole: its secret has 26 characters.")
 }
 
-fn derive(context: &str, parts: &[&[u8]]) -> [u8; 32] {
+pub(super) fn derive(context: &str, parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key(context);
     for part in parts {
         hasher

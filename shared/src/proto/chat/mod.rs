@@ -11,6 +11,8 @@ mod members;
 pub mod message;
 mod numbers;
 pub mod packet;
+#[cfg(feature = "passphrases")]
+pub mod passphrase;
 pub mod rates;
 pub mod room;
 mod seal;
