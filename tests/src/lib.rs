@@ -12,6 +12,7 @@ pub mod peers;
 pub mod program;
 pub mod random;
 pub mod relays;
+pub mod terminal;
 pub mod wait;
 
 /// The full count of a scenario when full counts are asked for, the small one otherwise.

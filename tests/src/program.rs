@@ -102,9 +102,14 @@ pub async fn run_with<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &str) -> Out
         .expect("it was our child")
 }
 
-fn command() -> Command {
+/// Where the program is.
+pub fn path() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    let mut command = Command::new(PROGRAM.get_or_init(find));
+    PROGRAM.get_or_init(find)
+}
+
+fn command() -> Command {
+    let mut command = Command::new(path());
     command.kill_on_drop(true);
     // The developer's environment is not part of a test.
     for (name, _) in std::env::vars_os() {
