@@ -1,4 +1,5 @@
-//! Keeps one subscriber from taking every inbound connection, on all transports together.
+//! Keeps one subscriber from taking every inbound connection, on all transports together, and peers out that
+//! were cut off.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -15,13 +16,16 @@ use libp2p::{Multiaddr, PeerId};
 
 use super::address;
 use super::admission::{Admission, Permit};
-use crate::limits;
+use crate::proto::Millis;
+use crate::{limits, platform};
 
 /// Counts inbound connections by the address that they come from.
 pub struct Behaviour {
     handshakes: Admission,
     connections: Admission,
     open: HashMap<ConnectionId, Places>,
+    /// Peers that were cut off, and until when.
+    barred: HashMap<PeerId, Millis>,
 }
 
 struct Places {
@@ -41,17 +45,52 @@ impl fmt::Display for TooMany {
 
 impl std::error::Error for TooMany {}
 
+/// This peer was cut off a while ago.
+#[derive(Debug)]
+struct Barred;
+
+impl fmt::Display for Barred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this peer was cut off for what it did")
+    }
+}
+
+impl std::error::Error for Barred {}
+
 impl Default for Behaviour {
     fn default() -> Self {
         Behaviour {
             handshakes: Admission::new(usize::MAX, limits::PENDING_PER_SUBSCRIBER),
             connections: Admission::new(usize::MAX, limits::CONNECTIONS_PER_SUBSCRIBER),
             open: HashMap::new(),
+            barred: HashMap::new(),
         }
     }
 }
 
 impl Behaviour {
+    /// Refuses connections with a peer until then.
+    pub fn bar(&mut self, peer: PeerId, until: Millis) {
+        if self.barred.len() >= limits::MAX_BARRED {
+            let now = platform::now();
+            self.barred.retain(|_, until| *until > now);
+        }
+        if self.barred.len() >= limits::MAX_BARRED {
+            let first = self.barred.iter().min_by_key(|(_, until)| **until);
+            let first = first.map(|(peer, _)| *peer);
+            first.and_then(|peer| self.barred.remove(&peer));
+        }
+        self.barred.insert(peer, until);
+    }
+
+    fn refuse_barred(&self, peer: &PeerId) -> Result<(), ConnectionDenied> {
+        let until = self.barred.get(peer);
+        match until.is_some_and(|until| *until > platform::now()) {
+            true => Err(ConnectionDenied::new(Barred)),
+            false => Ok(()),
+        }
+    }
+
     fn admit(&mut self, id: ConnectionId, remote: &Multiaddr) -> Option<()> {
         // What comes through a circuit is limited by its relay.
         let Some(ip) = address::ip_of(remote).filter(|_| !address::is_relayed(remote)) else {
@@ -83,10 +122,11 @@ impl NetworkBehaviour for Behaviour {
     fn handle_established_inbound_connection(
         &mut self,
         id: ConnectionId,
-        _: PeerId,
+        peer: PeerId,
         _: &Multiaddr,
         _: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.refuse_barred(&peer)?;
         if let Some(places) = self.open.get_mut(&id) {
             places.handshake = None;
         }
@@ -96,11 +136,12 @@ impl NetworkBehaviour for Behaviour {
     fn handle_established_outbound_connection(
         &mut self,
         _: ConnectionId,
-        _: PeerId,
+        peer: PeerId,
         _: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.refuse_barred(&peer)?;
         Ok(dummy::ConnectionHandler)
     }
 
@@ -154,6 +195,26 @@ mod tests {
                 .handle_established_inbound_connection(id, peer, &nowhere, &nowhere)
                 .unwrap();
         }
+    }
+
+    #[test]
+    fn who_was_cut_off_stays_out_until_its_time_is_over_and_few_are_remembered() {
+        let mut guard = Behaviour::default();
+        let [one, two] = [PeerId::random(), PeerId::random()];
+        let now = platform::now();
+        guard.bar(one, now + 60_000);
+        guard.bar(two, now);
+        assert!(guard.refuse_barred(&one).is_err());
+        assert!(guard.refuse_barred(&two).is_ok());
+        let nowhere = Multiaddr::empty();
+        let id = ConnectionId::new_unchecked(1);
+        let knocks = guard.handle_established_inbound_connection(id, one, &nowhere, &nowhere);
+        assert!(knocks.is_err());
+        for _ in 0..2 * limits::MAX_BARRED {
+            guard.bar(PeerId::random(), now + 120_000);
+            assert!(guard.barred.len() <= limits::MAX_BARRED);
+        }
+        assert!(guard.refuse_barred(&one).is_ok(), "the first to be let in");
     }
 
     const ONE: &str = "/ip4/198.51.100.1/tcp/1";
