@@ -130,7 +130,9 @@ pub async fn run_example(name: &str, args: &[&str]) -> Output {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
         let folder = profile().join("examples");
-        build(&profile(), "--examples");
+        if !is_current(&folder.join("value")) {
+            build(&profile(), "--examples");
+        }
         folder
     });
     let mut example = plain(folder.join(name));
@@ -177,7 +179,8 @@ fn profile() -> PathBuf {
 
 fn is_current(program: &Path) -> bool {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let sources = ["relay-node/src", "shared/src"].map(|folder| workspace.join(folder));
+    let sources =
+        ["relay-node/src", "shared/src", "shared/examples"].map(|folder| workspace.join(folder));
     program
         .metadata()
         .and_then(|built| built.modified())

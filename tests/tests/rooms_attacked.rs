@@ -163,14 +163,12 @@ async fn who_lies_is_not_believed_and_cut_off() {
     let mut liar = Intruder::at(&first, &room).await;
 
     // One number for two messages: both are signed, and the first that arrives counts.
-    let mut one = liar.text("one");
-    let mut two = liar.text("two");
+    let [mut one, mut two] = ["one", "two"].map(|text| liar.text(text));
     (one.number, two.number) = (1, 1);
-    for body in [one, two] {
-        let packet = liar.sign(&body);
-        liar.publish(&packet).await.expect("sent");
-    }
+    let [one, two] = [one, two].map(|body| liar.sign(&body));
+    liar.publish(&one).await.expect("sent");
     honest.other.hears_text("one").await;
+    liar.publish(&two).await.expect("sent");
     honest.talk(3).await;
     assert_eq!(honest.shown().await, ["one"]);
 

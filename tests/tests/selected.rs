@@ -98,28 +98,24 @@ async fn who_lies_about_what_it_has_is_called_no_more_once_it_was_seen_at_work()
         );
     }
 
-    // Everybody is seen at work a few times.
-    for _ in 0..2 {
-        for choice in &first {
-            let answer = call(&asks, choice.peer).await;
-            assert!(choice.peer == id || answer == Some(json!("done")));
-        }
-    }
     let mut calls = 0;
-    for _ in 0..10 {
-        let ranked = ranked(&asks).await;
-        let place = ranked.iter().position(|choice| choice.peer == id);
-        assert_eq!(place, Some(HONEST), "{ranked:?}");
-        calls += usize::from(ranked[0].peer == id);
-        assert_eq!(call(&asks, ranked[0].peer).await, Some(json!("done")));
+    for _ in 0..20 {
+        let best = ranked(&asks).await[0].peer;
+        calls += usize::from(best == id);
+        let answer = call(&asks, best).await;
+        assert!(best == id || answer == Some(json!("done")));
     }
-    assert_eq!(calls, 0);
+    assert!((1..=6).contains(&calls), "called {calls} times");
+    for _ in 0..5 {
+        let ranked = ranked(&asks).await;
+        assert_ne!(ranked[0].peer, id, "{ranked:?}");
+    }
     let last = ranked(&asks).await;
     let of = last
         .iter()
         .find(|choice| choice.peer == id)
         .expect("ranked");
-    assert!(of.candidate.latency >= Some(100), "{of:?}");
+    assert!(of.candidate.latency >= Some(400), "{of:?}");
     assert!(of.candidate.trust < 500, "{of:?}");
     for peer in honest.into_iter().chain([liar, asks]) {
         peer.node.close().await;

@@ -1,6 +1,8 @@
 //! Keeps one subscriber from taking every inbound connection, on all transports together, and peers out that
 //! were cut off.
 
+mod barred;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
@@ -16,16 +18,16 @@ use libp2p::{Multiaddr, PeerId};
 
 use super::address;
 use super::admission::{Admission, Permit};
-use crate::proto::Millis;
-use crate::{limits, platform};
+use crate::limits;
+
+use self::barred::Barred;
 
 /// Counts inbound connections by the address that they come from.
 pub struct Behaviour {
     handshakes: Admission,
     connections: Admission,
     open: HashMap<ConnectionId, Places>,
-    /// Peers that were cut off, and until when.
-    barred: HashMap<PeerId, Millis>,
+    barred: Barred,
 }
 
 struct Places {
@@ -45,50 +47,22 @@ impl fmt::Display for TooMany {
 
 impl std::error::Error for TooMany {}
 
-/// This peer was cut off a while ago.
-#[derive(Debug)]
-struct Barred;
-
-impl fmt::Display for Barred {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this peer was cut off for what it did")
-    }
-}
-
-impl std::error::Error for Barred {}
-
 impl Default for Behaviour {
     fn default() -> Self {
         Behaviour {
             handshakes: Admission::new(usize::MAX, limits::PENDING_PER_SUBSCRIBER),
             connections: Admission::new(usize::MAX, limits::CONNECTIONS_PER_SUBSCRIBER),
             open: HashMap::new(),
-            barred: HashMap::new(),
+            barred: Barred::default(),
         }
     }
 }
 
 impl Behaviour {
     /// Refuses connections with a peer until then.
-    pub fn bar(&mut self, peer: PeerId, until: Millis) {
-        if self.barred.len() >= limits::MAX_BARRED {
-            let now = platform::now();
-            self.barred.retain(|_, until| *until > now);
-        }
-        if self.barred.len() >= limits::MAX_BARRED {
-            let first = self.barred.iter().min_by_key(|(_, until)| **until);
-            let first = first.map(|(peer, _)| *peer);
-            first.and_then(|peer| self.barred.remove(&peer));
-        }
-        self.barred.insert(peer, until);
-    }
-
-    fn refuse_barred(&self, peer: &PeerId) -> Result<(), ConnectionDenied> {
-        let until = self.barred.get(peer);
-        match until.is_some_and(|until| *until > platform::now()) {
-            true => Err(ConnectionDenied::new(Barred)),
-            false => Ok(()),
-        }
+    #[cfg(feature = "server")]
+    pub fn bar(&mut self, peer: PeerId, until: crate::proto::Millis) {
+        self.barred.add(peer, until);
     }
 
     fn admit(&mut self, id: ConnectionId, remote: &Multiaddr) -> Option<()> {
@@ -126,7 +100,7 @@ impl NetworkBehaviour for Behaviour {
         _: &Multiaddr,
         _: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.refuse_barred(&peer)?;
+        self.barred.refuse(&peer)?;
         if let Some(places) = self.open.get_mut(&id) {
             places.handshake = None;
         }
@@ -141,7 +115,7 @@ impl NetworkBehaviour for Behaviour {
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.refuse_barred(&peer)?;
+        self.barred.refuse(&peer)?;
         Ok(dummy::ConnectionHandler)
     }
 
@@ -195,26 +169,6 @@ mod tests {
                 .handle_established_inbound_connection(id, peer, &nowhere, &nowhere)
                 .unwrap();
         }
-    }
-
-    #[test]
-    fn who_was_cut_off_stays_out_until_its_time_is_over_and_few_are_remembered() {
-        let mut guard = Behaviour::default();
-        let [one, two] = [PeerId::random(), PeerId::random()];
-        let now = platform::now();
-        guard.bar(one, now + 60_000);
-        guard.bar(two, now);
-        assert!(guard.refuse_barred(&one).is_err());
-        assert!(guard.refuse_barred(&two).is_ok());
-        let nowhere = Multiaddr::empty();
-        let id = ConnectionId::new_unchecked(1);
-        let knocks = guard.handle_established_inbound_connection(id, one, &nowhere, &nowhere);
-        assert!(knocks.is_err());
-        for _ in 0..2 * limits::MAX_BARRED {
-            guard.bar(PeerId::random(), now + 120_000);
-            assert!(guard.barred.len() <= limits::MAX_BARRED);
-        }
-        assert!(guard.refuse_barred(&one).is_ok(), "the first to be let in");
     }
 
     const ONE: &str = "/ip4/198.51.100.1/tcp/1";
