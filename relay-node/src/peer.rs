@@ -61,6 +61,17 @@ pub struct Peer {
 }
 
 impl PeerArgs {
+    /// Through the relay at this URL, with an identity of its own each time.
+    pub fn through(url: &str) -> PeerArgs {
+        PeerArgs {
+            join: vec![url.to_owned()],
+            bootstrap: Vec::new(),
+            network: None,
+            data_dir: None,
+            json: false,
+        }
+    }
+
     /// Joins the network; returns when a relay is connected.
     pub async fn start(&self, listen: Vec<Multiaddr>) -> Result<Peer> {
         let data = self.data_dir.as_ref().map(DataDir::open).transpose()?;

@@ -290,6 +290,8 @@ pub const HOME_ATTEMPT_DEADLINE: Millis = 15 * SECOND;
 pub const PEER_CONNECTIONS: u32 = 128;
 /// Connections of a relay: a few thousand tabs, below the usual limit of open files.
 pub const RELAY_CONNECTIONS: u32 = 8_192;
+/// With so many a relay lets go of peers that did harm: newcomers find room before it is full.
+pub const RELAY_TRIMS_AT: usize = RELAY_CONNECTIONS as usize / 8 * 7;
 /// Two transports raced, a circuit, and one to spare while a better path replaces a worse one.
 pub const CONNECTIONS_PER_PEER: u32 = 6;
 /// Handshakes under way: each costs a task and buffers before anybody has proven anything.

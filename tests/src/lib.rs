@@ -6,6 +6,7 @@
 
 pub mod dns;
 pub mod fuzz;
+pub mod guests;
 pub mod killed;
 pub mod links;
 pub mod peers;

@@ -7,29 +7,52 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::wait::within;
 
 /// A running `warren`; killed when it is dropped.
 pub struct Program {
     child: Child,
+    input: Option<ChildStdin>,
     lines: Option<Lines<BufReader<ChildStdout>>>,
 }
 
 impl Program {
     pub fn start<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Program {
+        Self::start_with(args, Stdio::null())
+    }
+
+    /// One that is told things, see [`Program::tell`].
+    pub fn start_told<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Program {
+        Self::start_with(args, Stdio::piped())
+    }
+
+    fn start_with<S: AsRef<std::ffi::OsStr>>(args: &[S], input: Stdio) -> Program {
         let mut child = command()
             .args(args)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .spawn()
             .expect("warren starts");
         let out = child.stdout.take().expect("piped");
         Program {
+            input: child.stdin.take(),
             child,
             lines: Some(BufReader::new(out).lines()),
         }
+    }
+
+    /// A line on its standard input.
+    pub async fn tell(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("it is told things");
+        let told = input.write_all(format!("{line}\n").as_bytes()).await;
+        told.expect("it reads");
+    }
+
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
     }
 
     /// The next event of this name on standard output.
@@ -68,7 +91,7 @@ impl Program {
 
     /// SIGTERM, and how it ended.
     pub async fn terminate(self) -> ExitStatus {
-        let id = self.child.id().expect("it runs").to_string();
+        let id = self.id().to_string();
         let told = Command::new("kill").args(["-TERM", &id]).status().await;
         assert!(told.expect("kill starts").success());
         self.ended().await
@@ -108,8 +131,27 @@ pub fn path() -> &'static Path {
     PROGRAM.get_or_init(find)
 }
 
+/// Runs an example to its end.
+pub async fn run_example(name: &str, args: &[&str]) -> Output {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let folder = BUILT.get_or_init(|| {
+        let folder = profile().join("examples");
+        if !is_current(&folder.join("value")) {
+            build(&profile(), "--examples");
+        }
+        folder
+    });
+    let mut example = plain(folder.join(name));
+    let ending = example.args(args).stdin(Stdio::null()).output();
+    within("the example ends", ending).await.expect("it starts")
+}
+
 fn command() -> Command {
-    let mut command = Command::new(path());
+    plain(path())
+}
+
+fn plain(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
     command.kill_on_drop(true);
     // The developer's environment is not part of a test.
     for (name, _) in std::env::vars_os() {
@@ -126,19 +168,24 @@ fn find() -> PathBuf {
     if let Some(named) = std::env::var_os("WARREN_BIN") {
         return named.into();
     }
-    let test = std::env::current_exe().expect("this executable");
-    // target/debug/deps/test-1234 → target/debug/warren
-    let profile = test.ancestors().nth(2).expect("a target directory");
-    let program = profile.join("warren");
+    let program = profile().join("warren");
     if !is_current(&program) {
-        build(profile);
+        build(&profile(), "--bin=warren");
     }
     program
 }
 
+/// target/debug/deps/test-1234 → target/debug
+fn profile() -> PathBuf {
+    let test = std::env::current_exe().expect("this executable");
+    let profile = test.ancestors().nth(2).expect("a target directory");
+    profile.to_owned()
+}
+
 fn is_current(program: &Path) -> bool {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let sources = ["relay-node/src", "shared/src"].map(|folder| workspace.join(folder));
+    let sources =
+        ["relay-node/src", "shared/src", "shared/examples"].map(|folder| workspace.join(folder));
     program
         .metadata()
         .and_then(|built| built.modified())
@@ -159,13 +206,14 @@ fn changed_since(folder: &Path, moment: SystemTime) -> bool {
     })
 }
 
+/// That takes minutes, during which the tests that need it seem to hang; build it beforehand to see them run.
 /// With the features that the tests are compiled with, so that little is compiled twice.
-fn build(profile: &Path) {
+fn build(profile: &Path, what: &str) {
     let target = profile.parent().expect("a target directory");
     let mut cargo = std::process::Command::new(env!("CARGO"));
     cargo
         .args(["build", "--package", "warren-tests"])
-        .args(["--package", "warren-relay", "--bin", "warren"])
+        .args(["--package", "warren-relay", what])
         .arg("--target-dir")
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -173,5 +221,5 @@ fn build(profile: &Path) {
         cargo.arg("--release");
     }
     let built = cargo.status().expect("cargo starts");
-    assert!(built.success(), "warren does not compile");
+    assert!(built.success(), "{what} does not compile");
 }

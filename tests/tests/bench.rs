@@ -1,10 +1,10 @@
-//! The native side of `cargo xtask bench names`, small: so that it still works when it is wanted.
+//! The native sides of `cargo xtask bench names` and `chat`, small: so that it still works when it is wanted.
 
 use std::process::Stdio;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use warren_tests::wait::within;
 
 struct Bench {
@@ -32,19 +32,42 @@ fn round_trips(answer: &Value) -> Vec<f64> {
     list.iter().filter_map(Value::as_f64).collect()
 }
 
-#[tokio::test]
-async fn a_small_network_answers_what_the_bench_of_names_asks() {
+fn start(args: &[&str]) -> (Child, Bench) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_bench-native"))
-        .args(["names", "8", "2"])
+        .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .expect("bench-native starts");
-    let mut bench = Bench {
+    let bench = Bench {
         input: child.stdin.take().expect("piped"),
         output: BufReader::new(child.stdout.take().expect("piped")).lines(),
     };
+    (child, bench)
+}
+
+#[tokio::test]
+async fn a_small_room_answers_what_the_bench_of_chat_asks() {
+    let (mut child, mut bench) = start(&["chat", "2", "3"]);
+    assert_eq!(bench.answer().await["ready"], 3);
+    for question in ["quiet 3", "flooded 3"] {
+        let answer = bench.ask(question).await;
+        let took = answer["took"].as_array().expect("a list");
+        assert_eq!(
+            (took.len(), &answer["lost"]),
+            (6, &Value::from(0)),
+            "{question}"
+        );
+    }
+    drop(bench);
+    let status = within("the program ends", child.wait()).await;
+    assert!(status.expect("our child").success());
+}
+
+#[tokio::test]
+async fn a_small_network_answers_what_the_bench_of_names_asks() {
+    let (mut child, mut bench) = start(&["names", "8", "2"]);
     assert_eq!(bench.answer().await["ready"], 8);
     assert_eq!(bench.ask("delay 20").await["delay"], 20);
     for (question, count) in [("human 3", 3), ("key 3", 3), ("newcomer 1", 1)] {

@@ -245,7 +245,14 @@ async fn whatever_comes_gets_the_error_of_the_specification() {
     let mixed = format!("[{silent},{call},{call}]");
     assert_eq!(pair.raw(&mixed).await, [format!("[{result},{result}]")]);
     // Bytes that are no text in its one encoding are not answered at all.
+    let (server, caller) = (pair.relay.node(), pair.caller.id());
+    assert_eq!(server.reputation(&caller).await.violations, 0);
     assert!(pair.raw_frame(&[0x78, 0x01, b'x']).await.is_empty());
+    until("it is held against the caller", || async {
+        let violations = server.reputation(&caller).await.violations;
+        (violations == 1).then_some(())
+    })
+    .await;
     pair.end().await;
 }
 

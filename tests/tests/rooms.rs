@@ -3,84 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use futures::StreamExt;
 use futures::future::join_all;
-use warren_relay::peer::Peer;
 use warren_shared::error::Code;
-use warren_shared::net::chat::Joined;
-use warren_shared::proto::chat::{Content, Entry, FileCard, RoomEvent, RoomRef};
-use warren_tests::peers::{arguments, loopback};
+use warren_shared::proto::chat::{Content, FileCard, RoomEvent, RoomRef};
+use warren_tests::guests::{Guest, public, two_relays};
 use warren_tests::relays::TestRelay;
-use warren_tests::wait::{until, within};
-
-/// A peer in a room.
-struct Guest {
-    peer: Peer,
-    room: Joined,
-}
-
-impl Guest {
-    async fn enter(relays: &[&TestRelay], room: &RoomRef, nick: &str) -> Guest {
-        let urls: Vec<String> = relays.iter().map(|relay| relay.url()).collect();
-        let peer = arguments(&urls, &[]).start(vec![loopback()]).await;
-        let peer = peer.expect("a peer joins");
-        let chat = peer.node.chat().expect("a peer may chat");
-        let room = chat.join(room, nick).await.expect("the room is entered");
-        Guest { peer, room }
-    }
-
-    /// Waits for an event that is wanted.
-    async fn hears<T>(&mut self, what: &str, wanted: impl Fn(&RoomEvent) -> Option<T>) -> T {
-        let heard = async {
-            loop {
-                let event = self.room.events.next().await.expect("the room is open");
-                if let Some(found) = wanted(&event) {
-                    return found;
-                }
-            }
-        };
-        within(what, heard).await
-    }
-
-    async fn hears_text(&mut self, text: &str) -> Entry {
-        let wanted = |event: &RoomEvent| match event {
-            RoomEvent::Message { message } if message.text == text => Some(message.clone()),
-            _ => None,
-        };
-        self.hears(text, wanted).await
-    }
-
-    async fn texts(&self) -> Vec<String> {
-        let entries = self
-            .room
-            .history(None, 1_000)
-            .await
-            .expect("the room is open");
-        entries.into_iter().map(|entry| entry.text).collect()
-    }
-
-    async fn has(&self, expected: &[String]) {
-        until("everything has arrived", || async {
-            let found = self.texts().await;
-            (found == expected).then_some(())
-        })
-        .await;
-    }
-
-    async fn close(self) {
-        self.peer.node.close().await;
-    }
-}
-
-fn public(name: &str) -> RoomRef {
-    RoomRef::new(name, None).expect("a name")
-}
-
-async fn two_relays() -> (TestRelay, TestRelay) {
-    let first = TestRelay::first().await;
-    let second = TestRelay::start(|args| args.join = vec![first.url()]).await;
-    (first, second.expect("the second relay joins"))
-}
+use warren_tests::wait::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_hears_everybody_through_two_relays() {
@@ -167,7 +95,7 @@ async fn a_late_joiner_sees_all_and_a_dead_relay_takes_nothing_along() {
     }
     for guest in &guests {
         until("two homes", || async {
-            let homes = guest.peer.node.handle().homes().await.expect("it runs");
+            let homes = guest.node.handle().homes().await.expect("it runs");
             (homes.len() == 2).then_some(())
         })
         .await;
@@ -232,7 +160,7 @@ async fn several_rooms_at_once_do_not_mix() {
     let ben = Guest::enter(&[&relay], &rooms[0], "Ben").await;
     let mut others = Vec::new();
     for room in &rooms[1..] {
-        let chat = ben.peer.node.chat().expect("a peer may chat");
+        let chat = ben.node.chat().expect("a peer may chat");
         others.push(chat.join(room, "Ben").await.expect("entered"));
     }
     let said = [&ben.room, &others[0], &others[1]];
@@ -246,7 +174,7 @@ async fn several_rooms_at_once_do_not_mix() {
 
     // Whoever does not listen any more has left.
     drop(others);
-    let chat = ben.peer.node.chat().expect("a peer may chat");
+    let chat = ben.node.chat().expect("a peer may chat");
     until("the rooms are left", || async {
         let left = ids.iter().filter(|id| chat.room(id).is_err());
         (left.count() == 2).then_some(())

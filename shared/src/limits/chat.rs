@@ -55,7 +55,20 @@ pub const CHAT_LENIENCE: u32 = 2;
 pub const CHAT_SOURCE_BURST: u32 = 400;
 /// See [`CHAT_SOURCE_BURST`].
 pub const CHAT_SOURCE_PER_SECOND: u32 = 50;
-/// Authors, or peers, whose rate is remembered.
+/// Points of offences with which a relay cuts a peer off: ten packets that are not valid, which nobody sends by
+/// mistake, or a thousand beyond its rates, which nobody types.
+pub const CHAT_OFFENCES: u32 = 1_000;
+/// For a packet that is not valid.
+pub const CHAT_OFFENCE_INVALID: u32 = 100;
+/// For a packet beyond a rate.
+pub const CHAT_OFFENCE_EXCESS: u32 = 1;
+/// Points that are forgiven in a second: a hasty peer is held to its rate and stays.
+pub const CHAT_FORGIVEN_PER_SECOND: u32 = 2;
+/// How long the connections of a peer are refused that was cut off: offending again costs more time than it takes.
+pub const CHAT_BARRED: Millis = 10 * MINUTE;
+/// Peers that are refused so: new ids cost nothing, so that more would be of no use.
+pub const MAX_BARRED: usize = 1_024;
+/// Authors, peers, or peers in rooms, whose rate is remembered, and peers whose offences are.
 pub const MAX_CHAT_RATES: usize = 4_096;
 /// Requests for history that one room has under way.
 pub const HISTORY_ASKED: usize = 3;
@@ -75,6 +88,9 @@ pub const MAX_HISTORY_HAVE: usize = MAX_ROOM_MESSAGES;
 pub const GOSSIP_STREAMS: usize = 2;
 /// Messages that wait for a relay which has not yet joined a topic, or which is slow to read.
 pub const GOSSIP_QUEUE: usize = 256;
+/// Packets that wait at a relay for one peer that reads slowly: 12 MiB at most, and some seconds of a lively room.
+/// What is beyond is found missing later.
+pub const GOSSIP_BACKLOG: usize = 512;
 /// Topics that a relay routes.
 pub const MAX_TOPICS: usize = 4_096;
 /// Of these, topics that one peer asks for.

@@ -160,6 +160,7 @@ fn gossip() -> libp2p::gossipsub::Behaviour {
         .validation_mode(gossipsub::ValidationMode::Anonymous)
         .validate_messages()
         .max_transmit_size(limits::MAX_GOSSIP)
+        .connection_handler_queue_len(limits::GOSSIP_BACKLOG)
         .message_id_fn(|message| blake3::hash(&message.data).as_bytes()[..20].to_vec().into())
         .build()
         .expect("the gossipsub configuration is consistent");

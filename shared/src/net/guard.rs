@@ -1,4 +1,7 @@
-//! Keeps one subscriber from taking every inbound connection, on all transports together.
+//! Keeps one subscriber from taking every inbound connection, on all transports together, and peers out that
+//! were cut off.
+
+mod barred;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -17,11 +20,14 @@ use super::address;
 use super::admission::{Admission, Permit};
 use crate::limits;
 
+use self::barred::Barred;
+
 /// Counts inbound connections by the address that they come from.
 pub struct Behaviour {
     handshakes: Admission,
     connections: Admission,
     open: HashMap<ConnectionId, Places>,
+    barred: Barred,
 }
 
 struct Places {
@@ -47,11 +53,18 @@ impl Default for Behaviour {
             handshakes: Admission::new(usize::MAX, limits::PENDING_PER_SUBSCRIBER),
             connections: Admission::new(usize::MAX, limits::CONNECTIONS_PER_SUBSCRIBER),
             open: HashMap::new(),
+            barred: Barred::default(),
         }
     }
 }
 
 impl Behaviour {
+    /// Refuses connections with a peer until then.
+    #[cfg(feature = "server")]
+    pub fn bar(&mut self, peer: PeerId, until: crate::proto::Millis) {
+        self.barred.add(peer, until);
+    }
+
     fn admit(&mut self, id: ConnectionId, remote: &Multiaddr) -> Option<()> {
         // What comes through a circuit is limited by its relay.
         let Some(ip) = address::ip_of(remote).filter(|_| !address::is_relayed(remote)) else {
@@ -83,10 +96,11 @@ impl NetworkBehaviour for Behaviour {
     fn handle_established_inbound_connection(
         &mut self,
         id: ConnectionId,
-        _: PeerId,
+        peer: PeerId,
         _: &Multiaddr,
         _: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.barred.refuse(&peer)?;
         if let Some(places) = self.open.get_mut(&id) {
             places.handshake = None;
         }
@@ -96,11 +110,12 @@ impl NetworkBehaviour for Behaviour {
     fn handle_established_outbound_connection(
         &mut self,
         _: ConnectionId,
-        _: PeerId,
+        peer: PeerId,
         _: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.barred.refuse(&peer)?;
         Ok(dummy::ConnectionHandler)
     }
 

@@ -85,6 +85,12 @@ impl Keeper {
         }
     }
 
+    /// What was seen of other peers.
+    #[cfg(feature = "server")]
+    pub fn standings(&self) -> &super::standings::Standings {
+        self.handle.standings()
+    }
+
     /// Takes a hint of a person or a join document; returns whom it is about, unless it is of no use.
     pub fn learn(&mut self, hint: RelayHint) -> Option<PeerId> {
         let peer: PeerId = hint.peer.parse().ok()?;

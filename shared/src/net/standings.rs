@@ -77,6 +77,26 @@ impl Standings {
         self.note(peer, evidence);
     }
 
+    /// A peer asked for something in a way that ended with this error: what no peer says breaks the protocol.
+    pub(super) fn asks(&self, peer: &PeerId, error: &std::io::Error) {
+        if error.kind() == ErrorKind::InvalidData {
+            self.note(peer, Evidence::Violated);
+        }
+    }
+
+    /// Of these peers the one that is trusted least, if any of them did more harm than good.
+    #[cfg(feature = "server")]
+    pub(super) fn worst(&self, among: impl Fn(&PeerId) -> bool) -> Option<PeerId> {
+        let (state, now) = (self.state(), platform::now());
+        let stranger = Standing::default().trust();
+        let known = state.ledger.peers().filter_map(|bytes| {
+            let peer = PeerId::from_bytes(bytes).ok()?;
+            let trust = state.ledger.standing(bytes, now).trust();
+            (trust < stranger && among(&peer)).then_some((trust, peer))
+        });
+        known.min_by_key(|(trust, _)| *trust).map(|(_, peer)| peer)
+    }
+
     /// Takes over what was kept, and keeps what is seen from now on, until nobody has this any more.
     pub(super) fn keep(&self, keepsakes: SharedKeepsakes) {
         self.state().keepsakes = Some(keepsakes);
@@ -149,4 +169,39 @@ pub fn standing_value(peer: &PeerId, standing: &Standing) -> Value {
         "latencyMs": standing.latency,
         "seen": (standing.seen > 0).then_some(standing.seen),
     })
+}
+
+#[cfg(all(test, feature = "server", not(target_family = "wasm")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_is_one_that_did_harm() {
+        let standings = Standings::default();
+        let [good, bad, worse, elsewhere] = [(); 4].map(|()| PeerId::random());
+        standings.note(&good, Evidence::Answered(1));
+        assert_eq!(standings.worst(|_| true), None);
+        standings.note(&bad, Evidence::Failed);
+        standings.note(&worse, Evidence::Violated);
+        standings.note(&elsewhere, Evidence::Violated);
+        standings.note(&elsewhere, Evidence::Violated);
+        assert_eq!(standings.worst(|_| true), Some(elsewhere));
+        assert_eq!(standings.worst(|peer| *peer != elsewhere), Some(worse));
+        assert_eq!(standings.worst(|peer| *peer == good), None);
+    }
+
+    #[test]
+    fn only_what_no_peer_says_is_held_against_who_asks() {
+        let (standings, peer) = (Standings::default(), PeerId::random());
+        for kind in [
+            ErrorKind::UnexpectedEof,
+            ErrorKind::TimedOut,
+            ErrorKind::Other,
+        ] {
+            standings.asks(&peer, &kind.into());
+        }
+        assert_eq!(standings.of(&peer), Standing::default());
+        standings.asks(&peer, &ErrorKind::InvalidData.into());
+        assert_eq!(standings.of(&peer).violations, 1);
+    }
 }

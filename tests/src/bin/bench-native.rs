@@ -8,10 +8,12 @@
 //! memory that so many idle WebRTC connections take on the listening side.
 //!
 //! For `cargo xtask bench names` it is a network to be questioned, `bench-native names`, and the delayed
-//! links of another one, `bench-native links`.
+//! links of another one, `bench-native links`. For `cargo xtask bench chat` it is a room, `bench-native chat`.
 
 #[path = "bench-native/bare.rs"]
 mod bare;
+#[path = "bench-native/chat.rs"]
+mod chat;
 #[path = "bench-native/idle.rs"]
 mod idle;
 #[path = "bench-native/names.rs"]
@@ -31,7 +33,7 @@ use warren_tests::relays::{ANY_PORT, TestRelay};
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const USAGE: &str = "usage: bench-native ROUNDS MIB | bench-native idle PEERS | \
-    bench-native names NODES NAMES | bench-native links";
+    bench-native names NODES NAMES | bench-native links | bench-native chat RELAYS PEERS";
 const MIB: u64 = 1024 * 1024;
 /// What the address of each path contains.
 const PATHS: [(&str, &str); 3] = [
@@ -50,6 +52,7 @@ async fn main() -> ExitCode {
             idle::call(peers, network, relay, address).await
         }
         ["names", nodes, names] => names::serve(nodes, names).await,
+        ["chat", relays, peers] => chat::serve(relays, peers).await,
         ["links"] => names::links().await,
         [rounds, size] => transfers(rounds, size).await,
         _ => Err(USAGE.into()),

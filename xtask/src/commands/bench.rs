@@ -19,10 +19,10 @@ use crate::wasm::WasmBuild;
 use crate::workspace::Workspace;
 
 /// The scripts of the folder that measure something; the others help them.
-const NAMES: [&str; 3] = ["join", "names", "webrtc"];
+const NAMES: [&str; 4] = ["chat", "join", "names", "webrtc"];
 
-/// Those that need the native side: a network in one process, or native transports against each other.
-const WITH_NATIVE: [&str; 2] = ["names", "webrtc"];
+/// Those that need the native side: a network or a room in one process, or native transports against each other.
+const WITH_NATIVE: [&str; 3] = ["chat", "names", "webrtc"];
 
 /// The one that also measures the stock WebRTC transports.
 const WITH_STOCK: &str = "webrtc";

@@ -13,6 +13,7 @@ use crate::net::chat::{HistorySlot, refused};
 use crate::net::codec::{Message, invalid, read_frame, write_frame};
 use crate::net::direct::{self, Brought};
 use crate::net::handle::Handle;
+use crate::net::standings::Standings;
 use crate::net::streams::{Incoming, Registry, Service};
 use crate::platform;
 use crate::proto::direct::wire::{Delivery, NotTaken, Taken};
@@ -29,6 +30,7 @@ struct Server {
     /// Told to those for whom there is no time.
     busy: Vec<u8>,
     budget: Mutex<Budget>,
+    standings: Standings,
 }
 
 /// Gives others messages of rooms.
@@ -93,6 +95,7 @@ fn serve(
         work,
         busy,
         budget: Mutex::default(),
+        standings: handle.standings().clone(),
     });
     platform::spawn(async move {
         while let Some(incoming) = incoming.next().await {
@@ -112,6 +115,7 @@ impl Server {
         };
         if let Err(error) = outcome {
             tracing::debug!(%peer, ?service, %error, "a request was not answered");
+            self.standings.asks(&peer, &error);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::net::rpc::Ask;
 use crate::platform;
 use crate::proto::prng::Prng;
 use crate::proto::reputation::Evidence;
-use crate::proto::rpc::CAPABILITIES;
+use crate::proto::rpc::{CAPABILITIES, PING};
 use crate::proto::select::{Candidate, Resources, Scored, TERMS, Weights, rank};
 use crate::sorted::sort_short;
 
@@ -60,11 +60,13 @@ impl Apps {
     async fn candidate(&self, route: Route) -> Option<(PeerId, Candidate)> {
         let peer = route.peer;
         let asking = async {
-            let ask = Ask::new(CAPABILITIES, Value::Null);
-            let said = self.rpc.call(route, &ask).await.ok()?;
+            // Who works badly can answer these well, as often as it is looked at.
+            let ask = |method| Ask::new(method, Value::Null).uncredited();
+            let said = self.rpc.call(route, &ask(CAPABILITIES)).await.ok()?;
             // By now it is connected: a ping measures the way, not the dial.
-            let took = self.overlay.handle().ping(connected(peer)).await.ok()?;
-            Some((said, took.as_millis() as u64))
+            let began = platform::now();
+            self.rpc.call(connected(peer), &ask(PING)).await.ok()?;
+            Some((said, platform::now().saturating_sub(began)))
         };
         let answered = select(asking.boxed(), platform::sleep(CANDIDATE_PATIENCE)).await;
         let Either::Left((Some((said, took)), _)) = answered else {

@@ -22,6 +22,7 @@ use crate::proto::chat::{
 };
 use crate::proto::key::{PublicKey, SigningKey};
 use crate::proto::record::Refusal;
+use crate::proto::reputation::Evidence;
 use crate::{limits, platform};
 
 /// What has arrived is saved after this, together with what arrives meanwhile.
@@ -251,8 +252,16 @@ impl Task {
                     self.asked
                         .push(ask(self.overlay.clone(), peer, request).boxed());
                 }
+                Output::Blame(peer) => self.blame(&peer),
                 Output::Event(event) => self.listeners.retain_mut(|one| one.tell(&event)),
             }
+        }
+    }
+
+    fn blame(&self, peer: &[u8]) {
+        if let Ok(peer) = PeerId::from_bytes(peer) {
+            let standings = self.overlay.handle().standings();
+            standings.note(&peer, Evidence::Invalid);
         }
     }
 

@@ -7,7 +7,8 @@ use libp2p::gossipsub::{self, IdentTopic, Message, MessageAcceptance, MessageId}
 
 use super::super::gossip::router::{Checked, check};
 use super::{Done, Driver};
-use crate::platform;
+use crate::proto::reputation::Evidence;
+use crate::{limits, platform};
 
 impl Driver {
     pub(super) fn gossiped(&mut self, event: gossipsub::Event) {
@@ -38,7 +39,8 @@ impl Driver {
         let now = platform::now();
         let name = message.topic.as_str();
         let Some(topic) = self.router.admits(source, name, now) else {
-            return self.report(&id, &source, MessageAcceptance::Ignore);
+            self.report(&id, &source, MessageAcceptance::Ignore);
+            return self.cut_off();
         };
         let (done, ended) = oneshot::channel();
         platform::spawn(async move {
@@ -51,7 +53,22 @@ impl Driver {
     pub(super) fn checked(&mut self, checked: Checked) {
         let (id, source) = (checked.id.clone(), checked.source);
         let verdict = self.router.judge(checked, platform::now());
+        if matches!(verdict, MessageAcceptance::Reject) {
+            self.keeper.standings().note(&source, Evidence::Invalid);
+        }
         self.report(&id, &source, verdict);
+        self.cut_off();
+    }
+
+    /// Has nothing to do, for a while, with those that have offended too often.
+    fn cut_off(&mut self) {
+        for peer in self.router.offenders() {
+            tracing::warn!(%peer, "a peer floods rooms or sends what is not valid: it is cut off");
+            self.keeper.standings().note(&peer, Evidence::Violated);
+            let until = platform::now() + limits::CHAT_BARRED;
+            self.swarm.behaviour_mut().guard.bar(peer, until);
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
     }
 
     fn report(&mut self, id: &MessageId, source: &PeerId, verdict: MessageAcceptance) {

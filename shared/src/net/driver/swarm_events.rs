@@ -12,6 +12,8 @@ use super::super::protocols;
 use super::super::table::Connection;
 use super::Driver;
 use super::failures::{dial_error, reason_of};
+#[cfg(feature = "server")]
+use crate::limits;
 use crate::platform;
 
 impl Driver {
@@ -108,7 +110,23 @@ impl Driver {
             let _ = reply.send(Ok(peer));
         }
         self.dial_again(peer);
+        #[cfg(feature = "server")]
+        self.trim();
         self.changed = true;
+    }
+
+    /// When a relay is nearly full, a newcomer takes the place of a peer that did harm.
+    #[cfg(feature = "server")]
+    fn trim(&mut self) {
+        let peers = self.swarm.network_info().num_peers();
+        if self.role != Role::Relay || peers < limits::RELAY_TRIMS_AT {
+            return;
+        }
+        let connected = |peer: &PeerId| self.table.is_connected(peer);
+        if let Some(peer) = self.keeper.standings().worst(connected) {
+            tracing::debug!(%peer, "the relay is nearly full: a peer that did harm has to go");
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
     }
 
     /// Several dials of one peer may be under way at once: nobody waits for one that hangs. One

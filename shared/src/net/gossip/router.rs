@@ -10,6 +10,7 @@ use libp2p::gossipsub::{IdentTopic, MessageAcceptance, MessageId};
 use crate::limits;
 use crate::net::chat::HistorySlot;
 use crate::proto::chat::Topic;
+use crate::proto::chat::offences::{Offences, Patience};
 use crate::proto::chat::packet::{Outside, check_time, inspect};
 use crate::proto::chat::rates::{Rate, Rates};
 use crate::proto::key::PublicKey;
@@ -37,7 +38,11 @@ pub struct Router {
     authors: Rates<PublicKey>,
     rooms: Rates<Topic>,
     sources: Rates<PeerId>,
+    /// What each peer sends into each topic.
+    voices: Rates<(PeerId, Topic)>,
     from_relays: Rates<PeerId>,
+    offences: Offences<PeerId>,
+    offenders: Vec<PeerId>,
     history: HistorySlot,
 }
 
@@ -55,6 +60,10 @@ impl Router {
             burst: rate.burst * RELAY_SHARE,
             per_second: rate.per_second * RELAY_SHARE,
         };
+        let patience = Patience {
+            limit: limits::CHAT_OFFENCES,
+            forgiven_per_second: limits::CHAT_FORGIVEN_PER_SECOND,
+        };
         let most = limits::MAX_CHAT_RATES;
         Router {
             network,
@@ -63,7 +72,10 @@ impl Router {
             authors: Rates::new(author, most),
             rooms: Rates::new(source, most),
             sources: Rates::new(source, most),
+            voices: Rates::new(author, most),
             from_relays: Rates::new(many(source), most),
+            offences: Offences::new(patience, most),
+            offenders: Vec::new(),
             history,
         }
     }
@@ -132,11 +144,26 @@ impl Router {
     /// The topic of a packet that is worth to be looked at.
     pub fn admits(&mut self, source: PeerId, topic: &str, now: Millis) -> Option<Topic> {
         let topic = Topic::parse(&self.network, topic)?;
-        let rates = match self.relays.contains(&source) {
-            true => &mut self.from_relays,
-            false => &mut self.sources,
-        };
-        rates.allow(source, now).then_some(topic)
+        if self.relays.contains(&source) {
+            // What is too much there was said by others.
+            return self.from_relays.allow(source, now).then_some(topic);
+        }
+        let allowed = self.sources.allow(source, now) && self.voices.allow((source, topic), now);
+        if !allowed {
+            self.offended(source, limits::CHAT_OFFENCE_EXCESS, now);
+        }
+        allowed.then_some(topic)
+    }
+
+    /// Those that have offended too often since this was asked last.
+    pub fn offenders(&mut self) -> Vec<PeerId> {
+        std::mem::take(&mut self.offenders)
+    }
+
+    fn offended(&mut self, source: PeerId, points: u32, now: Millis) {
+        if self.offences.add(source, points, now) {
+            self.offenders.push(source);
+        }
     }
 
     /// Whether a packet is passed on. What lasts is kept, where that is wanted.
@@ -150,8 +177,12 @@ impl Router {
         } = checked;
         let seen = match seen {
             Ok(seen) => seen,
+            // Somebody newer may know what to make of it.
+            Err(Refusal::UnknownVersion) => return MessageAcceptance::Ignore,
             Err(why) => {
                 tracing::debug!(%source, %why, "a packet is not passed on");
+                // Other relays have verified it, and everybody else has made it.
+                self.offended(source, limits::CHAT_OFFENCE_INVALID, now);
                 return MessageAcceptance::Reject;
             }
         };
@@ -186,53 +217,4 @@ pub fn check(id: MessageId, source: PeerId, topic: Topic, packet: Vec<u8>) -> Ch
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proto::chat::RoomRef;
-
-    fn topic(name: &str) -> String {
-        let network: NetworkId = "test".parse().unwrap();
-        let room = RoomRef::new(name, None).unwrap();
-        room.keys(&network).topic().text(&network)
-    }
-
-    #[test]
-    fn a_topic_is_joined_for_its_first_peer_and_left_with_its_last() {
-        let mut router = Router::new("test".parse().unwrap(), HistorySlot::default());
-        let [one, two] = [PeerId::random(), PeerId::random()];
-        let name = |topic: Option<IdentTopic>| topic.map(|topic| topic.to_string());
-        assert_eq!(name(router.subscribed(one, &topic("a"))), Some(topic("a")));
-        assert_eq!(name(router.subscribed(two, &topic("a"))), None);
-        assert_eq!(name(router.subscribed(one, &topic("b"))), Some(topic("b")));
-        assert_eq!(name(router.unsubscribed(&one, &topic("a"))), None);
-        let left = router.gone(&one);
-        assert_eq!(left.len(), 1);
-        assert_eq!(left[0].to_string(), topic("b"));
-        assert_eq!(
-            name(router.unsubscribed(&two, &topic("a"))),
-            Some(topic("a"))
-        );
-        assert!(router.wanted.is_empty());
-    }
-
-    #[test]
-    fn relays_and_strange_topics_make_nobody_join() {
-        let mut router = Router::new("test".parse().unwrap(), HistorySlot::default());
-        let relay = PeerId::random();
-        assert!(router.subscribed(relay, &topic("a")).is_some());
-        assert_eq!(router.relay(relay).len(), 1, "it was for that relay alone");
-        assert!(router.subscribed(relay, &topic("a")).is_none());
-        let other = topic("a").replace("test", "other");
-        for strange in ["blocks", other.as_str()] {
-            assert!(router.subscribed(PeerId::random(), strange).is_none());
-        }
-    }
-
-    #[test]
-    fn one_peer_does_not_fill_a_relay_with_topics() {
-        let mut router = Router::new("test".parse().unwrap(), HistorySlot::default());
-        let peer = PeerId::random();
-        let joined = (0..200).filter(|n| router.subscribed(peer, &topic(&n.to_string())).is_some());
-        assert_eq!(joined.count(), limits::MAX_TOPICS_PER_PEER);
-    }
-}
+mod tests;

@@ -31,6 +31,7 @@ pub struct Ask {
     method: String,
     params: Value,
     patience: Duration,
+    credited: bool,
 }
 
 impl Ask {
@@ -40,7 +41,14 @@ impl Ask {
             method: method.to_owned(),
             params,
             patience: RPC_DEADLINE,
+            credited: true,
         }
+    }
+
+    /// An answer says nothing about how a peer works, and is not to its credit; a failure is held against it.
+    pub(in crate::net) fn uncredited(mut self) -> Ask {
+        self.credited = false;
+        self
     }
 
     /// Waits so long for the result, or for each of many.
@@ -64,7 +72,7 @@ impl Ask {
 pub(super) async fn call(handle: &Handle, route: Route, ask: &Ask) -> Result<Value> {
     let text = ask.request(Some(ONLY))?.to_text();
     let peer = route.peer;
-    let answer = exchange(handle, route, text, ask.patience).await?;
+    let answer = exchange(handle, route, text, ask.patience, ask.credited).await?;
     match understood(handle, &peer, read_part(&answer, ONLY))? {
         Part::Whole(value) => Ok(value),
         Part::Item(_) | Part::End => Err(Error::new(
@@ -107,7 +115,7 @@ pub(super) async fn stream(
 /// Tells without expecting a response; returns when the other end has taken it.
 pub(super) async fn notify(handle: &Handle, route: Route, ask: &Ask) -> Result<()> {
     let text = ask.request(None)?.to_text();
-    let taken = exchange(handle, route, text, ask.patience).await?;
+    let taken = exchange(handle, route, text, ask.patience, true).await?;
     match taken.is_empty() {
         true => Ok(()),
         // Only what went wrong before it was read as a notification.
@@ -134,7 +142,7 @@ pub(super) async fn batch(
         .collect::<Result<_>>()?;
     let peer = route.peer;
     let patience = patience.min(RPC_LONGEST);
-    let answer = exchange(handle, route, batch_text(&requests), patience).await?;
+    let answer = exchange(handle, route, batch_text(&requests), patience, true).await?;
     understood(handle, &peer, read_batch(&answer, asks.len()))
 }
 
@@ -164,6 +172,7 @@ async fn exchange(
     route: Route,
     text: String,
     patience: Duration,
+    credited: bool,
 ) -> Result<String> {
     let (peer, began) = (route.peer, platform::now());
     let exchange = async {
@@ -171,8 +180,10 @@ async fn exchange(
         next(&mut stream).await
     };
     let answer = within(patience, exchange.boxed()).await;
-    let standings = handle.standings();
-    standings.asked(&peer, began, answer.as_ref().err());
+    if credited || answer.is_err() {
+        let standings = handle.standings();
+        standings.asked(&peer, began, answer.as_ref().err());
+    }
     answer.map_err(|failure| failure.at(&peer))
 }
 

@@ -31,8 +31,10 @@ pub(super) async fn run(server: Arc<Server>, mut incoming: mpsc::Receiver<Incomi
     while let Some(incoming) = incoming.next().await {
         let (server, peer) = (server.clone(), incoming.peer);
         platform::spawn(async move {
+            let standings = server.overlay.handle().standings().clone();
             if let Err(error) = serve(server, incoming).await {
                 tracing::debug!(%peer, %error, "a command was not answered");
+                standings.asks(&peer, &error);
             }
         });
     }

@@ -18,7 +18,8 @@ use crate::proto::Millis;
 use crate::proto::key::PublicKey;
 use crate::proto::record::Refusal;
 
-pub(super) const VERSION: u64 = 1;
+/// The first number of every body.
+pub const VERSION: u64 = 1;
 
 /// Names a message: its author, a session of theirs, and its number in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -248,8 +249,9 @@ fn is_id(id: MessageId) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Body {
+    /// [`VERSION`].
     #[n(0)]
-    pub(super) version: u64,
+    pub version: u64,
     /// The only room where it counts; it is in one network only.
     #[n(1)]
     pub topic: Topic,

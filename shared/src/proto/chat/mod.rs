@@ -10,6 +10,8 @@ pub mod log;
 mod members;
 pub mod message;
 mod numbers;
+#[cfg(feature = "server")]
+pub mod offences;
 pub mod packet;
 #[cfg(feature = "passphrases")]
 pub mod passphrase;

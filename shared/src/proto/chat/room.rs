@@ -37,6 +37,8 @@ pub enum Output {
     Forget(PacketId),
     /// Asked of a peer; the answer comes to [`Room::answered`].
     Ask(Vec<u8>, Request),
+    /// What a peer gave proves nothing, as everybody can see.
+    Blame(Vec<u8>),
     /// Told to the application.
     Event(RoomEvent),
 }

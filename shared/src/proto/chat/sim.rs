@@ -174,6 +174,7 @@ impl Sim {
                     let to = usize::from(peer[0]);
                     self.send(to, Arrival::Question(number, to, request));
                 }
+                Output::Blame(peer) => panic!("seed {}: {peer:?} is blamed", self.seed),
                 Output::Event(event) => self.told(number, event),
             }
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::proto::chat::log::Digest;
 use crate::proto::chat::members::{Heard, Member, MemberId, Sign};
-use crate::proto::chat::packet::check_time;
+use crate::proto::chat::packet::{check_time, inspect};
 use crate::proto::record::Refusal;
 
 impl Room {
@@ -31,7 +31,7 @@ impl Room {
     pub fn answered(&mut self, peer: &Vec<u8>, answer: Option<Answer>, now: Millis) {
         match answer {
             Some(Answer::Packets { packets, more }) => {
-                let (new, oldest) = self.take_history(packets, now);
+                let (new, oldest) = self.take_history(peer, packets, now);
                 let more = oldest.filter(|_| more).map(|time| time + 1);
                 self.sync.answered(peer, new, more, now);
                 if more.is_none() && !std::mem::replace(&mut self.synced, true) {
@@ -47,10 +47,16 @@ impl Room {
         self.pump(now);
     }
 
-    fn take_history(&mut self, packets: Vec<Vec<u8>>, now: Millis) -> (usize, Option<Millis>) {
-        let (mut new, mut oldest) = (0, None);
+    fn take_history(
+        &mut self,
+        from: &[u8],
+        packets: Vec<Vec<u8>>,
+        now: Millis,
+    ) -> (usize, Option<Millis>) {
+        let (mut new, mut oldest, mut damaged) = (0, None, false);
         for packet in packets {
             let Ok(body) = self.keys.read(&packet) else {
+                damaged |= is_damaged(&self.topic(), &packet);
                 continue;
             };
             let time = body.time();
@@ -60,6 +66,9 @@ impl Room {
             oldest = Some(oldest.map_or(time, |oldest: Millis| oldest.min(time)));
             self.clock.saw(body.at, now);
             new += usize::from(self.accept(body, packet, true));
+        }
+        if damaged {
+            self.outputs.push_back(Output::Blame(from.to_vec()));
         }
         (new, oldest)
     }
@@ -206,4 +215,10 @@ impl Room {
             self.tell_typing(id, false);
         }
     }
+}
+
+/// Whether nobody should have passed it on. What is wrong inside a seal is seen by members only, and what is newer
+/// than this by nobody here.
+fn is_damaged(topic: &Topic, packet: &[u8]) -> bool {
+    matches!(inspect(topic, packet), Err(why) if why != Refusal::UnknownVersion)
 }

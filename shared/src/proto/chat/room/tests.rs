@@ -184,3 +184,26 @@ fn an_answer_is_later_than_what_it_answers_whatever_the_clocks_say() {
         .collect();
     assert_eq!(texts, ["question", "answer"]);
 }
+
+#[test]
+fn who_gives_damaged_history_is_blamed_and_for_what_only_members_see_nobody_is() {
+    for secret in [None, Some([9; 16])] {
+        let (mut me, mut other) = (room(1, secret), room(2, secret));
+        let (_, good) = say(&mut other, text("good"), NOW);
+        let (_, mut bad) = say(&mut other, text("bad"), NOW);
+        *bad.last_mut().unwrap() ^= 1;
+        let blames = |me: &mut Room, packets: Vec<Vec<u8>>| {
+            let more = false;
+            me.answered(&vec![7], Some(Answer::Packets { packets, more }), NOW);
+            let outputs = std::iter::from_fn(|| me.poll());
+            outputs.filter(|one| *one == Output::Blame(vec![7])).count()
+        };
+        assert_eq!(blames(&mut me, vec![bad.clone(), bad, good.clone()]), 1);
+        assert_eq!(
+            me.history(None, 9).len(),
+            1,
+            "what is good counts all the same"
+        );
+        assert_eq!(blames(&mut me, vec![good]), 0);
+    }
+}

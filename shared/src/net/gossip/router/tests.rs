@@ -1,0 +1,157 @@
+use super::*;
+use crate::platform;
+use crate::proto::chat::message::{Body, VERSION};
+use crate::proto::chat::{Content, RoomKeys, RoomRef, Stamp};
+use crate::proto::key::SigningKey;
+
+fn topic(name: &str) -> String {
+    let network: NetworkId = "test".parse().unwrap();
+    let room = RoomRef::new(name, None).unwrap();
+    room.keys(&network).topic().text(&network)
+}
+
+#[test]
+fn a_topic_is_joined_for_its_first_peer_and_left_with_its_last() {
+    let mut router = Router::new("test".parse().unwrap(), HistorySlot::default());
+    let [one, two] = [PeerId::random(), PeerId::random()];
+    let name = |topic: Option<IdentTopic>| topic.map(|topic| topic.to_string());
+    assert_eq!(name(router.subscribed(one, &topic("a"))), Some(topic("a")));
+    assert_eq!(name(router.subscribed(two, &topic("a"))), None);
+    assert_eq!(name(router.subscribed(one, &topic("b"))), Some(topic("b")));
+    assert_eq!(name(router.unsubscribed(&one, &topic("a"))), None);
+    let left = router.gone(&one);
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].to_string(), topic("b"));
+    assert_eq!(
+        name(router.unsubscribed(&two, &topic("a"))),
+        Some(topic("a"))
+    );
+    assert!(router.wanted.is_empty());
+}
+
+#[test]
+fn relays_and_strange_topics_make_nobody_join() {
+    let mut router = Router::new("test".parse().unwrap(), HistorySlot::default());
+    let relay = PeerId::random();
+    assert!(router.subscribed(relay, &topic("a")).is_some());
+    assert_eq!(router.relay(relay).len(), 1, "it was for that relay alone");
+    assert!(router.subscribed(relay, &topic("a")).is_none());
+    let other = topic("a").replace("test", "other");
+    for strange in ["blocks", other.as_str()] {
+        assert!(router.subscribed(PeerId::random(), strange).is_none());
+    }
+}
+
+#[test]
+fn one_peer_does_not_fill_a_relay_with_topics() {
+    let mut router = Router::new("test".parse().unwrap(), HistorySlot::default());
+    let peer = PeerId::random();
+    let joined = (0..200).filter(|n| router.subscribed(peer, &topic(&n.to_string())).is_some());
+    assert_eq!(joined.count(), limits::MAX_TOPICS_PER_PEER);
+}
+
+/// A room, its topic's name, and what travels in it.
+struct Said {
+    router: Router,
+    keys: RoomKeys,
+    count: u64,
+}
+
+impl Said {
+    fn new() -> Said {
+        let network: NetworkId = "test".parse().unwrap();
+        let keys = RoomRef::new("lobby", None).unwrap().keys(&network);
+        Said {
+            router: Router::new(network, HistorySlot::default()),
+            keys,
+            count: 0,
+        }
+    }
+
+    fn packet(&mut self, author: &SigningKey) -> Vec<u8> {
+        self.count += 1;
+        let body = Body {
+            version: VERSION,
+            topic: self.keys.topic(),
+            author: author.public(),
+            session: 1,
+            number: self.count,
+            at: Stamp {
+                time: NOW,
+                count: 0,
+            },
+            nick: "A".to_owned(),
+            content: Content::Text {
+                text: "hello".to_owned(),
+                to: None,
+            },
+        };
+        self.keys.write(&body, author, &[0; 24]).unwrap()
+    }
+
+    /// What becomes of a packet; nothing if it is not even looked at.
+    fn send(&mut self, source: PeerId, packet: Vec<u8>) -> Option<MessageAcceptance> {
+        let topic = self.keys.topic().text(&"test".parse().unwrap());
+        let topic = self.router.admits(source, &topic, NOW)?;
+        let id = MessageId::new(&packet);
+        let checked = check(id, source, topic, packet);
+        Some(self.router.judge(checked, NOW))
+    }
+}
+
+const NOW: Millis = 1_700_000_000_000;
+
+fn accepted(verdict: Option<MessageAcceptance>) -> bool {
+    matches!(verdict, Some(MessageAcceptance::Accept))
+}
+
+#[test]
+fn one_peer_gets_no_more_into_a_room_by_speaking_as_many_and_is_cut_off() {
+    let mut said = Said::new();
+    let [flooder, honest] = [PeerId::random(), PeerId::random()];
+    let (mut passed, mut sent) = (0, 0);
+    while said.router.offenders().is_empty() {
+        let author = SigningKey::from_seed(platform::entropy());
+        let packet = said.packet(&author);
+        passed += u32::from(accepted(said.send(flooder, packet)));
+        sent += 1;
+        assert!(sent < 5_000, "it is never cut off");
+    }
+    assert_eq!(passed, limits::CHAT_BURST * limits::CHAT_LENIENCE);
+    assert_eq!(sent, passed + limits::CHAT_OFFENCES);
+    let packet = said.packet(&SigningKey::from_seed([1; 32]));
+    assert!(accepted(said.send(honest, packet)));
+}
+
+#[test]
+fn what_is_not_valid_is_rejected_and_ends_with_being_cut_off() {
+    let mut said = Said::new();
+    let author = SigningKey::from_seed([1; 32]);
+    let (liar, relay) = (PeerId::random(), PeerId::random());
+    said.router.relay(relay);
+    for (source, times) in [(liar, 10), (relay, 10)] {
+        for time in 1..=times {
+            let mut packet = said.packet(&author);
+            *packet.last_mut().unwrap() ^= 1;
+            let verdict = said.send(source, packet);
+            assert!(matches!(verdict, Some(MessageAcceptance::Reject)));
+            assert_eq!(said.router.offenders().len(), usize::from(time == times));
+        }
+    }
+}
+
+#[test]
+fn a_relay_is_not_blamed_for_what_many_say_nor_anybody_for_its_clock() {
+    let mut said = Said::new();
+    let relay = PeerId::random();
+    said.router.relay(relay);
+    let author = SigningKey::from_seed([1; 32]);
+    let mut dropped = 0;
+    for _ in 0..2_000 {
+        let packet = said.packet(&author);
+        dropped += u32::from(!accepted(said.send(relay, packet)));
+    }
+    assert!(dropped > limits::CHAT_OFFENCES);
+    assert!(said.router.offenders().is_empty());
+    assert!(said.router.offences.is_empty());
+}

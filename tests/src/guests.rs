@@ -1,0 +1,218 @@
+//! Peers that are in a chat room, and strangers that say exactly what a test wants said there.
+
+use futures::{AsyncWriteExt, StreamExt};
+use warren_relay::peer::Peer;
+use warren_shared::net::chat::Joined;
+use warren_shared::net::protocols::GOSSIP;
+use warren_shared::net::streams::Stream;
+use warren_shared::net::{Node, Route};
+use warren_shared::platform;
+use warren_shared::proto::chat::message::{Body, VERSION};
+use warren_shared::proto::chat::{Content, Entry, RoomEvent, RoomKeys, RoomRef, Stamp};
+use warren_shared::proto::key::SigningKey;
+use warren_shared::proto::record::wire::encode_frame;
+
+use crate::peers::{arguments, loopback, stranger};
+use crate::relays::TestRelay;
+use crate::wait::{until, within};
+
+/// More messages than any test says in one room.
+const ALL: usize = 4_096;
+
+/// A peer in a room.
+pub struct Guest {
+    pub node: Node,
+    pub room: Joined,
+    /// Holds the lock on its identity.
+    _peer: Option<Peer>,
+}
+
+impl Guest {
+    /// Joins through these relays, and enters.
+    pub async fn enter(relays: &[&TestRelay], room: &RoomRef, nick: &str) -> Guest {
+        let urls: Vec<String> = relays.iter().map(|relay| relay.url()).collect();
+        Guest::enter_at(&urls, room, nick).await
+    }
+
+    /// The same, by their URLs.
+    pub async fn enter_at(urls: &[String], room: &RoomRef, nick: &str) -> Guest {
+        let peer = arguments(urls, &[]).start(vec![loopback()]).await;
+        let peer = peer.expect("a peer joins");
+        let guest = Guest::of(peer.node.clone(), room, nick).await;
+        Guest {
+            _peer: Some(peer),
+            ..guest
+        }
+    }
+
+    /// A node that has joined already enters.
+    pub async fn of(node: Node, room: &RoomRef, nick: &str) -> Guest {
+        let chat = node.chat().expect("a peer may chat");
+        let room = chat.join(room, nick).await.expect("the room is entered");
+        Guest {
+            node,
+            room,
+            _peer: None,
+        }
+    }
+
+    /// Waits for an event that is wanted.
+    pub async fn hears<T>(&mut self, what: &str, wanted: impl Fn(&RoomEvent) -> Option<T>) -> T {
+        let heard = async {
+            loop {
+                let event = self.room.events.next().await.expect("the room is open");
+                if let Some(found) = wanted(&event) {
+                    return found;
+                }
+            }
+        };
+        within(what, heard).await
+    }
+
+    pub async fn hears_text(&mut self, text: &str) -> Entry {
+        let wanted = |event: &RoomEvent| match event {
+            RoomEvent::Message { message } if message.text == text => Some(message.clone()),
+            _ => None,
+        };
+        self.hears(text, wanted).await
+    }
+
+    /// All that is shown, in order.
+    pub async fn entries(&self) -> Vec<Entry> {
+        let entries = self.room.history(None, ALL).await;
+        entries.expect("the room is open")
+    }
+
+    pub async fn texts(&self) -> Vec<String> {
+        let entries = self.entries().await.into_iter();
+        entries.map(|entry| entry.text).collect()
+    }
+
+    /// Waits until this is all there is.
+    pub async fn has(&self, expected: &[String]) {
+        until("everything has arrived", || async {
+            (self.texts().await == expected).then_some(())
+        })
+        .await;
+    }
+
+    pub async fn close(self) {
+        self.node.close().await;
+    }
+}
+
+/// A room that everybody can enter.
+pub fn public(name: &str) -> RoomRef {
+    RoomRef::new(name, None).expect("a name")
+}
+
+/// Two relays that know each other.
+pub async fn two_relays() -> (TestRelay, TestRelay) {
+    let first = TestRelay::first().await;
+    let second = TestRelay::start(|args| args.join = vec![first.url()]).await;
+    (first, second.expect("the second relay joins"))
+}
+
+/// Somebody who speaks gossipsub to one relay, byte by byte, and is in the room or not.
+pub struct Intruder {
+    pub node: Node,
+    pub author: SigningKey,
+    keys: RoomKeys,
+    topic: String,
+    stream: Stream,
+    number: u64,
+}
+
+impl Intruder {
+    /// Asks a relay for the topic of a room.
+    pub async fn at(relay: &TestRelay, room: &RoomRef) -> Intruder {
+        Intruder::at_route(relay.node().network(), relay.route().await, room).await
+    }
+
+    /// The same for a relay that runs elsewhere.
+    pub async fn at_route(
+        network: &warren_shared::proto::NetworkId,
+        route: Route,
+        room: &RoomRef,
+    ) -> Intruder {
+        let node = stranger(network);
+        let keys = room.keys(network);
+        let topic = keys.topic().text(network);
+        let opened = within(
+            "the relay takes a stream",
+            node.handle().open(route, GOSSIP),
+        )
+        .await;
+        let mut intruder = Intruder {
+            node,
+            author: SigningKey::from_seed(platform::entropy()),
+            keys,
+            topic,
+            stream: opened.expect("the relay takes a stream").stream,
+            number: 0,
+        };
+        let wants = [&[0x08, 1][..], &field(2, intruder.topic.as_bytes())].concat();
+        intruder.send(&field(1, &wants)).await.expect("it is sent");
+        intruder
+    }
+
+    /// What the author of the intruder says next.
+    pub fn body(&mut self, content: Content) -> Body {
+        self.number += 1;
+        Body {
+            version: VERSION,
+            topic: self.keys.topic(),
+            author: self.author.public(),
+            session: 7,
+            number: self.number,
+            at: Stamp {
+                time: platform::now(),
+                count: 0,
+            },
+            nick: "Mallory".to_owned(),
+            content,
+        }
+    }
+
+    pub fn text(&mut self, text: &str) -> Body {
+        let text = text.to_owned();
+        self.body(Content::Text { text, to: None })
+    }
+
+    /// As it travels, with valid signatures.
+    pub fn sign(&self, body: &Body) -> Vec<u8> {
+        let packet = self.keys.write(body, &self.author, &platform::entropy());
+        packet.expect("it can be written")
+    }
+
+    /// Sends a packet; an error when the relay has ended that.
+    pub async fn publish(&mut self, packet: &[u8]) -> std::io::Result<()> {
+        let topic = self.topic.clone();
+        self.publish_in(&topic, packet).await
+    }
+
+    /// The same in any topic.
+    pub async fn publish_in(&mut self, topic: &str, packet: &[u8]) -> std::io::Result<()> {
+        let message = [field(2, packet), field(4, topic.as_bytes())].concat();
+        self.send(&field(2, &message)).await
+    }
+
+    async fn send(&mut self, rpc: &[u8]) -> std::io::Result<()> {
+        let frame = encode_frame(rpc).map_err(std::io::Error::other)?;
+        self.stream.write_all(&frame).await?;
+        self.stream.flush().await
+    }
+}
+
+/// A field of bytes in a protobuf message.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut field = vec![number << 3 | 2];
+    let mut length = bytes.len();
+    while length >= 0x80 {
+        field.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    field.push(length as u8);
+    field.extend_from_slice(bytes);
+    field
+}

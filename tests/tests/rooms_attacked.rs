@@ -1,0 +1,283 @@
+//! Rooms with somebody in them who means ill: honest members miss nothing, and relays get rid of whoever
+//! they can tell.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use warren_shared::limits::{CHAT_BURST, CHAT_LENIENCE};
+use warren_shared::net::Route;
+use warren_shared::net::chat::History;
+use warren_shared::platform;
+use warren_shared::proto::chat::history::{Answer, Request};
+use warren_shared::proto::chat::{Content, RoomRef};
+use warren_shared::proto::key::{PublicKey, SigningKey};
+use warren_tests::count;
+use warren_tests::guests::{Guest, Intruder, public, two_relays};
+use warren_tests::relays::TestRelay;
+use warren_tests::wait::{until, within};
+
+/// Honest people of a room, at different relays.
+struct Honest {
+    one: Guest,
+    other: Guest,
+    said: Vec<String>,
+}
+
+impl Honest {
+    async fn enter(relays: [&TestRelay; 2], room: &RoomRef) -> Honest {
+        let one = Guest::enter(&[relays[0]], room, "Ada").await;
+        let mut other = Guest::enter(&[relays[1]], room, "Ben").await;
+        // From here on packets find their way.
+        one.room.send("first").await.expect("sent");
+        other.hears_text("first").await;
+        Honest {
+            one,
+            other,
+            said: vec!["first".to_owned()],
+        }
+    }
+
+    /// Says so much, and takes the times until it is heard.
+    async fn talk(&mut self, messages: usize) -> Vec<Duration> {
+        let mut took = Vec::new();
+        for _ in 0..messages {
+            let text = format!("honest {}", self.said.len());
+            let began = Instant::now();
+            self.one.room.send(&text).await.expect("sent");
+            self.other.hears_text(&text).await;
+            took.push(began.elapsed());
+            self.said.push(text);
+        }
+        took
+    }
+
+    /// What the honest ones said is there, in its order.
+    async fn has_all(&self) {
+        for guest in [&self.one, &self.other] {
+            until("everything honest has arrived", || async {
+                let entries = guest.entries().await.into_iter();
+                let honest = entries.filter(|entry| entry.nick != "Mallory");
+                let texts: Vec<String> = honest.map(|entry| entry.text).collect();
+                (texts == self.said).then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// How much of the intruder they show.
+    async fn shown(&self) -> Vec<String> {
+        let entries = self.other.entries().await.into_iter();
+        let foreign = entries.filter(|entry| entry.nick == "Mallory");
+        foreign.map(|entry| entry.text).collect()
+    }
+
+    async fn close(self) {
+        self.one.close().await;
+        self.other.close().await;
+    }
+}
+
+/// The slowest but one in a hundred; shown, never asserted.
+fn p99(mut took: Vec<Duration>) -> Duration {
+    took.sort_unstable();
+    took[(took.len() - 1) * 99 / 100]
+}
+
+/// The relay has ended its connection, remembers why, and lets it in no more.
+async fn is_cut_off(relay: &TestRelay, intruder: &Intruder) {
+    let id = intruder.node.id();
+    until("the intruder is cut off", || async {
+        let connected = relay.node().handle().is_connected(id).await;
+        (!connected.expect("the relay runs")).then_some(())
+    })
+    .await;
+    let standing = relay.node().reputation(&id).await;
+    assert_eq!(standing.violations, 1);
+    assert!(standing.trust() < 200, "{standing:?}");
+    // It notices only after the handshake, so that it may believe for a moment that it is in.
+    until("it stays out", || async {
+        let Route { peer, addresses } = relay.route().await;
+        let _ = intruder.node.handle().dial(Some(peer), addresses).await;
+        let connected = relay.node().handle().is_connected(id).await;
+        (!connected.expect("the relay runs")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flooder_is_held_to_its_rate_and_cut_off() {
+    let (first, second) = two_relays().await;
+    let room = public("lobby");
+    let mut honest = Honest::enter([&first, &second], &room).await;
+    let undisturbed = honest.talk(count(12, 100)).await;
+
+    let mut flooder = Intruder::at(&first, &room).await;
+    let flooding = tokio::spawn(async move {
+        let mut sent = 0;
+        loop {
+            // Somebody else each time, so that no author speaks too much.
+            flooder.author = SigningKey::from_seed(platform::entropy());
+            let body = flooder.text(&format!("spam {sent}"));
+            let packet = flooder.sign(&body);
+            if flooder.publish(&packet).await.is_err() {
+                return (flooder, sent);
+            }
+            sent += 1;
+        }
+    });
+    let disturbed = honest.talk(count(12, 100)).await;
+    let (flooder, sent) = within("the flood ends", flooding).await.expect("no panic");
+    is_cut_off(&first, &flooder).await;
+    honest.talk(3).await;
+    honest.has_all().await;
+    let passed = honest.shown().await.len();
+    assert!(passed >= 1, "nothing of the flood ever arrived");
+    assert!(passed < sent / 2, "{passed} of {sent} were passed on");
+    println!(
+        "flood: {passed} of {sent} packets were passed on (a burst is {}); honest p99 {:?}, undisturbed {:?}",
+        CHAT_BURST * CHAT_LENIENCE,
+        p99(disturbed),
+        p99(undisturbed),
+    );
+    honest.close().await;
+    flooder.node.close().await;
+    first.stop().await;
+    second.stop().await;
+}
+
+fn replace(bytes: &[u8], part: &[u8], by: &[u8]) -> Vec<u8> {
+    let at = bytes.windows(part.len()).position(|window| window == part);
+    let at = at.expect("it is in there");
+    [&bytes[..at], by, &bytes[at + part.len()..]].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_lies_is_not_believed_and_cut_off() {
+    let (first, second) = two_relays().await;
+    let room = public("lobby");
+    let mut honest = Honest::enter([&first, &second], &room).await;
+    let ada = honest.one.entries().await[0].author.clone();
+    let ada: PublicKey = ada.parse().expect("a key");
+    let mut liar = Intruder::at(&first, &room).await;
+
+    // One number for two messages: both are signed, and the first that arrives counts.
+    let [mut one, mut two] = ["one", "two"].map(|text| liar.text(text));
+    (one.number, two.number) = (1, 1);
+    let [one, two] = [one, two].map(|body| liar.sign(&body));
+    liar.publish(&one).await.expect("sent");
+    honest.other.hears_text("one").await;
+    liar.publish(&two).await.expect("sent");
+    honest.talk(3).await;
+    assert_eq!(honest.shown().await, ["one"]);
+
+    // In the name of somebody else, with a signature of nobody, and nonsense: whoever makes it is known.
+    let mut sent = 0;
+    let forged = loop {
+        let body = liar.text("forged");
+        let packet = liar.sign(&body);
+        let own = *liar.author.public().as_bytes();
+        let packet = match sent % 3 {
+            0 => replace(&packet, &own, ada.as_bytes()),
+            1 => [&packet[..packet.len() - 1], &[packet[packet.len() - 1] ^ 1]].concat(),
+            _ => packet[..packet.len() / 2].to_vec(),
+        };
+        if liar.publish(&packet).await.is_err() {
+            break sent;
+        }
+        sent += 1;
+    };
+    assert!(forged >= 9, "cut off after {forged} already");
+    is_cut_off(&first, &liar).await;
+    let standing = first.node().reputation(&liar.node.id()).await;
+    assert!(standing.invalid >= 10, "{standing:?}");
+    honest.talk(3).await;
+    honest.has_all().await;
+    assert_eq!(honest.shown().await, ["one"]);
+    // The relay that was lied to told nobody else.
+    let standing = second.node().reputation(&first.id()).await;
+    assert_eq!((standing.invalid, standing.violations), (0, 0));
+    honest.close().await;
+    liar.node.close().await;
+    first.stop().await;
+    second.stop().await;
+}
+
+/// Says that it has a thousand messages, and answers nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_member_holds_nobody_up() {
+    let (first, second) = two_relays().await;
+    let room = public("lobby");
+    let mut honest = Honest::enter([&first, &second], &room).await;
+    let mut silent = Intruder::at(&first, &room).await;
+    let mut here = silent.body(Content::Here {
+        peer: silent.node.id().to_bytes(),
+        every: 5_000,
+        head: 100,
+        new: true,
+        count: 1_000,
+        sum: 12_345,
+    });
+    here.number = 0;
+    let packet = silent.sign(&here);
+    silent.publish(&packet).await.expect("sent");
+    let claimed = |missing: u64| missing == 100;
+    until("its claim is believed", || async {
+        let (missing, _) = honest.other.room.counts().await.expect("open");
+        claimed(missing).then_some(())
+    })
+    .await;
+    honest.talk(count(6, 60)).await;
+    honest.has_all().await;
+    // Somebody who comes late is not held up, either.
+    let late = Guest::enter(&[&second], &room, "Cyd").await;
+    late.has(&honest.said).await;
+    late.close().await;
+    honest.close().await;
+    silent.node.close().await;
+    first.stop().await;
+    second.stop().await;
+}
+
+/// A relay that keeps the end of a history only, damaged packets among it, and says that this is all.
+struct Liar(Vec<Vec<u8>>);
+
+impl History for Liar {
+    fn answer(&self, _: Request) -> BoxFuture<'static, Answer> {
+        let packets = self.0.clone();
+        let answer = Answer::Packets {
+            packets,
+            more: false,
+        };
+        std::future::ready(answer).boxed()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_cuts_and_forges_history_is_found_out() {
+    let (first, second) = two_relays().await;
+    let room = public("lobby");
+    let mut honest = Honest::enter([&first, &second], &room).await;
+    honest.talk(10).await;
+    let mut mallory = Intruder::at(&second, &room).await;
+    let mut packets = Vec::new();
+    for number in 0..3 {
+        let body = mallory.text(&format!("forged {number}"));
+        let mut packet = mallory.sign(&body);
+        *packet.last_mut().expect("some bytes") ^= 1;
+        packets.push(packet);
+    }
+    second.node().keep_history(Arc::new(Liar(packets)));
+    let late = Guest::enter(&[&second], &room, "Cyd").await;
+    late.has(&honest.said).await;
+    let (missing, _) = late.room.counts().await.expect("the room is open");
+    assert_eq!(missing, 0);
+    let standing = late.node.reputation(&second.id()).await;
+    assert!(standing.invalid >= 1, "{standing:?}");
+    late.close().await;
+    honest.close().await;
+    mallory.node.close().await;
+    first.stop().await;
+    second.stop().await;
+}
