@@ -113,6 +113,10 @@ impl Task {
             return;
         };
         self.joined = self.carrier.handle.state().await == Ok("joined");
+        // In a tab this begins long after the peer has joined: nobody will say again where its relays are.
+        if self.joined {
+            self.look_around();
+        }
         loop {
             let mut tick = platform::sleep(self.rest()).fuse();
             let first = futures::select_biased! {
