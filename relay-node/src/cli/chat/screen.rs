@@ -138,11 +138,11 @@ impl Screen {
             KeyCode::Home => self.input.home(),
             KeyCode::End => self.input.end(),
             KeyCode::Up if self.input.text().is_empty() => return self.edit_last(),
-            KeyCode::Esc => self.to_end(),
+            KeyCode::Esc => self.go_to_end(),
             KeyCode::PageDown => {
                 self.above_end = self.above_end.saturating_sub(height);
                 if self.above_end == 0 {
-                    self.to_end();
+                    self.go_to_end();
                 }
             }
             KeyCode::PageUp => {
@@ -158,7 +158,7 @@ impl Screen {
     fn enter(&mut self) -> Option<Wish> {
         let line = self.input.take();
         self.notice.clear();
-        self.to_end();
+        self.go_to_end();
         match line.strip_prefix('/') {
             _ if line.trim().is_empty() => None,
             Some("quit") => Some(Wish::Quit),
@@ -174,7 +174,7 @@ impl Screen {
         None
     }
 
-    fn to_end(&mut self) {
+    fn go_to_end(&mut self) {
         (self.above_end, self.below) = (0, 0);
     }
 }
