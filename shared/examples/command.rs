@@ -3,11 +3,14 @@
 //! `cargo run -p warren-relay --example command -- http://127.0.0.1:8080`
 
 use std::error::Error;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use warren_relay::peer::PeerArgs;
-use warren_shared::net::connected;
+use warren_shared::error::Code;
+use warren_shared::net::apps::Choice;
 use warren_shared::net::rpc::{Allow, Ask, Fault, handler};
+use warren_shared::net::{Node, connected};
 use warren_shared::proto::select::Weights;
 
 #[tokio::main]
@@ -39,6 +42,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
         peer.node.close().await;
     }
     Ok(())
+}
+
+/// A peer that has only just joined can be found as soon as its relay holds a place for it.
+async fn candidates(node: &Node) -> Result<Vec<Choice>, Box<dyn Error>> {
+    let mut tries = 0;
+    loop {
+        match node.select("calculators", Weights::default()).await {
+            Err(error) if error.code() == Code::NotFound && tries < 50 => tries += 1,
+            ranked => return Ok(ranked?),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 fn sum(params: &Value) -> Result<Value, Fault> {

@@ -1,7 +1,7 @@
 // node tests/bench/chat.mjs [--json] [--peers N] [--relays N] [--messages N] [--rounds N]
 // How long a message takes to everybody in one room, beside js-libp2p's gossipsub in a network of the same shape:
 // relays that know each other, and peers that have one relay each. Both take turns, all on this machine, each in a
-// process of its own. And how long it takes while somebody floods the room.
+// process of its own. And how long it takes while somebody floods the room until its relay cuts it off.
 //
 // Ours is `bench-native chat`, js-libp2p's is gossip-nodes.mjs with its default settings. In both every message is
 // signed by whoever says it, and the next one is said when everybody has the last one.

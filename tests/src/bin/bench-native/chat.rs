@@ -6,8 +6,7 @@
 //! - `quiet N`: so many messages are said one after the other, each by another peer and only when everybody has
 //!   heard the last one. Answers with the milliseconds that each delivery took, from the call that says it to the
 //!   event that tells it, and with how many never came.
-//! - `flooded N`: the same while somebody floods the room, as fast as its relay takes it, and comes back under
-//!   another id whenever it is cut off.
+//! - `flooded N`: the same, while somebody floods the room as fast as its relay takes it, until it is cut off.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,11 +17,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use warren_shared::error::Code;
-use warren_shared::net::Route;
-use warren_shared::platform;
-use warren_shared::proto::NetworkId;
+use warren_shared::limits::CHAT_OFFENCES;
 use warren_shared::proto::chat::{RoomEvent, RoomRef};
-use warren_shared::proto::key::SigningKey;
 use warren_tests::guests::{Guest, Intruder, public};
 use warren_tests::peers::one_of_many;
 use warren_tests::relays::TestRelay;
@@ -54,11 +50,9 @@ pub async fn serve(relays: &str, peers: &str) -> Result<(), Failure> {
         let answer = match line.split_once(' ') {
             Some(("quiet", count)) => bench.talk(count.parse()?).await?,
             Some(("flooded", count)) => {
-                let relay = &bench.relays[0];
-                let way = (relay.node().network().clone(), relay.route().await);
-                let flood = tokio::spawn(flood(way, bench.room.clone()));
+                let flood = tokio::spawn(flood(bench.spam().await));
                 let answer = bench.talk(count.parse()?).await;
-                flood.abort();
+                flood.await?;
                 answer?
             }
             _ => return Err(format!("no such command: {line}").into()),
@@ -99,6 +93,17 @@ impl Bench {
             heard,
             said: 0,
         })
+    }
+
+    /// Signed beforehand, so that it takes nobody's processor but the relays'.
+    async fn spam(&self) -> (Intruder, Vec<Vec<u8>>) {
+        let mut flooder = Intruder::at(&self.relays[0], &self.room).await;
+        let spam = (0..CHAT_OFFENCES * 2).map(|number| {
+            let body = flooder.text(&format!("spam {number}"));
+            flooder.sign(&body)
+        });
+        let spam = spam.collect();
+        (flooder, spam)
     }
 
     async fn talk(&mut self, count: usize) -> Result<Value, Failure> {
@@ -148,18 +153,12 @@ fn listen(guest: &mut Guest, number: usize, tell: mpsc::UnboundedSender<Heard>) 
     });
 }
 
-/// Never ends by itself.
-async fn flood((network, route): (NetworkId, Route), room: RoomRef) {
-    loop {
-        let mut flooder = Intruder::at_route(&network, route.clone(), &room).await;
-        loop {
-            flooder.author = SigningKey::from_seed(platform::entropy());
-            let body = flooder.text("spam");
-            let packet = flooder.sign(&body);
-            if flooder.publish(&packet).await.is_err() {
-                break;
-            }
+/// Sends until it is cut off, or has nothing more to send.
+async fn flood((mut flooder, spam): (Intruder, Vec<Vec<u8>>)) {
+    for packet in spam {
+        if flooder.publish(&packet).await.is_err() {
+            break;
         }
-        flooder.node.close().await;
     }
+    flooder.node.close().await;
 }
