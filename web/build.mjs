@@ -30,6 +30,7 @@ const icon = writeAsset('icon.svg', readFileSync(here('src/icon.svg')));
 const later = {
   APPS_WASM_URL: writeAsset('apps.wasm', readFileSync(APPS_WASM)),
   NAMES_WASM_URL: writeAsset('names.wasm', readFileSync(NAMES_WASM)),
+  TALK_STYLE_URL: writeAsset('talk.css', await bundle('src/styles/talk.css')),
   NAMES_WORKER_URL: writeAsset('names-worker.js', await bundle(`${PACKAGE}/src/names-worker.ts`)),
 };
 const places = Object.entries({ WASM_URL: wasm, ...later }).map(([name, url]) => [name, JSON.stringify(url)]);

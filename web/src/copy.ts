@@ -13,16 +13,17 @@ export function wireCopyButtons(): void {
   }
 }
 
-export function copyButton(text: string, what: string): HTMLButtonElement {
-  const button = h('button', { type: 'button', class: 'copy', 'aria-label': `Copy ${what}` }, 'Copy');
+export function copyButton(text: string, what: string, label = 'Copy'): HTMLButtonElement {
+  const button = h('button', { type: 'button', class: 'copy', 'aria-label': `Copy ${what}` }, label);
   button.addEventListener('click', () => void copy(button, text));
   return button;
 }
 
 async function copy(button: HTMLButtonElement, text: string): Promise<void> {
+  const label = (button.dataset['label'] ??= button.textContent ?? '');
   const done = await write(text);
   button.textContent = done ? 'Copied' : 'Select it and copy';
-  setTimeout(() => (button.textContent = 'Copy'), SAID_MS);
+  setTimeout(() => (button.textContent = label), SAID_MS);
 }
 
 async function write(text: string): Promise<boolean> {

@@ -79,7 +79,8 @@ function attach(peer: Peer): void {
   wireLog(peer);
   renderNotices(peer.identity.ephemeral ? peer.identity.reason : undefined);
   void peer.joined().then(() => performance.mark('warren:joined'), () => {});
-  void wireLater();
+  // What a tab does beside joining comes in files of its own, once the peer runs.
+  void import('./views/talk.ts').then(({ wireTalk }) => wireTalk(joinedPeer));
   let last: Snapshot | undefined;
   const show = (snapshot: Snapshot) => {
     last = { ...snapshot, state: peer.state };
@@ -91,12 +92,6 @@ function attach(peer: Peer): void {
   peer.on('warning', ({ message }) => last?.network === null && show({ ...last, reason: message }));
   void peer.snapshot().then(show, () => {});
   setInterval(() => last && !document.hidden && renderConnection(last, Date.now()), TICK_MS);
-}
-
-/** What a tab does beside joining comes in a file of its own, once the peer runs. */
-async function wireLater(): Promise<void> {
-  const { wireRooms } = await import('./views/rooms.ts');
-  wireRooms(joinedPeer);
 }
 
 function render(snapshot: Snapshot): void {

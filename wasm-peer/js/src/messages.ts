@@ -65,7 +65,7 @@ export class Messages {
    */
   async send(to: string, body: DhtValue, options: AbortOptions = {}): Promise<SentMessage> {
     const { id } = await this.#ask<{ id: string }>('send', { target: checked(to), value: toWire(body) }, options);
-    const states = (options: AbortOptions = {}) => this.#states(id, options);
+    const states = (options: AbortOptions = {}) => this.states(id, options);
     return { id, states, delivered: (options) => delivered(states(options)) };
   }
 
@@ -117,7 +117,8 @@ export class Messages {
     return this.#ask('blocked', {}, options);
   }
 
-  async *#states(id: string, options: AbortOptions): AsyncGenerator<MessageState, void, undefined> {
+  /** How far a message is that was sent before, under its id: now and at every step, until nothing more becomes of it. */
+  async *states(id: string, options: AbortOptions = {}): AsyncGenerator<MessageState, void, undefined> {
     for (let text = ''; text === '' || text === 'sending' || text === 'waiting'; ) {
       text = await this.#ask<MessageState>('state', { id, text }, options);
       yield text as MessageState;
