@@ -11,7 +11,9 @@ use warren_tests::wait::within;
 async fn the_room_has_the_screen_and_gives_it_back() {
     let relay = TestRelay::first().await;
     let url = relay.url();
-    let ben = arguments(std::slice::from_ref(&url), &[]).start(vec![loopback()]).await;
+    let ben = arguments(std::slice::from_ref(&url), &[])
+        .start(vec![loopback()])
+        .await;
     let ben = ben.expect("a peer joins");
     let chat = ben.node.chat().expect("a peer may chat");
     let room = RoomRef::new("lobby", None).expect("a name");

@@ -91,11 +91,14 @@ pub const GOSSIP_QUEUE: usize = 256;
 /// Packets that wait at a relay for one peer that reads slowly: 12 MiB at most, and some seconds of a lively room.
 /// What is beyond is found missing later.
 pub const GOSSIP_BACKLOG: usize = 512;
-/// Topics that a relay routes.
-pub const MAX_TOPICS: usize = 4_096;
+/// Topics that a relay routes: all of them fit one message, in which it tells a neighbour which they are.
+pub const MAX_TOPICS: usize = 400;
 /// Of these, topics that one peer asks for.
 pub const MAX_TOPICS_PER_PEER: usize = 64;
 /// Relays whose word about topics waits in a tab until somebody wants to chat.
 pub const LENT_TOPICS: usize = 32;
-/// A chat message is at most 16 KiB; its envelope and encryption come on top.
-pub const MAX_GOSSIP: usize = 24 * 1024;
+/// A message of gossipsub: all topics of a relay at once, or a few packets; the frame of a leaf holds it. A packet has a limit
+/// of its own, [`MAX_CHAT_PACKET`].
+pub const MAX_GOSSIP: usize = 63 * 1024;
+/// For so long a packet that comes again is known at a relay: whoever repeats others uses up their rate with older ones only.
+pub const GOSSIP_REMEMBERED: Duration = Duration::from_secs(5 * 60);

@@ -28,8 +28,9 @@ pub const MAX_PENDING_BYTES: usize = 16 * 1024 * 1024;
 pub const MAX_UNTOLD: usize = 1_024;
 /// Authors whose messages are kept apart; strangers are refused beyond.
 pub const MAX_CORRESPONDENTS: usize = 1_024;
-/// Sessions of one author whose numbers are remembered: one for each start of its program.
-pub const MAX_SESSIONS_EACH: usize = 64;
+/// Sessions of one author whose numbers are remembered, one for each start of its program, until nothing of them can come
+/// any more; messages of further ones wait where they are.
+pub const MAX_SESSIONS_EACH: usize = 128;
 /// Messages of one correspondent that are kept to be read again.
 pub const MAX_HISTORY_EACH: u64 = 1_000;
 /// Of all correspondents together: at 16 KiB each a quarter of a gigabyte.

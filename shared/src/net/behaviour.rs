@@ -40,7 +40,7 @@ pub struct Behaviour {
     pub streams: streams::Behaviour,
     /// Routes topics; on relays only. All others are leaves: see `gossip`.
     #[cfg(feature = "server")]
-    pub gossip: libp2p::swarm::behaviour::toggle::Toggle<libp2p::gossipsub::Behaviour>,
+    pub gossip: libp2p::swarm::behaviour::toggle::Toggle<Topics>,
     /// Reserves places at relays, and dials through them.
     pub relay_client: relay::client::Behaviour,
     /// Carries circuits; on relays only.
@@ -153,18 +153,33 @@ fn kademlia(
     kad
 }
 
+/// Routes topics, as many as a relay takes.
 #[cfg(feature = "server")]
-fn gossip() -> libp2p::gossipsub::Behaviour {
+pub(super) type Topics = libp2p::gossipsub::Behaviour<
+    libp2p::gossipsub::IdentityTransform,
+    libp2p::gossipsub::MaxCountSubscriptionFilter<libp2p::gossipsub::AllowAllSubscriptionFilter>,
+>;
+
+#[cfg(feature = "server")]
+fn gossip() -> Topics {
     use libp2p::gossipsub;
     let config = gossipsub::ConfigBuilder::default()
         .validation_mode(gossipsub::ValidationMode::Anonymous)
         .validate_messages()
         .max_transmit_size(limits::MAX_GOSSIP)
         .connection_handler_queue_len(limits::GOSSIP_BACKLOG)
+        .duplicate_cache_time(limits::GOSSIP_REMEMBERED)
         .message_id_fn(|message| blake3::hash(&message.data).as_bytes()[..20].to_vec().into())
         .build()
         .expect("the gossipsub configuration is consistent");
-    gossipsub::Behaviour::new(gossipsub::MessageAuthenticity::Anonymous, config)
+    // Stock relays pass over the topics of a neighbour that has more than a hundred of them.
+    let topics = gossipsub::MaxCountSubscriptionFilter {
+        filter: gossipsub::AllowAllSubscriptionFilter {},
+        max_subscribed_topics: limits::MAX_TOPICS,
+        max_subscriptions_per_request: limits::MAX_TOPICS,
+    };
+    let keys = gossipsub::MessageAuthenticity::Anonymous;
+    gossipsub::Behaviour::new_with_subscription_filter(keys, config, topics)
         .expect("anonymous messages need no signing key")
 }
 

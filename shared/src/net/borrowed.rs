@@ -97,7 +97,7 @@ async fn run(engine: SharedEngine, mut inbox: mpsc::Receiver<Command>) {
     }
 }
 
-/// Whoever is too slow loses events: those who borrow look again at what they missed.
+/// Whoever is too slow loses events; that is the next thing it hears, and it looks again at what it missed.
 fn tell(listeners: &mut Vec<mpsc::Sender<Event>>, text: &str) {
     if let Some(event) = event(text) {
         listeners.retain_mut(|listener| {

@@ -17,7 +17,12 @@ export interface Keepsakes {
 export function openKeepsakes(ephemeral: boolean): Keepsakes {
   if (ephemeral) return inMemory();
   let database: Promise<KeyValue> | undefined;
-  const opened = () => (database ??= openDatabase());
+  const opened = () => {
+    database ??= openDatabase();
+    // After a failure the next call tries again.
+    database.catch(() => (database = undefined));
+    return database;
+  };
   return {
     load: async (what) => (await opened()).load(`keepsake/${what}`),
     save: async (what, bytes) => (await opened()).save(`keepsake/${what}`, bytes),

@@ -17,8 +17,13 @@ const worker = globalThis as unknown as {
 };
 
 worker.onmessage = async ({ data }) => {
-  await glue.default({ module_or_path: data.compiled });
-  if ('words' in data) return worker.postMessage({ told: glue.passphrase(data.network, data.room, data.words) });
+  try {
+    await glue.default({ module_or_path: data.compiled });
+    if ('words' in data) return worker.postMessage({ told: glue.passphrase(data.network, data.room, data.words) });
+  } catch {
+    // Too little memory, perhaps: the page sees what it can do itself.
+    return worker.postMessage({ failed: true });
+  }
   const { seed, bits, from } = data;
   for (let tried = 0; ; tried += PIECE) {
     const nonce = glue.search(seed, bits, from + tried, PIECE);

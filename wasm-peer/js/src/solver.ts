@@ -1,7 +1,7 @@
 // Work away from the main thread; where no worker can be made, here, a little at a time where that is possible.
 // Knows puzzles as the engine names them, by their seed. Does not know what they are for.
 
-import { abortable, onAbort } from './abort.ts';
+import { abortable } from './abort.ts';
 import { answer, type NamesModule } from './names-module.ts';
 
 /** A number after `from` is wanted whose hash with `seed` begins with `bits` zeros. */
@@ -19,7 +19,7 @@ export interface Words {
 }
 
 /** What a worker says: how far it is, what it found, or the module's answer. */
-export type Worked = { tried: number } | { nonce: number } | { told: string };
+export type Worked = { tried: number } | { nonce: number } | { told: string } | { failed: true };
 
 type Listener = (tried: number) => void;
 
@@ -91,12 +91,12 @@ export class Solver {
     const worker = this.#worker();
     if (!worker) return undefined;
     try {
-      return await new Promise<Worked | undefined>((resolve, reject) => {
-        onAbort(signal, reject);
+      const worked = new Promise<Worked | undefined>((resolve) => {
         worker.onerror = (event) => (event.preventDefault(), resolve(undefined));
         worker.onmessage = ({ data }: MessageEvent<Worked>) => ('tried' in data ? told(data.tried) : resolve(data));
         worker.postMessage(task);
       });
+      return await abortable(worked, signal);
     } finally {
       worker.terminate();
     }

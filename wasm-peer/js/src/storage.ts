@@ -25,7 +25,7 @@ export async function openDatabase(): Promise<KeyValue> {
   const database = await openWithin(OPEN_TIMEOUT_MS);
   return {
     load: (key) => run(database, 'readonly', (store) => store.get(key)),
-    save: async (key, bytes) => void (await run(database, 'readwrite', (store) => store.put(bytes.slice(), key))),
+    save: (key, bytes) => write(database, [[key, bytes.slice()]]),
     last: (from, to, most) => last(database, from, to, most),
     write: (rows) => write(database, rows),
     close: () => database.close(),

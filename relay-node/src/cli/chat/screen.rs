@@ -77,6 +77,15 @@ impl Screen {
         self.messages.insert(place, message).is_none()
     }
 
+    fn shows(&self, id: &str) -> bool {
+        self.messages.values().any(|message| message.id == id)
+    }
+
+    /// The last message of this member, as it is seen.
+    pub fn last_own(&self) -> Option<&Entry> {
+        self.messages.values().rev().find(|message| message.mine)
+    }
+
     pub fn oldest(&self) -> Option<&Entry> {
         self.messages.values().next()
     }
@@ -91,7 +100,9 @@ impl Screen {
                     self.below += 1;
                 }
             }
-            RoomEvent::Changed { message } => drop(self.put(message)),
+            // Older ones come in their place when one looks back.
+            RoomEvent::Changed { message } if self.shows(&message.id) => drop(self.put(message)),
+            RoomEvent::Changed { .. } => {}
             RoomEvent::Deleted { id } => self.messages.retain(|_, message| message.id != id),
             RoomEvent::Joined { member } | RoomEvent::Renamed { member } => {
                 self.forget(&member);
@@ -168,7 +179,7 @@ impl Screen {
     }
 
     fn edit_last(&mut self) -> Option<Wish> {
-        let own = self.messages.values().rev().find(|message| message.mine)?;
+        let own = self.last_own()?;
         let text = format!("/edit {}", one_line(&own.text));
         self.input.set(&text);
         None
@@ -234,11 +245,17 @@ async fn run(terminal: &mut DefaultTerminal, joined: &mut Joined, room: &RoomRef
         let done = match wish {
             None => Ok(None),
             Some(Wish::Quit) => return Ok(()),
-            Some(Wish::Say(text)) => joined.send(&text).await.map(|id| {
-                last.own = Some(id);
-                None
-            }),
-            Some(Wish::Command(command)) => obey(joined, &link, &mut last, &command).await,
+            Some(Wish::Say(text)) => {
+                let sent = joined.send(&text).await;
+                if sent.is_err() {
+                    screen.input.set(&text);
+                }
+                sent.map(|_| None)
+            }
+            Some(Wish::Command(command)) => {
+                last.own = screen.last_own().and_then(|own| own.id.parse().ok());
+                obey(joined, &link, &mut last, &command).await
+            }
             Some(Wish::Typing) => {
                 let now = std::time::Instant::now();
                 match typed.is_some_and(|at| now < at + TYPING_EVERY) {

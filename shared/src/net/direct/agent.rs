@@ -111,10 +111,6 @@ pub(super) enum Command {
         reply: Reply<()>,
     },
     Blocked(Reply<Vec<PublicKey>>),
-    AuthorAt {
-        peer: Vec<u8>,
-        reply: Reply<Option<PublicKey>>,
-    },
     Close(Reply<()>),
 }
 
@@ -253,11 +249,7 @@ impl Direct {
             Recipient::Author(author) => return Ok((author, Contact::default())),
             Recipient::Peer(peer) => peer,
         };
-        let bytes = peer.to_bytes();
-        let known = |reply| Command::AuthorAt { peer: bytes, reply };
-        if let Some(author) = self.request(known).await? {
-            return Ok((author, Contact::default()));
-        }
+        // Authors name their peers themselves; only a peer's own record proves whom it runs for.
         let record = self.carrier.peer_record(peer).await?;
         let author = record.as_ref().and_then(|record| record.author.as_ref());
         let (Some(author), Some(record)) = (author.map(|proof| proof.author()), &record) else {

@@ -14,7 +14,7 @@ use crate::net::overlay::{Kademlia, Overlay};
 use crate::net::streams::Service;
 use crate::platform;
 use crate::proto::direct::wire::{
-    Delivery, Left, MailboxAnswer, MailboxRequest, Parcel, Taken, Waiting,
+    Delivery, Left, MailboxAnswer, MailboxRequest, NotTaken, Parcel, Taken, Waiting,
 };
 use crate::proto::direct::{Batch, Carried, Contact, Device, Errand, Id, seal};
 use crate::proto::key::{NetworkId, PublicKey, SigningKey};
@@ -97,7 +97,7 @@ impl Carrier {
         contact: &mut Contact,
         delivery: &Delivery,
     ) -> Option<Taken> {
-        let mut tried = Vec::new();
+        let (mut tried, mut refused) = (Vec::new(), None);
         for device in &contact.devices {
             let Ok(peer) = PeerId::from_bytes(&device.peer) else {
                 continue;
@@ -105,8 +105,9 @@ impl Carrier {
             if self.handle.is_connected(peer).await.unwrap_or(false) {
                 tried.push(peer);
                 let addresses = Vec::new();
-                if let Some(taken) = self.hand_over(Route { peer, addresses }, delivery).await {
-                    return Some(taken);
+                match self.hand_over(Route { peer, addresses }, delivery).await {
+                    Some(taken) if is_final(&taken) => return Some(taken),
+                    other => refused = other.or(refused),
                 }
             }
         }
@@ -119,11 +120,12 @@ impl Carrier {
             let Ok(Some(route)) = self.route_to(peer, Some(to)).await else {
                 continue;
             };
-            if let Some(taken) = self.hand_over(route, delivery).await {
-                return Some(taken);
+            match self.hand_over(route, delivery).await {
+                Some(taken) if is_final(&taken) => return Some(taken),
+                other => refused = other.or(refused),
             }
         }
-        None
+        refused
     }
 
     async fn hand_over(&self, route: Route, delivery: &Delivery) -> Option<Taken> {
@@ -301,6 +303,14 @@ impl Carrier {
         let envelope = contact.sign(&self.author, &self.network, seq, now)?;
         self.overlay.store(Record::Signed(envelope)).await?;
         Ok(contact)
+    }
+}
+
+/// Whether other peers of the author would say nothing else: one may read while another one does not.
+fn is_final(taken: &Taken) -> bool {
+    match taken {
+        Taken::Until { .. } => true,
+        Taken::Refused { why } => matches!(why, NotTaken::Blocked | NotTaken::Invalid),
     }
 }
 

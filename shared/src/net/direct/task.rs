@@ -129,6 +129,9 @@ impl Task {
             if self.post.is_none() {
                 self.restore().await;
             }
+            if let Input::Event(Event::Lagged { .. }) = &first {
+                self.joined = self.carrier.handle.state().await == Ok("joined");
+            }
             let mut next = Some(first);
             for _ in 0..TOGETHER {
                 match next.take() {
@@ -223,6 +226,11 @@ impl Task {
 
     fn take_in(&mut self, input: Input) {
         let Some(mut post) = self.post.take() else {
+            match &input {
+                Input::Fetched(_) => self.fetching.ended(),
+                Input::Published(_) => self.publishing = false,
+                _ => {}
+            }
             return refuse(input);
         };
         let now = platform::now();
@@ -290,6 +298,8 @@ impl Task {
             Event::State { state, .. } => {
                 self.joined = *state == "joined";
                 if self.joined {
+                    // Not after so long that nobody would take them any more.
+                    post.expire(platform::now(), &mut self.turn);
                     post.wake_all();
                     self.look_around();
                 }

@@ -5,6 +5,7 @@ use futures::channel::oneshot;
 use libp2p::PeerId;
 use libp2p::gossipsub::{self, IdentTopic, Message, MessageAcceptance, MessageId};
 
+use super::super::behaviour::Topics;
 use super::super::gossip::router::{Checked, check};
 use super::{Done, Driver};
 use crate::proto::reputation::Evidence;
@@ -109,7 +110,7 @@ impl Driver {
         }
     }
 
-    fn gossip(&mut self) -> Option<&mut gossipsub::Behaviour> {
+    fn gossip(&mut self) -> Option<&mut Topics> {
         self.swarm.behaviour_mut().gossip.as_mut()
     }
 }

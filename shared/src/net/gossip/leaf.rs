@@ -139,8 +139,15 @@ async fn run(
         said,
     };
     state.look_for_homes().await;
+    // Kept over the turns: in a lively room there is always something else first.
+    let mut due = platform::now();
     loop {
-        let mut again = platform::sleep(state.patience()).fuse();
+        let now = platform::now();
+        if due <= now {
+            state.connect();
+            due = now + state.patience().as_millis() as u64;
+        }
+        let mut again = platform::sleep(Duration::from_millis(due - now)).fuse();
         select_biased! {
             event = events.next() => match event {
                 Some(Event::Connection { change: "close", peer, .. }) => state.closed(&peer).await,
@@ -151,13 +158,16 @@ async fn run(
             stream = incoming.select_next_some() => listen(stream, state.said.clone()),
             said = heard.select_next_some() => match said {
                 Said::Rpc(peer, rpc) => state.hear(peer, rpc),
-                Said::Ended(peer) => state.ended(peer),
+                Said::Ended(peer) => {
+                    state.ended(peer);
+                    due = due.min(platform::now() + AGAIN.as_millis() as u64);
+                }
             },
             order = orders.next() => match order {
                 Some(order) => state.obey(order),
                 None => return,
             },
-            () = again => state.connect(),
+            () = again => {}
         }
         state.settle();
     }
@@ -339,8 +349,10 @@ impl State {
         for topic in &mut self.topics {
             let hash = hash_of(topic.name.as_bytes());
             if wants(wanted, &peer, hash) && !link.taken.contains(&hash) {
-                link.taken.push(hash);
-                let _ = topic.to.try_send(Heard::Relay(peer));
+                // A room that is too slow to hear it hears it later.
+                if topic.to.try_send(Heard::Relay(peer)).is_ok() {
+                    link.taken.push(hash);
+                }
             }
         }
         link.waiting.retain(|(name, data)| {

@@ -157,7 +157,8 @@ impl Sync {
             return;
         };
         holder.fruitful |= new > 0;
-        match more.filter(|_| new > 0) {
+        // A page of nothing new is followed by an older one: what was deleted here may stand before what is missing.
+        match more.filter(|before| new > 0 || *before < holder.before) {
             Some(before) => {
                 holder.before = before;
                 (holder.asked, holder.due) = (None, now);

@@ -118,6 +118,7 @@ impl Post {
         let first = opened.first().ok_or(NotTaken::Invalid)?;
         let (author, session) = (first.author, first.session);
         self.check(&opened, settled, now)?;
+        let spare = self.spare_cursor(author, session, now)?;
         let known = self
             .cursors
             .get(&(author, session))
@@ -138,6 +139,10 @@ impl Post {
             }
         }
         if known != Some(next) {
+            if let Some(spare) = spare {
+                self.cursors.remove(&(author, spare));
+                turn.changes.push(Place::Cursor(author, spare).remove());
+            }
             self.advance(author, session, next, now, turn);
         }
         Ok(next)
@@ -190,6 +195,32 @@ impl Post {
         Ok(())
     }
 
+    /// Which session of an author gives way to a new one, if one has to: none of whose messages can come again.
+    fn spare_cursor(
+        &self,
+        author: PublicKey,
+        session: Session,
+        now: Millis,
+    ) -> Result<Option<Session>, NotTaken> {
+        if self.cursors.contains_key(&(author, session)) {
+            return Ok(None);
+        }
+        let of_author = self.cursors.iter().filter(|((of, _), _)| *of == author);
+        let (mut count, mut oldest) = (0, None);
+        for ((_, session), cursor) in of_author {
+            count += 1;
+            let one = (cursor.used, *session);
+            oldest = Some(oldest.map_or(one, |known: (Millis, Session)| known.min(one)));
+        }
+        match oldest {
+            _ if count < MAX_SESSIONS_EACH => Ok(None),
+            Some((used, session)) if used + MESSAGE_LIFETIME + CLOCK_TOLERANCE <= now => {
+                Ok(Some(session))
+            }
+            _ => Err(NotTaken::Full),
+        }
+    }
+
     fn advance(
         &mut self,
         author: PublicKey,
@@ -199,19 +230,6 @@ impl Post {
         turn: &mut Turn,
     ) {
         let place = Place::Cursor(author, session);
-        if !self.cursors.contains_key(&(author, session)) {
-            let of_author = self.cursors.iter().filter(|((of, _), _)| *of == author);
-            let sessions = of_author.map(|((_, session), cursor)| (cursor.used, *session));
-            let (mut count, mut oldest) = (0, None);
-            for one in sessions {
-                count += 1;
-                oldest = Some(oldest.map_or(one, |known: (Millis, Session)| known.min(one)));
-            }
-            if let Some((_, session)) = oldest.filter(|_| count >= MAX_SESSIONS_EACH) {
-                self.cursors.remove(&(author, session));
-                turn.changes.push(Place::Cursor(author, session).remove());
-            }
-        }
         let cursor = Cursor { next, used: now };
         self.cursors.insert((author, session), cursor);
         turn.changes.push(place.put(&cursor));

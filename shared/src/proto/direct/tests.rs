@@ -199,14 +199,25 @@ fn strangers_and_their_sessions_are_bounded() {
         Taken::Until { .. }
     ));
     assert_eq!(program.rows("p/"), MAX_CORRESPONDENTS);
-    for session in 0..=MAX_SESSIONS_EACH as u8 {
-        program.take(
-            1,
-            vec![signed(3, session, 1, later)],
-            later + u64::from(session),
-        );
-    }
     let of_author = format!("i/{}", key(3).public());
+    let known = program.rows(&of_author);
+    for session in 1..=(MAX_SESSIONS_EACH - known) as u8 {
+        let taken = program.take(1, vec![signed(3, session, 1, later)], later);
+        assert!(matches!(taken, Taken::Until { .. }), "{session}");
+        let last = program.post.untold(None).unwrap().arrival;
+        program.turn(|post, turn| post.told(last, turn));
+    }
+    assert_eq!(program.rows(&of_author), MAX_SESSIONS_EACH);
+    // The first one of all was used so long ago that nothing of it can come again; of the others it can.
+    let another = |session| vec![signed(3, session, 1, later)];
+    assert!(matches!(
+        program.take(1, another(255), later),
+        Taken::Until { .. }
+    ));
+    assert_eq!(
+        program.take(1, another(254), later),
+        refused(NotTaken::Full)
+    );
     assert_eq!(program.rows(&of_author), MAX_SESSIONS_EACH);
 }
 

@@ -48,7 +48,6 @@ impl Task {
                 self.say(reply, done);
             }
             Command::Blocked(reply) => drop(reply.send(Ok(post.blocked().to_vec()))),
-            Command::AuthorAt { peer, reply } => drop(reply.send(Ok(post.author_at(&peer)))),
             // The loop ends before that.
             Command::Close(reply) => drop(reply.send(Ok(()))),
         }

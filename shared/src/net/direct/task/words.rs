@@ -20,7 +20,6 @@ pub(super) fn refuse(input: Input) {
         Input::Command(Command::Next { reply, .. }) => drop(reply.send(Err(error()))),
         Input::Command(Command::Block { reply, .. }) => drop(reply.send(Err(error()))),
         Input::Command(Command::Blocked(reply)) => drop(reply.send(Err(error()))),
-        Input::Command(Command::AuthorAt { reply, .. }) => drop(reply.send(Err(error()))),
         Input::Command(Command::Close(reply)) => drop(reply.send(Err(error()))),
         Input::Brought(Brought { reply, .. }) => {
             let why = NotTaken::Failed;
