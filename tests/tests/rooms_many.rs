@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use futures::StreamExt;
 use futures::channel::mpsc;
 use futures::future::join_all;
-use futures::{FutureExt, StreamExt};
 use warren_shared::proto::chat::RoomEvent;
 use warren_tests::count;
 use warren_tests::guests::{Guest, public};
@@ -19,6 +19,13 @@ use warren_tests::wait::until;
 struct Told {
     messages: BTreeMap<String, u32>,
     lagged: u64,
+}
+
+impl Told {
+    /// So many messages are there, or more.
+    fn known(&self) -> usize {
+        self.messages.len() + self.lagged as usize
+    }
 }
 
 /// Listens to a room from now on.
@@ -42,19 +49,20 @@ fn listen(guest: &mut Guest) -> Arc<Mutex<Told>> {
     told
 }
 
-async fn say(guest: &Guest, relays: &[TestRelay], each: usize, cut: bool) -> Vec<String> {
-    let mut said = Vec::new();
-    for number in 0..each {
-        let id = guest.room.send(&format!("message {number}")).await;
-        said.push(id.expect("it is said").to_string());
-        if cut && number == each / 2 {
-            for relay in relays {
-                let cut = guest.node.handle().disconnect(relay.id()).await;
-                cut.expect("the node runs");
-            }
-        }
+/// Waits until so many messages have been told, to all together.
+async fn told_in_all(told: &[Arc<Mutex<Told>>], wanted: usize) {
+    let mut there = 0;
+    // As long as something still comes nobody has to give up.
+    while there < wanted {
+        there = until("something more is told", || async {
+            let told = told
+                .iter()
+                .map(|told| told.lock().expect("no panic").known());
+            let now: usize = told.sum();
+            (now > there).then_some(now)
+        })
+        .await;
     }
-    said
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,32 +85,34 @@ async fn everybody_gets_everything_and_hears_of_it_once() {
     let mut guests: Vec<Guest> = join_all(joining).await;
     let told: Vec<_> = guests.iter_mut().map(listen).collect();
 
-    let each = count(4, 10);
-    let speaking = guests.iter().enumerate().map(|(number, guest)| {
-        // Some lose their relays in the middle of it.
-        let cut = number == 0 || random.chance(10);
-        say(guest, &relays, each, cut).boxed()
-    });
-    let said: Vec<String> = join_all(speaking).await.concat();
-    assert_eq!(said.len(), guests.len() * each);
-
-    // As long as something still arrives nobody has to give up.
-    let mut arrived = 0;
-    while arrived < said.len() * guests.len() {
-        arrived = until("something more arrives", || async {
-            let all = guests
-                .iter()
-                .map(|guest| guest.entries().map(|all| all.len()));
-            let there: usize = join_all(all).await.into_iter().sum();
-            (there > arrived).then_some(there)
-        })
-        .await;
-        println!("{arrived} of {} have arrived", said.len() * guests.len());
+    let rounds = count(4, 10);
+    let mut said = Vec::new();
+    for round in 0..rounds {
+        let speaking = guests.iter().map(|guest| async move {
+            let id = guest.room.send(&format!("round {round}")).await;
+            id.expect("it is said").to_string()
+        });
+        said.extend(join_all(speaking).await);
+        if round == rounds / 2 {
+            // Some lose their relays in the middle of it.
+            let unlucky = guests.iter().enumerate();
+            let unlucky = unlucky.filter(|(number, _)| *number == 0 || random.chance(10));
+            for ((_, guest), relay) in
+                unlucky.flat_map(|one| relays.iter().map(move |relay| (one, relay)))
+            {
+                let cut = guest.node.handle().disconnect(relay.id()).await;
+                cut.expect("the node runs");
+            }
+        }
+        // What is missing is fetched while the others go on.
+        told_in_all(&told, said.len() * guests.len() / 2).await;
     }
+    told_in_all(&told, said.len() * guests.len()).await;
     for (guest, told) in guests.iter().zip(&told) {
-        until("nothing is missing", || async {
+        until("everything is there", || async {
+            let there = guest.entries().await.len();
             let (missing, _) = guest.room.counts().await.expect("the room is open");
-            (missing == 0).then_some(())
+            (there == said.len() && missing == 0).then_some(())
         })
         .await;
         let mut expected = said.clone();
