@@ -28,7 +28,10 @@ async function lacksNone(tab, room, texts) {
   for (const late = Date.now() + 90_000; ; ) {
     const lacking = await lacks();
     if (lacking.length === 0) return;
-    if (Date.now() > late) assert.fail(`lacks ${lacking.length} of ${texts.length}: ${lacking.join(', ')}`);
+    if (Date.now() > late) {
+      const missing = await tab.page.evaluate((room) => window.rooms[room].room.missing, room);
+      assert.fail(`lacks ${lacking.length} of ${texts.length}, and knows of ${missing} missing: ${lacking.join(', ')}`);
+    }
     await tab.page.waitForTimeout(200);
   }
 }
@@ -76,7 +79,9 @@ scenario(
       await talk(12, 15);
 
       const said = [...tabs.flatMap((_, index) => numbered(`tab ${index}`, 0, 15)), ...terminals.flatMap((_, index) => numbered(`terminal ${index}`, 0, 15))];
-      await Promise.all(tabs.map((tab) => lacksNone(tab, 'lobby', said)));
+      const looked = await Promise.allSettled(tabs.map((tab) => lacksNone(tab, 'lobby', said)));
+      const lacking = looked.flatMap(({ reason }, index) => (reason ? [`tab ${index} ${reason.message}`] : []));
+      assert.deepEqual(lacking, [], terminals.map((terminal) => terminal.complaints).join('\n'));
       for (const terminal of terminals) {
         for (const text of said) await terminal.heard(({ event, message }) => event === 'message' && message.text === text);
       }

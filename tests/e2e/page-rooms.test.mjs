@@ -6,6 +6,17 @@ import { deed, enter, inRoom, message, say } from './talk.mjs';
 
 const PATIENCE = { timeout: 120_000 };
 
+/** Messages of one author, and in all, for a long history. */
+const SPOKEN = 36;
+const ALL = 4 * SPOKEN;
+
+/** Runs in the page: says the next numbers in the long room, once those before are there. */
+async function speak(peer, from) {
+  const room = (window.long = await peer.chat.join('long', { nick: `N${from}` }));
+  while ((await room.history({ limit: 400 })).length < from) await new Promise((next) => room.on('message', next));
+  for (let number = from; number < from + 36; number += 1) await room.send(`text ${number} ${'and more '.repeat(number % 30)}`);
+}
+
 scenario(
   'two visitors chat: they see each other, answer, mark, change, take back and leave',
   async (scene) => {
@@ -126,18 +137,17 @@ scenario(
   'older messages come when one scrolls up, and what is read stays where it is',
   async (scene) => {
     const relay = await scene.relay();
-    const [a, b] = await Promise.all([scene.joinedTab(relay), scene.joinedTab(relay)]);
+    const tabs = await Promise.all(Array.from({ length: 4 }, () => scene.joinedTab(relay)));
+    // One author may not say so much at once.
+    for (const [index, tab] of tabs.entries()) await tab.peer(speak, index * SPOKEN);
+    const [a, b] = tabs;
     const { page } = a;
-    await a.peer(async (peer) => {
-      const room = await peer.chat.join('long', { nick: 'Ada' });
-      for (let number = 0; number < 180; number += 1) await room.send(`text ${number} ${'and more '.repeat(number % 30)}`);
-      room.leave();
-    });
+    await a.until(async (_snapshot, all) => (await window.long.history({ limit: 400 })).length === all, ALL);
     await enter(page, 'long', 'Ada');
-    await message(page, 'text 179').waitFor();
+    await message(page, `text ${ALL - 1} `).waitFor();
     assert.equal(await page.locator('.message').count(), 50, 'only the newest at first');
     await page.locator('.messages .day', { hasText: 'Today' }).waitFor();
-    for (let shown = 50; shown < 180; ) {
+    for (let shown = 50; shown < ALL; ) {
       const moved = await page.evaluate(async (shown) => {
         const list = document.querySelector('.room .scroll');
         list.scrollTop = 150;
@@ -150,7 +160,7 @@ scenario(
       shown = await page.locator('.message').count();
     }
     const numbers = await page.locator('.message .text').evaluateAll((all) => all.map(({ textContent }) => Number(textContent.split(' ')[1])));
-    assert.deepEqual(numbers, Array.from({ length: 180 }, (_, number) => number));
+    assert.deepEqual(numbers, Array.from({ length: ALL }, (_, number) => number));
     await inRoom(page, '.edge', { hasText: 'This is the beginning.' }).waitFor();
 
     // Something new does not take the reader away, but is told.

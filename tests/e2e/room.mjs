@@ -55,6 +55,8 @@ export class Terminal {
   #child;
   #events = [];
   #watchers = new Set();
+  /** What it wrote to standard error. */
+  complaints = '';
 
   constructor(relay, room, args = []) {
     this.#child = spawn(BINARY, ['chat', room, '--join', relay.url, '--json', ...args]);
@@ -62,7 +64,7 @@ export class Terminal {
       this.#events.push(JSON.parse(line));
       for (const watch of this.#watchers) watch();
     });
-    this.#child.stderr.resume();
+    this.#child.stderr.on('data', (data) => (this.complaints += data));
   }
 
   say(line) {

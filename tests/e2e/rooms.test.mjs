@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { failure, scenario } from './harness.mjs';
+import { failure, scenario, temporaryFolder } from './harness.mjs';
 import { Terminal, enter, has, heard, say, text, texts } from './room.mjs';
 
 const PATIENCE = { timeout: 120_000 };
@@ -110,6 +112,44 @@ scenario(
     assert.deepEqual([await texts(b, 'club'), await say(b, 'club', 'members')], [[], []]);
     assert.equal(await terminal.end(), 0);
     await heard(a, 'club', (event) => event.kind === 'left' && event.member.nick === 'Tom' && !event.lost);
+  },
+  PATIENCE,
+);
+
+scenario(
+  'who knows the passphrase of a room meets there, in tabs and on the command line; other words meet nobody',
+  async (scene) => {
+    const relay = await scene.relay();
+    const [a, b, c] = await Promise.all([scene.joinedTab(relay), scene.joinedTab(relay), scene.joinedTab(relay)]);
+    const words = 'seven slow rabbits dig at night';
+    const folder = temporaryFolder();
+    const file = join(folder.path, 'words');
+    writeFileSync(file, `${words}\n`);
+    const terminal = new Terminal(relay, 'den', ['--nick', 'Tom', '--passphrase-file', file]);
+    try {
+      const [{ id, link }, other, wrong] = await Promise.all([
+        enter(a, 'den', { nick: 'Ada', passphrase: words }),
+        enter(b, 'den', { nick: 'Ben', passphrase: words }),
+        enter(c, 'den', { nick: 'Eve', passphrase: `${words}s` }),
+      ]);
+      assert.match(link, /^#room=den&secret=[a-z2-7]{26}$/);
+      assert.deepEqual([other.id, other.link], [id, link]);
+      assert.notEqual(wrong.id, id);
+      const entered = await terminal.heard(({ event }) => event === 'entered');
+      assert.equal(entered.room, id);
+      for (const nick of ['Ben', 'Tom']) await heard(a, 'den', (event, nick) => event.kind === 'joined' && event.member.nick === nick, nick);
+      await say(a, 'den', 'send', 'who are you?');
+      await terminal.heard(({ event, message }) => event === 'message' && message.text === 'who are you?');
+      terminal.say('Tom, as always');
+      await text(b, 'den', 'Tom, as always');
+      await has(b, 'den', ['who are you?', 'Tom, as always']);
+      assert.deepEqual([await texts(c, 'den'), await say(c, 'den', 'members')], [[], []]);
+      const refused = (room, options) => failure(a.peer((peer, [room, options]) => peer.chat.join(room, options), [room, options]));
+      assert.equal((await refused(link, { passphrase: words })).code, 'INVALID_ARGUMENT');
+    } finally {
+      terminal.kill();
+      folder.remove();
+    }
   },
   PATIENCE,
 );

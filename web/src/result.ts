@@ -26,7 +26,7 @@ export function errorCard(error: unknown): HTMLElement {
     'div',
     { class: 'error' },
     h('p', {}, h('strong', {}, capital(message))),
-    known && error.remedy !== '' && h('p', {}, error.remedy),
+    known && error.remedy !== '' && h('p', {}, capital(error.remedy)),
     known && h('p', { class: 'code' }, error.code),
   );
 }

@@ -47,7 +47,8 @@ export class Scroller<T extends Entry> {
   readonly #closing = new AbortController();
   #shown = PAGE;
   #more = true;
-  #loading = false;
+  /** Until it has begun, nothing older is asked for. */
+  #loading = true;
   #follows = true;
   #inView = false;
   /** Above it stands that what follows is new; until the reader has seen it and something else is. */
@@ -85,9 +86,10 @@ export class Scroller<T extends Entry> {
   async begin(unread: number): Promise<void> {
     this.#list.setAttribute('aria-busy', 'true');
     setText(this.#edge, 'Loading…');
-    this.#more = await this.#source.older();
+    this.#more = await this.#source.older().catch(() => false);
     this.#mark(unread);
     this.#newest = this.#source.entries().at(-1)?.id;
+    this.#loading = false;
     this.#draw();
     this.#toEnd();
     this.#list.removeAttribute('aria-busy');
