@@ -38,6 +38,15 @@ test('a message goes through its states to the end', async (t) => {
   );
 });
 
+test('a message that was sent before is followed by its id', async (t) => {
+  const states = ['waiting', 'refused'];
+  const { engine, messages } = scripted(({ direct, id }) => (direct === 'state' && id === 'beef' ? states.shift() : 'expired'));
+  t.after(() => engine.shut());
+  const seen = [];
+  for await (const state of messages.states('beef')) seen.push(state);
+  assert.deepEqual(seen, ['waiting', 'refused']);
+});
+
 test('what is not delivered in the end rejects with a code', async (t) => {
   const ends = ['refused', 'expired', 'delivered'];
   const { engine, messages } = scripted(({ direct }) => (direct === 'send' ? { id: '1' } : ends.shift()));
