@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     serves.node.provide("calculators").await?;
 
     let calls = PeerArgs::through(&url).start(Vec::new()).await?;
-    let ranked = calls.node.select("calculators", Weights::default()).await?;
+    let ranked = candidates(&calls.node).await?;
     let best = ranked.first().ok_or("nobody calculates")?;
     println!(
         "the best of {} has {} points",
