@@ -22,7 +22,7 @@ use warren_shared::proto::chat::{RoomEvent, RoomRef};
 use warren_shared::proto::key::SigningKey;
 use warren_tests::peers::{arguments, loopback, member};
 use warren_tests::relays::TestRelay;
-use warren_tests::wait::within;
+use warren_tests::wait::{until, within};
 
 /// What the page does in a tab: hands over texts and streams.
 struct Handed(Lender);
@@ -213,7 +213,10 @@ async fn a_borrowed_engine_carries_rooms_messages_and_commands() {
     tab.says(serve).await.expect("served");
     let greet = {
         let (route, ben) = (
-            ben.node.route_to(tab.peer.node.id()).await.expect("found"),
+            until("the tab can be found", || async {
+                ben.node.route_to(tab.peer.node.id()).await.ok()
+            })
+            .await,
             ben.node.clone(),
         );
         tokio::spawn(async move {

@@ -94,7 +94,8 @@ async fn is_cut_off(relay: &TestRelay, intruder: &Intruder) {
     })
     .await;
     let standing = relay.node().reputation(&id).await;
-    assert_eq!(standing.violations, 1);
+    // Twice, if it was let in once more before it was noticed.
+    assert!(standing.violations >= 1, "{standing:?}");
     assert!(standing.trust() < 200, "{standing:?}");
     // It notices only after the handshake, so that it may believe for a moment that it is in.
     until("it stays out", || async {

@@ -207,7 +207,9 @@ impl Driver {
             if record && !self.takes_record(&datagram)? {
                 continue;
             }
-            if !record {
+            // What ends or steers a connection finds all answered that was before it.
+            let bulk = record && self.connected && datagram.len() >= limits::BULK_RECORD;
+            if !bulk {
                 self.answer()?;
             }
             self.path.heard(now, arrived, &datagram);
@@ -217,7 +219,7 @@ impl Driver {
                 tracing::debug!(%error, "a datagram was not understood");
             }
             self.unanswered += 1;
-            if !(record && self.connected) || self.unanswered == limits::RECORDS_AT_ONCE {
+            if !bulk || self.unanswered == limits::RECORDS_AT_ONCE {
                 self.answer()?;
             }
         }

@@ -51,6 +51,8 @@ pub(super) const DATAGRAMS_PER_TURN: usize = 64;
 /// lost then comes again after a second. But browsers send at most four packets for each answer: with one for sixteen
 /// records they are half as fast.
 pub(super) const RECORDS_AT_ONCE: usize = 4;
+/// A record of this size has data in it: alerts and acknowledgements are smaller.
+pub(super) const BULK_RECORD: usize = 512;
 /// Buffers of a socket: a burst of a whole window of several connections.
 pub(super) const SOCKET_BUFFER: usize = 2 * 1024 * 1024;
 
