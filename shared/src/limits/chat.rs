@@ -74,6 +74,8 @@ pub const MAX_CHAT_RATES: usize = 4_096;
 pub const HISTORY_ASKED: usize = 3;
 /// First wait before the same holder is asked again, doubling while it has nothing new.
 pub const HISTORY_RETRY: Millis = 2 * SECOND;
+/// Longest such wait for one that could not be reached.
+pub const HISTORY_RETRY_UNREACHED: Millis = 16 * SECOND;
 /// Longest such wait.
 pub const HISTORY_RETRY_LONGEST: Millis = 5 * MINUTE;
 /// How long a request for history may take.

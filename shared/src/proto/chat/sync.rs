@@ -4,8 +4,8 @@
 
 use super::log::Digest;
 use crate::limits::{
-    HISTORY_ASKED, HISTORY_DEADLINE, HISTORY_RETRY, HISTORY_RETRY_LONGEST, MAX_ROOM_MEMBERS,
-    MAX_SAFE_INTEGER,
+    HISTORY_ASKED, HISTORY_DEADLINE, HISTORY_RETRY, HISTORY_RETRY_LONGEST, HISTORY_RETRY_UNREACHED,
+    MAX_ROOM_MEMBERS, MAX_SAFE_INTEGER,
 };
 use crate::proto::Millis;
 use crate::proto::prng::Prng;
@@ -171,6 +171,9 @@ impl Sync {
     pub fn failed(&mut self, peer: &Vec<u8>, now: Millis) {
         if let Some(holder) = self.holders.get_mut(peer) {
             holder.ended(now);
+            // It may be the only one that has something, and be reached the next time.
+            holder.wait = holder.wait.min(HISTORY_RETRY_UNREACHED);
+            holder.due = now + holder.wait;
         }
     }
 }
