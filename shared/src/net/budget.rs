@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+#[cfg(feature = "apps")]
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use libp2p::PeerId;
 
@@ -71,6 +73,39 @@ impl Budget {
         if let Some(prefix) = &asker.prefix {
             less(&mut self.prefixes, prefix);
         }
+    }
+}
+
+/// A budget of several tasks. Cheap to clone.
+#[cfg(feature = "apps")]
+#[derive(Clone, Default)]
+pub(super) struct SharedBudget(Arc<Mutex<Budget>>);
+
+#[cfg(feature = "apps")]
+impl SharedBudget {
+    pub fn new(limits: Limits) -> Self {
+        SharedBudget(Arc::new(Mutex::new(Budget::new(limits))))
+    }
+
+    /// Counts one more job, unless a limit is reached. It has ended when its place is dropped.
+    pub fn place(&self, asker: Asker) -> Option<Place> {
+        let taken = self.budget().take(asker);
+        taken.then(|| Place(self.clone(), asker))
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A share of this node's time.
+#[cfg(feature = "apps")]
+pub(super) struct Place(SharedBudget, Asker);
+
+#[cfg(feature = "apps")]
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.budget().give_back(self.1);
     }
 }
 

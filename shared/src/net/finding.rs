@@ -20,17 +20,25 @@ impl Kademlia {
 
     /// The signed record of a peer, where it can be reached and for whom it runs, and when it expires.
     pub async fn find_peer(&self, peer: PeerId) -> Result<(PeerRecord, Millis)> {
-        let key = PeerRecord::key(&key_of(&peer)?);
-        let Record::Signed(envelope) = self.record_at(key).await?.ok_or_else(|| {
+        self.peer_record(peer).await?.ok_or_else(|| {
             Error::new(
                 Code::NotFound,
                 format!("{peer} has published no addresses, or they have expired"),
             )
-        })?
-        else {
-            return Err(Error::new(Code::Internal, "a peer record is always signed"));
-        };
-        Ok((PeerRecord::open(&envelope)?, envelope.body().expires))
+        })
+    }
+
+    /// The same, or nothing when there is none.
+    pub(super) async fn peer_record(&self, peer: PeerId) -> Result<Option<(PeerRecord, Millis)>> {
+        let key = PeerRecord::key(&key_of(&peer)?);
+        match self.record_at(key).await? {
+            None => Ok(None),
+            Some(Record::Signed(envelope)) => {
+                let record = PeerRecord::open(&envelope)?;
+                Ok(Some((record, envelope.body().expires)))
+            }
+            Some(_) => Err(Error::new(Code::Internal, "a peer record is always signed")),
+        }
     }
 
     /// Addresses to reach a peer at: none when it is connected already.

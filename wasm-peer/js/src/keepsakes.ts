@@ -18,9 +18,11 @@ export function openKeepsakes(ephemeral: boolean): Keepsakes {
   if (ephemeral) return inMemory();
   let database: Promise<KeyValue> | undefined;
   const opened = () => {
-    database ??= openDatabase();
-    // After a failure the next call tries again.
-    database.catch(() => (database = undefined));
+    if (!database) {
+      database = openDatabase();
+      // After a failure the next call tries again.
+      database.catch(() => (database = undefined));
+    }
     return database;
   };
   return {

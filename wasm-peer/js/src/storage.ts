@@ -24,7 +24,7 @@ export type Row = [key: string, value: Uint8Array | undefined];
 export async function openDatabase(): Promise<KeyValue> {
   const database = await openWithin(OPEN_TIMEOUT_MS);
   return {
-    load: (key) => run(database, 'readonly', (store) => store.get(key)),
+    load: (key) => load(database, key),
     save: (key, bytes) => write(database, [[key, bytes.slice()]]),
     last: (from, to, most) => last(database, from, to, most),
     write: (rows) => write(database, rows),
@@ -50,14 +50,10 @@ function openWithin(ms: number): Promise<IDBDatabase> {
   });
 }
 
-function run<T>(
-  database: IDBDatabase,
-  mode: IDBTransactionMode,
-  use: (store: IDBObjectStore) => IDBRequest<T>,
-): Promise<T> {
+function load(database: IDBDatabase, key: string): Promise<Uint8Array | undefined> {
   return new Promise((resolve, reject) => {
-    const transaction = database.transaction(STORE, mode);
-    const request = use(transaction.objectStore(STORE));
+    const transaction = database.transaction(STORE);
+    const request = transaction.objectStore(STORE).get(key);
     transaction.oncomplete = () => resolve(request.result);
     transaction.onabort = () => reject(transaction.error);
   });

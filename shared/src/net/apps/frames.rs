@@ -1,14 +1,14 @@
 //! Requests of other peers that apps answer: one frame each way, on streams that they accept themselves.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures::channel::{mpsc, oneshot};
 use futures::future::{BoxFuture, Either, select};
 use futures::{FutureExt, SinkExt, StreamExt};
 
 use crate::error::{Code, Error, Result};
-use crate::net::budget::{Asker, Budget};
+use crate::net::budget::{Asker, SharedBudget};
 use crate::net::chat::{HistorySlot, refused};
 use crate::net::codec::{Message, invalid, read_frame, write_frame};
 use crate::net::direct::{self, Brought};
@@ -29,7 +29,7 @@ struct Server {
     work: Work,
     /// Told to those for whom there is no time.
     busy: Vec<u8>,
-    budget: Mutex<Budget>,
+    budget: SharedBudget,
     standings: Standings,
 }
 
@@ -94,7 +94,7 @@ fn serve(
         service,
         work,
         busy,
-        budget: Mutex::default(),
+        budget: SharedBudget::default(),
         standings: handle.standings().clone(),
     });
     platform::spawn(async move {
@@ -128,30 +128,10 @@ impl Server {
         } = incoming;
         let frame = read_frame(&mut stream).await?;
         let asker = Asker { peer, prefix };
-        let answer = match Place::take(self, asker) {
+        let answer = match self.budget.place(asker) {
             None => self.busy.clone(),
             Some(_place) => (self.work)(frame).await.map_err(invalid)?,
         };
         write_frame(&mut stream, &answer).await
-    }
-
-    fn budget(&self) -> MutexGuard<'_, Budget> {
-        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A share of this peer's time, given back when dropped.
-struct Place<'a>(&'a Server, Asker);
-
-impl<'a> Place<'a> {
-    fn take(server: &'a Server, asker: Asker) -> Option<Place<'a>> {
-        let taken = server.budget().take(asker);
-        taken.then(|| Place(server, asker))
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.budget().give_back(self.1);
     }
 }

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use libp2p::{Multiaddr, PeerId};
+use libp2p::PeerId;
 
 use super::agent::Surroundings;
 use crate::error::{Code, Error, Result};
 use crate::limits::{MAILBOX_COPIES, MAX_PEER_RELAYS};
+use crate::net::address;
+use crate::net::finding::connected;
 use crate::net::handle::{Handle, Route};
-use crate::net::node::key_of;
 use crate::net::overlay::{Kademlia, Overlay};
 use crate::net::streams::Service;
 use crate::platform;
@@ -104,8 +105,7 @@ impl Carrier {
             };
             if self.handle.is_connected(peer).await.unwrap_or(false) {
                 tried.push(peer);
-                let addresses = Vec::new();
-                match self.hand_over(Route { peer, addresses }, delivery).await {
+                match self.hand_over(connected(peer), delivery).await {
                     Some(taken) if is_final(&taken) => return Some(taken),
                     other => refused = other.or(refused),
                 }
@@ -151,21 +151,14 @@ impl Carrier {
 
     /// What a peer has published, if it has.
     pub async fn peer_record(&self, peer: PeerId) -> Result<Option<PeerRecord>> {
-        let found = self
-            .overlay
-            .record_at(PeerRecord::key(&key_of(&peer)?))
-            .await?;
-        match found {
-            Some(Record::Signed(envelope)) => Ok(Some(PeerRecord::open(&envelope)?)),
-            _ => Ok(None),
-        }
+        let found = self.overlay.peer_record(peer).await?;
+        Ok(found.map(|(record, _)| record))
     }
 
     /// How to reach a peer; nothing when it is not there, or runs for somebody else by now.
     async fn route_to(&self, peer: PeerId, author: Option<&PublicKey>) -> Result<Option<Route>> {
         if self.handle.is_connected(peer).await? {
-            let addresses = Vec::new();
-            return Ok(Some(Route { peer, addresses }));
+            return Ok(Some(connected(peer)));
         }
         let Some(record) = self.peer_record(peer).await? else {
             return Ok(None);
@@ -174,8 +167,7 @@ impl Carrier {
         if author.is_some_and(|author| runs_for != Some(*author)) {
             return Ok(None);
         }
-        let parsed = record.addresses.into_iter().map(Multiaddr::try_from);
-        let addresses = parsed.filter_map(std::result::Result::ok).collect();
+        let addresses = address::parsed(record.addresses);
         Ok(Some(Route { peer, addresses }))
     }
 

@@ -6,7 +6,8 @@ use libp2p::PeerId;
 
 use super::wire::{self, Rpc};
 use crate::net::codec::read_frame;
-use crate::net::handle::{Handle, Route};
+use crate::net::finding::connected;
+use crate::net::handle::Handle;
 use crate::net::protocols::GOSSIP;
 use crate::net::streams::{Incoming, Stream};
 use crate::platform;
@@ -43,11 +44,7 @@ pub(super) async fn speak(
     frames: mpsc::Receiver<Vec<u8>>,
     mut said: mpsc::Sender<Said>,
 ) {
-    let route = Route {
-        peer,
-        addresses: Vec::new(),
-    };
-    match handle.open(route, GOSSIP).await {
+    match handle.open(connected(peer), GOSSIP).await {
         Ok(opened) => {
             let ended = write_all(opened.stream, frames).await;
             tracing::debug!(%peer, ?ended, "no more topics with this relay");

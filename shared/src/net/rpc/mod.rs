@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use self::allowed::Looked;
 pub use self::calling::Ask;
 use super::address::Via;
-use super::budget::{Budget, Limits};
+use super::budget::{Limits, SharedBudget};
 use super::handle::{Handle, Route};
 use super::overlay::{Kademlia, Overlay};
 use super::protocols;
@@ -88,7 +88,7 @@ struct Server {
     methods: RwLock<HashMap<String, Method>>,
     resources: RwLock<Option<Described>>,
     looked: Mutex<Looked>,
-    budget: Mutex<Budget>,
+    budget: SharedBudget,
 }
 
 impl Rpc {
@@ -103,7 +103,7 @@ impl Rpc {
             methods: RwLock::default(),
             resources: RwLock::default(),
             looked: Mutex::default(),
-            budget: Mutex::new(Budget::new(share)),
+            budget: SharedBudget::new(share),
         });
         platform::spawn(serving::run(server.clone(), incoming));
         Ok(Rpc { handle, server })

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::mpsc;
@@ -15,7 +15,7 @@ use futures::{AsyncReadExt, AsyncWriteExt, FutureExt, StreamExt};
 use libp2p::PeerId;
 use serde_json::Value;
 
-use super::super::budget::{Asker, Budget};
+use super::super::budget::{Asker, Place};
 use super::super::streams::{Incoming, Stream};
 use super::super::texts::{receive, send};
 use super::{Caller, Given, Outcome, Server};
@@ -40,27 +40,6 @@ pub(super) async fn run(server: Arc<Server>, mut incoming: mpsc::Receiver<Incomi
     }
 }
 
-/// A share of this node's time, given back when dropped.
-struct Place(Arc<Server>, Asker);
-
-impl Place {
-    fn take(server: &Arc<Server>, asker: Asker) -> Option<Place> {
-        let taken = budget(server).take(asker);
-        taken.then(|| Place(server.clone(), asker))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        budget(&self.0).give_back(self.1);
-    }
-}
-
-fn budget(server: &Server) -> std::sync::MutexGuard<'_, Budget> {
-    let budget = server.budget.lock();
-    budget.unwrap_or_else(PoisonError::into_inner)
-}
-
 async fn serve(server: Arc<Server>, incoming: Incoming) -> io::Result<()> {
     let Incoming {
         peer,
@@ -69,7 +48,7 @@ async fn serve(server: Arc<Server>, incoming: Incoming) -> io::Result<()> {
         ..
     } = incoming;
     let text = in_time(receive(&mut stream).boxed()).await?;
-    let mut place = Place::take(&server, Asker { peer, prefix });
+    let mut place = server.budget.place(Asker { peer, prefix });
     if place.is_none() {
         say(&mut stream, &refusal(Fault::busy())).await?;
         return end(stream).await;
