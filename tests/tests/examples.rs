@@ -5,8 +5,14 @@ use warren_tests::relays::TestRelay;
 
 /// What an example prints.
 async fn printed(name: &str) -> String {
+    printed_with(name, &[]).await
+}
+
+async fn printed_with(name: &str, more: &[&str]) -> String {
     let relay = TestRelay::first().await;
-    let output = run_example(name, &[&relay.url()]).await;
+    let url = relay.url();
+    let args: Vec<&str> = [url.as_str()].iter().chain(more).copied().collect();
+    let output = run_example(name, &args).await;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name}: {said}{complaints}");
@@ -54,4 +60,13 @@ async fn a_command_is_called() {
     assert!(said.starts_with("the best of 1 has "), "{said}");
     assert!(said.contains("the sum is 42\nit says: "), "{said}");
     assert!(said.ends_with("Invalid params\n"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_claimed_and_resolved() {
+    let said = printed_with("name", &["ada-in-town.p2p"]).await;
+    let expected = "ada-in-town.p2p is held, generation 1\n\
+                    ada-in-town.p2p leads to {\"text\":\"tea at five\"}\n\
+                    signed by its owner: true\n";
+    assert_eq!(said, expected);
 }

@@ -29,9 +29,11 @@ pub const WINDOW: u64 = 2 * 1024 * 1024;
 const FIRST_LIMIT_AFTER: u64 = 64 * 1024;
 /// What a limit adds to a frame, at most.
 const LIMIT_OVERHEAD: usize = 2 + 10;
-/// A new limit is told when it moves by this much. One that is lost is sent again at once only when three more follow
-/// it, and after a second otherwise: the sender must not stand still before they do.
-const LIMIT_STEP: u64 = WINDOW / 32;
+/// A new limit is told when it moves by this much. Each takes a packet, and whoever carries it some of its time.
+pub const LIMIT_STEP: u64 = WINDOW / 8;
+/// The same towards browsers, which may drop what comes in while they send. What is lost is sent again at once only when
+/// three more follow it, and after a second otherwise: the sender must not stand still before they do.
+pub const LIMIT_STEP_OF_BROWSERS: u64 = WINDOW / 32;
 /// Unread bytes of a sender that knows no limits; the stream fails beyond. A sender that does know
 /// them may have this much in its buffers and on the way before it learns of the first one.
 pub const MAX_UNREAD: usize = 8 * 1024 * 1024;
@@ -73,6 +75,7 @@ pub struct Stream {
     unread: usize,
     received: u64,
     window: u64,
+    step: u64,
     limit_told: u64,
     sending: Sending,
     sent: u64,
@@ -97,6 +100,7 @@ impl Default for Stream {
             unread: 0,
             received: 0,
             window: WINDOW,
+            step: LIMIT_STEP,
             limit_told: 0,
             sending: Sending::Open,
             sent: 0,
@@ -330,6 +334,11 @@ impl Stream {
         self.window = window.min(WINDOW);
     }
 
+    /// Sets by how much a limit moves before it is told.
+    pub fn set_step(&mut self, step: u64) {
+        self.step = step;
+    }
+
     /// What this end takes in all: a window beyond what was read.
     fn limit(&self) -> u64 {
         self.received - self.unread as u64 + self.window
@@ -344,7 +353,7 @@ impl Stream {
         }
         let limit = self.limit();
         let first = self.limit_told == 0 && self.received >= FIRST_LIMIT_AFTER;
-        let step = LIMIT_STEP.min(self.window / 4);
+        let step = self.step.min(self.window / 4);
         if first || self.limit_told > 0 && limit >= self.limit_told + step {
             self.limit_told = limit;
             self.frames.retain(|frame| frame.flag.is_some());

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use futures::future::poll_fn;
 use warren_shared::net::webrtc::{Channel, Received, Session};
 use warren_shared::webrtc::fingerprint::Fingerprint;
+use warren_shared::webrtc::stream::LIMIT_STEP_OF_BROWSERS;
 
 use super::state::{HANDSHAKE, Key, Shared};
 
@@ -76,6 +77,8 @@ impl Pipe {
 }
 
 impl Channel for Pipe {
+    const LIMIT_STEP: u64 = LIMIT_STEP_OF_BROWSERS;
+
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.shared.poll_writable(self.key, cx)
     }

@@ -13,7 +13,7 @@ use futures::{AsyncRead, AsyncWrite};
 
 use crate::platform;
 use crate::webrtc::frame::MAX_PAYLOAD;
-use crate::webrtc::stream::{Failed, Read, Stream, Urgency};
+use crate::webrtc::stream::{Failed, LIMIT_STEP, Read, Stream, Urgency};
 
 /// How long a stream that the application has dropped waits for the remote to end it too. Nothing
 /// below waits once more.
@@ -23,6 +23,9 @@ const MESSAGES_AT_ONCE: usize = 256;
 
 /// A data channel of some platform. Messages arrive whole and in order.
 pub trait Channel: Unpin + Send + 'static {
+    /// By how much a limit moves before the remote is told.
+    const LIMIT_STEP: u64 = LIMIT_STEP;
+
     /// Ready when one more message may be sent: the platform's buffer is below its bound.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
@@ -110,9 +113,11 @@ impl ArcWake for Wakers {
 impl<C: Channel> Inner<C> {
     fn new(channel: C, opened_here: bool) -> Self {
         let wakers = Arc::new(Wakers::default());
+        let mut state = Stream::default();
+        state.set_step(C::LIMIT_STEP);
         Inner {
             channel,
-            state: Stream::default(),
+            state,
             gathered: Vec::new(),
             waker: waker(wakers.clone()),
             wakers,
