@@ -5,7 +5,8 @@
 use std::error::Error;
 
 use warren_relay::peer::PeerArgs;
-use warren_shared::proto::names::{Options, Resource};
+use warren_shared::proto::names::Resource;
+use warren_shared::proto::names::resolver::Options;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
