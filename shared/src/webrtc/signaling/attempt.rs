@@ -15,11 +15,14 @@ use super::candidate::{Candidate, Trickled};
 use super::failure::Failure;
 use super::wire::{Decoder, Kind, Message};
 use crate::limits::{
-    SIGNALING_BYTES, SIGNALING_CANDIDATES, SIGNALING_DEADLINE, SIGNALING_DESCRIBED,
-    SIGNALING_ORPHANED,
+    SIGNALING_BYTES, SIGNALING_CANDIDATE, SIGNALING_CANDIDATES, SIGNALING_DEADLINE,
+    SIGNALING_DESCRIBED, SIGNALING_MESSAGE, SIGNALING_ORPHANED,
 };
 use crate::proto::Millis;
 use crate::webrtc::sdp::{BadDescription, Description};
+
+/// Bytes of a message beside its text, at most.
+const HEAD: usize = 2 + 1 + 3;
 
 /// What is to be done for an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,9 +85,12 @@ pub struct Attempt {
     described: bool,
     /// What the own stack has found before.
     own: Vec<Trickled>,
+    /// How many the remote was told, in the description or after it.
     own_candidates: usize,
     /// The end of them was told.
     own_ended: bool,
+    /// Bytes that were written.
+    sent: usize,
     lost: bool,
     outputs: VecDeque<Output>,
 }
@@ -118,6 +124,7 @@ impl Attempt {
             own: Vec::new(),
             own_candidates: 0,
             own_ended: false,
+            sent: 0,
             lost: false,
             outputs: VecDeque::new(),
         }
@@ -151,14 +158,18 @@ impl Attempt {
         if self.over || self.described {
             return;
         }
+        if description.len() + HEAD > SIGNALING_MESSAGE {
+            return self.refused("its description is too long");
+        }
         self.described = true;
+        self.own_candidates += lines(&description, "a=candidate:").count();
         let kind = match self.dialled {
             true => Kind::Offer,
             false => Kind::Answer,
         };
         self.send(kind, description);
         for trickled in std::mem::take(&mut self.own) {
-            self.send(Kind::Candidate, trickled.to_json());
+            self.tell(&trickled);
         }
         self.go_on();
     }
@@ -177,19 +188,16 @@ impl Attempt {
         }
     }
 
-    /// The stack has found a way to this end, or all of them. Those that the remote would refuse to hear are not told.
+    /// The stack has found a way to this end, or all of them. What the remote would refuse to hear is not told.
     pub fn found(&mut self, trickled: Trickled) {
-        let surplus = match trickled {
-            Trickled::Candidate(_) => self.own_candidates >= SIGNALING_CANDIDATES,
-            Trickled::End => std::mem::replace(&mut self.own_ended, true),
-        };
-        if self.over || surplus {
+        let end = trickled == Trickled::End;
+        if self.over || (end && std::mem::replace(&mut self.own_ended, true)) {
             return;
         }
-        self.own_candidates += usize::from(trickled != Trickled::End);
-        match self.described {
-            true => self.send(Kind::Candidate, trickled.to_json()),
-            false => self.own.push(trickled),
+        if self.described {
+            self.tell(&trickled);
+        } else if end || self.own.len() < SIGNALING_CANDIDATES {
+            self.own.push(trickled);
         }
     }
 
@@ -333,11 +341,22 @@ impl Attempt {
         });
     }
 
-    /// Says something, unless nobody can hear it any more.
+    fn tell(&mut self, trickled: &Trickled) {
+        let data = trickled.to_json();
+        let more = usize::from(*trickled != Trickled::End);
+        let fits = self.own_candidates + more <= SIGNALING_CANDIDATES;
+        if fits && data.len() <= SIGNALING_CANDIDATE {
+            self.own_candidates += more;
+            self.send(Kind::Candidate, data);
+        }
+    }
+
+    /// Says something, unless nobody can hear it any more, or wants to.
     fn send(&mut self, kind: Kind, data: String) {
-        if !self.lost {
-            let message = Message { kind, data };
-            self.outputs.push_back(Output::Send(message.encode()));
+        let bytes = Message { kind, data }.encode();
+        if !self.lost && self.sent + bytes.len() <= SIGNALING_BYTES {
+            self.sent += bytes.len();
+            self.outputs.push_back(Output::Send(bytes));
         }
     }
 

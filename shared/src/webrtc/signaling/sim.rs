@@ -17,8 +17,8 @@ pub use stacks::{description, way};
 pub struct Scene {
     /// When each peer dials.
     pub dials: [Option<Millis>; 2],
-    /// The second peer knows no rule: it takes every offer and goes on with its own.
-    pub stock: bool,
+    /// Which peers know no rule: they take every offer and go on with their own.
+    pub stock: [bool; 2],
     /// There is no way between the peers.
     pub apart: bool,
     /// The stream of the first attempt is lost before it has carried so many pieces.
@@ -210,7 +210,7 @@ impl World {
     }
 
     fn is_stock(&self, side: usize) -> bool {
-        side == 1 && self.scene.stock
+        self.scene.stock[side]
     }
 
     fn arrives(&mut self, link: usize, side: usize, mut bytes: Vec<u8>) {

@@ -263,6 +263,37 @@ fn candidates_and_bytes_are_bounded() {
     assert_eq!(all(&mut attempt).len(), SIGNALING_CANDIDATES + 1);
 }
 
+/// Whatever a stack finds, the other end can hear what is said of it.
+#[test]
+fn what_is_said_is_within_the_limits_of_whoever_hears_it() {
+    let (mut near, mut far) = (Attempt::dial(0), Attempt::answer(0));
+    for number in 0..SIGNALING_CANDIDATES * 2 {
+        let mut way = way(0, 0, number);
+        way.text += &"x".repeat([10, 100, 2_000][number % 3]);
+        near.found(Trickled::Candidate(way));
+    }
+    let inside = "a=candidate:x\r\n".repeat(60);
+    near.described(offer() + &inside);
+    let mut told = 0;
+    for output in all(&mut near) {
+        if let Output::Send(bytes) = output {
+            told += 1;
+            far.received(&bytes);
+        }
+    }
+    assert_eq!(told, 1 + SIGNALING_CANDIDATES - 60);
+    assert_eq!(all(&mut far), [Output::Remote(offer() + &inside)]);
+    assert!(far.next_wake().is_some(), "it goes on");
+
+    let mut attempt = Attempt::dial(0);
+    assert_eq!(all(&mut attempt), [Output::Describe]);
+    attempt.described("x".repeat(SIGNALING_MESSAGE));
+    failed(
+        &mut attempt,
+        Failure::Stack("its description is too long".to_owned()),
+    );
+}
+
 #[test]
 fn failures_tell_what_to_do() {
     let table = [
