@@ -4,11 +4,13 @@
 
 mod chat;
 mod direct;
+mod signaling;
 
 use std::time::Duration;
 
 pub use self::chat::*;
 pub use self::direct::*;
+pub use self::signaling::*;
 use crate::proto::Millis;
 
 /// One second in [`Millis`].
