@@ -1,6 +1,6 @@
 use warren_shared::limits::{DAY, MAX_SAFE_INTEGER};
 use warren_shared::proto::chat::packet::inspect;
-use warren_shared::proto::chat::{Content, MessageId, Output, Room, RoomConfig, RoomRef};
+use warren_shared::proto::chat::{Content, MessageId, Output, Room, RoomConfig, RoomRef, Stamp};
 use warren_shared::proto::key::SigningKey;
 
 use super::*;
@@ -184,4 +184,18 @@ fn what_is_deleted_or_old_goes() {
     let packet = last.packet.clone();
     kept.write(vec![last], NOW + 30 * DAY + 2_500);
     assert_eq!(kept.read(topic, Vec::new()), [packet]);
+}
+
+#[test]
+fn of_two_messages_with_one_number_the_first_is_kept() {
+    let kept = Kept::with(HistoryLimits::default());
+    let [mut one, mut two] = [(), ()].map(|()| Author::new("a", None, 1));
+    let topic = one.room.topic();
+    two.now += 500;
+    let [one, two] = [one.text(), two.text()];
+    assert_ne!(one.packet, two.packet);
+    let first = one.packet.clone();
+    kept.write(vec![one], NOW);
+    kept.write(vec![two], NOW);
+    assert_eq!(kept.read(topic, Vec::new()), [first]);
 }
