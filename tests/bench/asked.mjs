@@ -20,6 +20,10 @@ export class Asked {
     this.#child.stdin.on('error', () => {});
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   /** The next line, without a question. */
   line() {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));

@@ -1,7 +1,7 @@
 // node bench/gossip-nodes.mjs RELAYS PEERS: nodes of js-libp2p with gossipsub in one process, in one topic. The
 // relays are connected to each other, each peer to one of them. Stock settings.
 //
-// Prints a line when everybody is there. Then it answers `quiet N` on standard input as `bench-native chat` does:
+// Prints a line when everybody is there. Then it answers `talk N MS` on standard input as `bench-native chat` does:
 // {"took": [milliseconds], "lost": count}.
 
 import { createInterface } from 'node:readline';
@@ -62,14 +62,16 @@ process.stdout.write(`${JSON.stringify({ ready: peers.length })}\n`);
 
 let said = 0;
 for await (const line of createInterface(process.stdin)) {
-  const [does, count] = line.split(' ');
-  if (does !== 'quiet') throw new Error(`no such command: ${line}`);
+  const [does, count, pace] = line.split(' ');
+  if (does !== 'talk') throw new Error(`no such command: ${line}`);
   const took = [];
   let lost = 0;
   for (let number = 0; number < Number(count); number += 1) {
+    const next = sleep(Number(pace));
     const times = await deliver();
     took.push(...times);
     lost += peers.length - 1 - times.length;
+    await next;
   }
   process.stdout.write(`${JSON.stringify({ took, lost })}\n`);
 }

@@ -50,19 +50,29 @@ fn start(args: &[&str]) -> (Child, Bench) {
 #[tokio::test]
 async fn a_small_room_answers_what_the_bench_of_chat_asks() {
     let (mut child, mut bench) = start(&["chat", "2", "3"]);
-    assert_eq!(bench.answer().await["ready"], 3);
-    for question in ["quiet 3", "flooded 3"] {
-        let answer = bench.ask(question).await;
-        let took = answer["took"].as_array().expect("a list");
-        assert_eq!(
-            (took.len(), &answer["lost"]),
-            (6, &Value::from(0)),
-            "{question}"
-        );
+    let ready = bench.answer().await;
+    assert_eq!(ready["ready"], 3);
+    let [network, address] = ["network", "address"].map(|name| ready[name].as_str());
+    let (network, address) = (network.expect("a text"), address.expect("a text"));
+    let (mut attackers, mut attack) = start(&["attack", network, address]);
+    talks(&mut bench, "talk 3 10").await;
+    assert_eq!(attack.ask("begin").await["begun"], true);
+    talks(&mut bench, "talk 3 10").await;
+    let ended = attack.ask("end").await;
+    assert!(ended["sent"].as_u64().is_some(), "{ended}");
+    drop((bench, attack));
+    for child in [&mut child, &mut attackers] {
+        let status = within("the program ends", child.wait()).await;
+        assert!(status.expect("our child").success());
     }
-    drop(bench);
-    let status = within("the program ends", child.wait()).await;
-    assert!(status.expect("our child").success());
+}
+
+/// Three messages, each to two others.
+async fn talks(bench: &mut Bench, question: &str) {
+    let answer = bench.ask(question).await;
+    let took = answer["took"].as_array().expect("a list");
+    assert_eq!((took.len(), &answer["lost"]), (6, &Value::from(0)));
+    assert!(answer["memory"].as_u64() > Some(0));
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use warren_shared::proto::chat::{Content, RoomRef};
 use warren_shared::proto::key::{PublicKey, SigningKey};
 use warren_tests::count;
 use warren_tests::guests::{Guest, Intruder, public, two_relays};
+use warren_tests::peers::{arguments, loopback};
 use warren_tests::relays::TestRelay;
 use warren_tests::wait::{until, within};
 
@@ -288,4 +289,49 @@ async fn a_relay_that_cuts_and_forges_history_is_found_out() {
     mallory.node.close().await;
     first.stop().await;
     second.stop().await;
+}
+
+/// More strangers than a member remembers, who say to it what only its relays have to say.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_neither_crowd_out_relays_nor_speak_to_a_member_directly() {
+    let relay = TestRelay::first().await;
+    let network = relay.node().network();
+    let peer = arguments(&[relay.url()], &[]).start(vec![loopback()]).await;
+    let peer = peer.expect("a peer joins");
+    let route = until("it listens", || async {
+        let own = peer.node.handle().snapshot().await.expect("the node runs");
+        let direct = own
+            .addresses
+            .iter()
+            .find(|text| !text.contains("p2p-circuit"))?;
+        let addresses = vec![direct.parse().expect("its own address")];
+        let peer = peer.node.id();
+        Some(Route { peer, addresses })
+    })
+    .await;
+    let mut strangers = Vec::new();
+    for _ in 0..40 {
+        strangers.push(Intruder::at_route(network, route.clone(), &public("elsewhere")).await);
+    }
+    let room = public("lobby");
+    let mut ada = Guest::of(peer.node.clone(), &room, "Ada").await;
+    let mut ben = Guest::enter(&[&relay], &room, "Ben").await;
+    ada.room.send("first").await.expect("sent");
+    ben.hears_text("first").await;
+
+    let mut mallory = Intruder::at_route(network, route, &room).await;
+    let packet = mallory.text("directly");
+    let packet = mallory.sign(&packet);
+    mallory.publish(&packet).await.expect("sent");
+    for text in ["second", "third", "fourth"] {
+        ben.room.send(text).await.expect("sent");
+        ada.hears_text(text).await;
+    }
+    assert_eq!(ada.texts().await, ["first", "second", "third", "fourth"]);
+    for stranger in strangers.into_iter().chain([mallory]) {
+        stranger.node.close().await;
+    }
+    ada.close().await;
+    ben.close().await;
+    relay.stop().await;
 }

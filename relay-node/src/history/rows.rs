@@ -1,10 +1,12 @@
 //! What is in the table, how much of it there is for each room and author, and what has to go.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
 use warren_shared::limits::DAY;
 use warren_shared::proto::Millis;
+use warren_shared::proto::chat::message::Body;
 use warren_shared::proto::chat::packet::{PacketId, packet_id, peek};
 use warren_shared::proto::chat::{Content, MessageId, Topic};
 use warren_shared::proto::key::PublicKey;
@@ -59,6 +61,8 @@ pub(super) struct Rows {
     limits: HistoryLimits,
     rooms: HashMap<Topic, Room>,
     bytes: u64,
+    /// Nobody else knows its key, so that nobody makes two messages meet.
+    hasher: RandomState,
 }
 
 #[derive(Default)]
@@ -67,9 +71,17 @@ struct Room {
     bytes: u64,
     oldest: Millis,
     authors: HashMap<PublicKey, u64>,
+    /// Where each message is, by a hash of its id: what is taken back is found without a search.
+    said: HashMap<u64, Place>,
     /// What was taken back: it is not kept when it comes again.
     deleted: HashSet<MessageId>,
 }
+
+/// The time of a packet and the first half of its name: what tells it from others of its room.
+type Place = [u8; 16];
+
+/// The key of a packet, and the packet.
+type Row = (Vec<u8>, Vec<u8>);
 
 type Packets<'a> = Table<'a, &'static [u8], &'static [u8]>;
 
@@ -89,12 +101,13 @@ impl Rows {
             limits,
             rooms: HashMap::new(),
             bytes: 0,
+            hasher: RandomState::new(),
         };
         let table = database.begin_read()?.open_table(PACKETS)?;
         for row in table.iter()? {
             let (key, packet) = row?;
             if let Some(topic) = topic_of(key.value()) {
-                rows.count(&topic, time_of(key.value()), packet.value());
+                rows.count(&topic, key.value(), packet.value());
             }
         }
         Ok(rows)
@@ -113,22 +126,14 @@ impl Rows {
         packet: &[u8],
     ) -> Result<(), Fault> {
         let body = peek(topic, packet);
-        let room = self.rooms.entry(*topic).or_default();
-        if body
-            .as_ref()
-            .is_some_and(|body| room.deleted.contains(&body.id()))
-            || table.get(key)?.is_some()
+        if table.get(key)?.is_some() || body.as_ref().is_some_and(|body| self.refuses(topic, body))
         {
             return Ok(());
         }
         table.insert(key, packet)?;
-        self.count(topic, time_of(key), packet);
-        if let Some(body) = &body
-            && let (Content::Delete { .. }, Some(target)) = (&body.content, body.touches())
-        {
-            self.remove(table, topic, 1, |packet| {
-                peek(topic, packet).is_some_and(|body| body.id() == target)
-            })?;
+        self.count(topic, key, packet);
+        if let Some(target) = body.as_ref().and_then(taken_back) {
+            self.take_back(table, topic, &target)?;
         }
         let author = body.map(|body| body.author);
         while let Some(excess) = self.excess(topic, author) {
@@ -148,6 +153,16 @@ impl Rows {
         Ok(())
     }
 
+    /// What was taken back is not kept, and of two messages with one number the first counts. A deletion cannot be
+    /// taken back.
+    fn refuses(&self, topic: &Topic, body: &Body) -> bool {
+        let Some(room) = self.rooms.get(topic) else {
+            return false;
+        };
+        let again = room.said.contains_key(&self.hasher.hash_one(body.id()));
+        again || (taken_back(body).is_none() && room.deleted.contains(&body.id()))
+    }
+
     /// Removes what is older than the limits allow.
     pub fn forget_old(&mut self, table: &mut Packets<'_>, now: Millis) -> Result<(), Fault> {
         let end = now.saturating_sub(self.limits.keep);
@@ -161,8 +176,11 @@ impl Rows {
         Ok(())
     }
 
-    fn count(&mut self, topic: &Topic, time: Millis, packet: &[u8]) {
+    fn count(&mut self, topic: &Topic, key: &[u8], packet: &[u8]) {
+        let (time, place) = (time_of(key), place_of(key));
         let bytes = packet.len() as u64;
+        let body = peek(topic, packet);
+        let said = body.as_ref().map(|body| self.hasher.hash_one(body.id()));
         let room = self.rooms.entry(*topic).or_default();
         room.oldest = if room.count == 0 {
             time
@@ -172,11 +190,10 @@ impl Rows {
         room.count += 1;
         room.bytes += bytes;
         self.bytes += bytes;
-        if let Some(body) = peek(topic, packet) {
+        room.said.extend(said.zip(place));
+        if let Some(body) = body {
             *room.authors.entry(body.author).or_default() += 1;
-            if let (Content::Delete { .. }, Some(target)) = (&body.content, body.touches()) {
-                room.deleted.insert(target);
-            }
+            room.deleted.extend(taken_back(&body));
         }
     }
 
@@ -226,31 +243,92 @@ impl Rows {
                 break;
             }
         }
-        let Some(room) = self.rooms.get_mut(topic) else {
+        self.drop_rows(table, topic, gone)?;
+        self.begins(topic, oldest);
+        Ok(())
+    }
+
+    /// Removes the message that was taken back, if it is there.
+    fn take_back(
+        &mut self,
+        table: &mut Packets<'_>,
+        topic: &Topic,
+        target: &MessageId,
+    ) -> Result<(), Fault> {
+        let said = self.hasher.hash_one(target);
+        let room = self.rooms.get(topic);
+        let Some(place) = room.and_then(|room| room.said.get(&said).copied()) else {
             return Ok(());
         };
-        for (key, packet) in gone {
-            table.remove(key.as_slice())?;
-            let bytes = packet.len() as u64;
-            room.count -= 1;
-            room.bytes -= bytes;
-            self.bytes -= bytes;
-            if let Some(body) = peek(topic, &packet) {
-                let left = room.authors.entry(body.author).or_default();
-                *left -= 1;
-                if *left == 0 {
-                    room.authors.remove(&body.author);
-                }
-                if let (Content::Delete { .. }, Some(target)) = (&body.content, body.touches()) {
-                    room.deleted.remove(&target);
-                }
+        let meant = |packet: &[u8]| {
+            peek(topic, packet)
+                .is_some_and(|body| body.id() == *target && taken_back(&body).is_none())
+        };
+        let from = [&topic.to_bytes()[..], &place].concat();
+        let to = [&from[..], &[u8::MAX; 16]].concat();
+        let mut gone = Vec::new();
+        for row in table.range(from.as_slice()..to.as_slice())? {
+            let (key, packet) = row?;
+            if meant(packet.value()) {
+                gone.push((key.value().to_vec(), packet.value().to_vec()));
             }
         }
-        match oldest {
-            Some(oldest) => room.oldest = oldest,
-            None => drop(self.rooms.remove(topic)),
+        self.drop_rows(table, topic, gone)?;
+        let (from, to) = (first_of(topic, 0), first_of(topic, Millis::MAX));
+        let first = table.range(from.as_slice()..=to.as_slice())?.next();
+        let oldest = first.transpose()?.map(|(key, _)| time_of(key.value()));
+        self.begins(topic, oldest);
+        Ok(())
+    }
+
+    fn drop_rows(
+        &mut self,
+        table: &mut Packets<'_>,
+        topic: &Topic,
+        gone: Vec<Row>,
+    ) -> Result<(), Fault> {
+        for (key, packet) in gone {
+            table.remove(key.as_slice())?;
+            self.uncount(topic, &packet);
         }
         Ok(())
+    }
+
+    fn uncount(&mut self, topic: &Topic, packet: &[u8]) {
+        let Some(room) = self.rooms.get_mut(topic) else {
+            return;
+        };
+        let bytes = packet.len() as u64;
+        room.count -= 1;
+        room.bytes -= bytes;
+        self.bytes -= bytes;
+        if let Some(body) = peek(topic, packet) {
+            room.said.remove(&self.hasher.hash_one(body.id()));
+            let left = room.authors.entry(body.author).or_default();
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                room.authors.remove(&body.author);
+            }
+            if let Some(target) = taken_back(&body) {
+                room.deleted.remove(&target);
+            }
+        }
+    }
+
+    /// The oldest packet of a room is of that time, or there is none.
+    fn begins(&mut self, topic: &Topic, oldest: Option<Millis>) {
+        match (oldest, self.rooms.get_mut(topic)) {
+            (Some(oldest), Some(room)) => room.oldest = oldest,
+            _ => drop(self.rooms.remove(topic)),
+        }
+    }
+}
+
+/// The message that a deletion takes back.
+fn taken_back(body: &Body) -> Option<MessageId> {
+    match body.content {
+        Content::Delete { .. } => body.touches(),
+        _ => None,
     }
 }
 
@@ -265,6 +343,10 @@ pub(super) fn key_of(topic: &Topic, time: Millis, packet: &[u8]) -> Vec<u8> {
 
 fn topic_of(key: &[u8]) -> Option<Topic> {
     Topic::from_bytes(key.first_chunk::<33>()?)
+}
+
+fn place_of(key: &[u8]) -> Option<Place> {
+    key.get(33..49)?.try_into().ok()
 }
 
 fn time_of(key: &[u8]) -> Millis {

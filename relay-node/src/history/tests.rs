@@ -1,6 +1,7 @@
 use warren_shared::limits::{DAY, MAX_SAFE_INTEGER};
+use warren_shared::proto::chat::message::{Body, VERSION};
 use warren_shared::proto::chat::packet::inspect;
-use warren_shared::proto::chat::{Content, MessageId, Output, Room, RoomConfig, RoomRef};
+use warren_shared::proto::chat::{Content, MessageId, Output, Room, RoomConfig, RoomRef, Stamp};
 use warren_shared::proto::key::SigningKey;
 
 use super::*;
@@ -53,6 +54,33 @@ impl Author {
     fn text(&mut self) -> New {
         let (text, to) = ("hello".to_owned(), None);
         self.say(Content::Text { text, to }).0
+    }
+}
+
+/// What the first author says about its own message in the room `a`, without asking a member.
+fn signed(number: u64, content: Content) -> New {
+    let keys = RoomRef::new("a", None).unwrap();
+    let keys = keys.keys(&"test".parse().unwrap());
+    let author = SigningKey::from_seed([1; 32]);
+    let body = Body {
+        version: VERSION,
+        topic: keys.topic(),
+        author: author.public(),
+        session: 1,
+        number,
+        at: Stamp {
+            time: NOW + number * 1_000,
+            count: 0,
+        },
+        nick: String::new(),
+        content,
+    };
+    let packet = keys.write(&body, &author, &[0; 24]).unwrap();
+    let topic = keys.topic();
+    New {
+        topic,
+        seen: inspect(&topic, &packet).unwrap(),
+        packet,
     }
 }
 
@@ -184,4 +212,69 @@ fn what_is_deleted_or_old_goes() {
     let packet = last.packet.clone();
     kept.write(vec![last], NOW + 30 * DAY + 2_500);
     assert_eq!(kept.read(topic, Vec::new()), [packet]);
+}
+
+#[test]
+fn a_deletion_is_not_taken_back_and_finds_its_message_among_many_of_one_moment() {
+    let kept = Kept::with(HistoryLimits::default());
+    let mut author = Author::new("a", None, 1);
+    let topic = author.room.topic();
+    let copy = |new: &New| New {
+        topic,
+        seen: new.seen.clone(),
+        packet: new.packet.clone(),
+    };
+    let (text, to) = ("hello".to_owned(), None);
+    let (message, id) = author.say(Content::Text { text, to });
+    let delete = |id: &MessageId| Content::Delete {
+        session: id.session,
+        number: id.number,
+    };
+    let (deletion, of_message) = author.say(delete(&id));
+    // A member refuses to say such things; somebody else may not.
+    let again = signed(3, delete(&of_message));
+    let third = signed(4, delete(&MessageId { number: 3, ..id }));
+    let expected = [&third, &again, &deletion].map(|new| new.packet.clone());
+    let all = [&message, &deletion, &again, &third].map(copy);
+    kept.write(all.into(), NOW);
+    // Read from the disk each time: what was taken back is known after a restart, too.
+    for new in [&message, &deletion, &message] {
+        kept.write(vec![copy(new)], NOW);
+        assert_eq!(kept.read(topic, Vec::new()), expected);
+    }
+    // The other way round: the deletion of the deletion comes first.
+    let other = Kept::with(HistoryLimits::default());
+    for new in [&third, &again, &message, &deletion, &message] {
+        other.write(vec![copy(new)], NOW);
+    }
+    assert_eq!(other.read(topic, Vec::new()), expected);
+
+    // Others speak at the same time; of them nothing goes.
+    let crowd = Kept::with(HistoryLimits::default());
+    let mut others: Vec<New> = (2..12)
+        .map(|number| Author::new("a", None, number).text())
+        .collect();
+    let times = others.iter().map(|new| new.seen.time);
+    assert!({ times }.all(|time| time == message.seen.time));
+    others.push(copy(&message));
+    let count = others.len();
+    crowd.write(others, NOW);
+    crowd.write(vec![copy(&deletion)], NOW);
+    let left = crowd.read(topic, Vec::new());
+    assert_eq!(left.len(), count, "one more and one less");
+    assert!(!left.contains(&message.packet));
+}
+
+#[test]
+fn of_two_messages_with_one_number_the_first_is_kept() {
+    let kept = Kept::with(HistoryLimits::default());
+    let [mut one, mut two] = [(), ()].map(|()| Author::new("a", None, 1));
+    let topic = one.room.topic();
+    two.now += 500;
+    let [one, two] = [one.text(), two.text()];
+    assert_ne!(one.packet, two.packet);
+    let first = one.packet.clone();
+    kept.write(vec![one], NOW);
+    kept.write(vec![two], NOW);
+    assert_eq!(kept.read(topic, Vec::new()), [first]);
 }

@@ -55,12 +55,32 @@ pub const CHAT_LENIENCE: u32 = 2;
 pub const CHAT_SOURCE_BURST: u32 = 400;
 /// See [`CHAT_SOURCE_BURST`].
 pub const CHAT_SOURCE_PER_SECOND: u32 = 50;
+/// What is taken from another relay, as a multiple of what is taken from one peer: it speaks for many.
+pub const CHAT_RELAY_SHARE: u32 = 20;
+/// What a relay reads from one peer at once, and then in a second, in packets, whether it passes them on or not: more
+/// than an honest peer has to say, also when it comes back to all its rooms, and what costs next to nothing. Whoever has
+/// more to say waits in its own connection.
+pub const CHAT_READ_BURST: u32 = 64;
+/// See [`CHAT_READ_BURST`].
+pub const CHAT_READ_PER_SECOND: u32 = 100;
+/// So many bytes more weigh as much as a packet more.
+pub const CHAT_READ_BYTES: usize = 4 * 1024;
+/// Subscriptions weigh less: a relay has all of its topics to say before it is known as one.
+pub const CHAT_READ_TOPICS: usize = 4;
+/// What is read from all peers of one IPv4 address or IPv6 /64 together, as a multiple of that: an office behind a NAT
+/// fits. After one of them was cut off it is that of one peer, as long as that one stays out.
+pub const CHAT_ADDRESS_SHARE: u32 = 16;
+/// What is passed on from all peers of one address in one room, as a multiple of what is passed on from one: new peer
+/// ids cost nothing, and few people of one office speak at once.
+pub const CHAT_CROWD: u32 = 4;
+/// Peers of one address that were cut off in the time of [`CHAT_BARRED`], after which the address stays out as well.
+pub const CHAT_CUT_OFF_PER_ADDRESS: u32 = 8;
 /// Points of offences with which a relay cuts a peer off: ten packets that are not valid, which nobody sends by
 /// mistake, or a thousand beyond its rates, which nobody types.
 pub const CHAT_OFFENCES: u32 = 1_000;
 /// For a packet that is not valid.
 pub const CHAT_OFFENCE_INVALID: u32 = 100;
-/// For a packet beyond a rate.
+/// For a packet beyond a rate, or more to say than is read.
 pub const CHAT_OFFENCE_EXCESS: u32 = 1;
 /// Points that are forgiven in a second: a hasty peer is held to its rate and stays.
 pub const CHAT_FORGIVEN_PER_SECOND: u32 = 2;
@@ -99,6 +119,8 @@ pub const MAX_TOPICS: usize = 400;
 pub const MAX_TOPICS_PER_PEER: usize = 64;
 /// Relays whose word about topics waits in a tab until somebody wants to chat.
 pub const LENT_TOPICS: usize = 32;
+/// Packets in one message of gossipsub: peers of ours send one, and what comes together is looked at together.
+pub const GOSSIP_TOGETHER: usize = 16;
 /// A message of gossipsub: all topics of a relay at once, or a few packets; the frame of a leaf holds it. A packet has a limit
 /// of its own, [`MAX_CHAT_PACKET`].
 pub const MAX_GOSSIP: usize = 63 * 1024;

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The unit of the quota: what one subscriber usually has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subscriber {
     /// One IPv4 address.
     V4([u8; 4]),

@@ -40,7 +40,7 @@ pub struct Behaviour {
     pub streams: streams::Behaviour,
     /// Routes topics; on relays only. All others are leaves: see `gossip`.
     #[cfg(feature = "server")]
-    pub gossip: libp2p::swarm::behaviour::toggle::Toggle<Topics>,
+    pub gossip: libp2p::swarm::behaviour::toggle::Toggle<super::gossip::paced::Paced>,
     /// Reserves places at relays, and dials through them.
     pub relay_client: relay::client::Behaviour,
     /// Carries circuits; on relays only.
@@ -153,20 +153,17 @@ fn kademlia(
     kad
 }
 
-/// Routes topics, as many as a relay takes.
 #[cfg(feature = "server")]
-pub(super) type Topics = libp2p::gossipsub::Behaviour<
-    libp2p::gossipsub::IdentityTransform,
-    libp2p::gossipsub::MaxCountSubscriptionFilter<libp2p::gossipsub::AllowAllSubscriptionFilter>,
->;
-
-#[cfg(feature = "server")]
-fn gossip() -> Topics {
+fn gossip() -> super::gossip::paced::Paced {
+    use super::gossip::paced::{Paced, Topics};
     use libp2p::gossipsub;
     let config = gossipsub::ConfigBuilder::default()
         .validation_mode(gossipsub::ValidationMode::Anonymous)
         .validate_messages()
         .max_transmit_size(limits::MAX_GOSSIP)
+        .max_publish_messages(limits::GOSSIP_TOGETHER)
+        // Stock relays end the stream of a neighbour that has more than 160 topics.
+        .max_control_message_size(limits::MAX_GOSSIP)
         .connection_handler_queue_len(limits::GOSSIP_BACKLOG)
         .duplicate_cache_time(limits::GOSSIP_REMEMBERED)
         .message_id_fn(|message| blake3::hash(&message.data).as_bytes()[..20].to_vec().into())
@@ -179,8 +176,8 @@ fn gossip() -> Topics {
         max_subscriptions_per_request: limits::MAX_TOPICS,
     };
     let keys = gossipsub::MessageAuthenticity::Anonymous;
-    gossipsub::Behaviour::new_with_subscription_filter(keys, config, topics)
-        .expect("anonymous messages need no signing key")
+    let topics = Topics::new_with_subscription_filter(keys, config, topics);
+    Paced::new(topics.expect("anonymous messages need no signing key"))
 }
 
 /// Stock defaults (16 circuits, 128 KiB, two minutes) are too small for browsers, and stock rate

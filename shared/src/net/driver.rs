@@ -134,8 +134,9 @@ impl Driver {
                     Some(command) => self.on_command(command),
                     None => return self.close(None).await,
                 },
-                event = self.swarm.select_next_some() => self.on_swarm(event),
+                // What is done comes before what is new: there is no end of that while somebody floods.
                 done = self.jobs.select_next_some() => self.on_done(done),
+                event = self.swarm.select_next_some() => self.on_swarm(event),
                 () = timer => self.keeper.tick(platform::now()),
                 () = snapshot_due => {
                     self.publish_snapshot();

@@ -17,6 +17,8 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId};
 
 use super::address;
+#[cfg(feature = "server")]
+use super::admission::Subscriber;
 use super::admission::{Admission, Permit};
 use crate::limits;
 
@@ -65,11 +67,20 @@ impl Behaviour {
         self.barred.add(peer, until);
     }
 
+    /// Somebody of this address was cut off until then. When that happens often nobody else is let in from there.
+    #[cfg(feature = "server")]
+    pub fn bar_often(&mut self, subscriber: Subscriber, until: crate::proto::Millis) {
+        self.barred.add_often(subscriber, until);
+    }
+
     fn admit(&mut self, id: ConnectionId, remote: &Multiaddr) -> Option<()> {
         // What comes through a circuit is limited by its relay.
         let Some(ip) = address::ip_of(remote).filter(|_| !address::is_relayed(remote)) else {
             return Some(());
         };
+        if self.barred.refuses(ip) {
+            return None;
+        }
         let places = Places {
             handshake: Some(self.handshakes.admit(ip)?),
             _connection: self.connections.admit(ip)?,

@@ -32,7 +32,7 @@ pub struct Lender {
 
 /// Streams on which relays say which topics they take. A relay opens one when it is connected, and no second.
 enum Topics {
-    /// Those of the last relays, unread.
+    /// Those of relays, unread, and of the last strangers.
     Kept(Vec<Incoming>),
     Lent(mpsc::Sender<Incoming>),
 }
@@ -45,7 +45,7 @@ impl Lender {
         streams.forget(&GOSSIP.name);
         let incoming = streams.accept(GOSSIP).map_err(|_| taken(&GOSSIP))?;
         let topics = Arc::new(Mutex::new(Topics::Kept(Vec::new())));
-        platform::spawn(keep(topics.clone(), incoming));
+        platform::spawn(keep(overlay.clone(), topics.clone(), incoming));
         Ok(Lender {
             overlay,
             streams: streams.clone(),
@@ -119,18 +119,27 @@ impl Lender {
     }
 }
 
-async fn keep(topics: Arc<Mutex<Topics>>, mut incoming: mpsc::Receiver<Incoming>) {
+async fn keep(
+    overlay: Arc<Kademlia>,
+    topics: Arc<Mutex<Topics>>,
+    mut incoming: mpsc::Receiver<Incoming>,
+) {
     while let Some(stream) = incoming.next().await {
+        let relays = overlay.handle().homes().await.unwrap_or_default();
         match &mut *locked(&topics) {
             Topics::Lent(lent) => drop(lent.try_send(stream)),
-            Topics::Kept(kept) => {
-                kept.retain(|known| known.peer != stream.peer);
-                if kept.len() == LENT_TOPICS {
-                    kept.remove(0);
-                }
-                kept.push(stream);
-            }
+            Topics::Kept(kept) => keep_one(kept, stream, |stream| stream.peer, &relays),
         }
+    }
+}
+
+/// Of too many the first goes that is of no relay of ours: anybody can open streams.
+fn keep_one<T>(kept: &mut Vec<T>, new: T, peer: impl Fn(&T) -> PeerId, relays: &[PeerId]) {
+    kept.retain(|known| peer(known) != peer(&new));
+    kept.push(new);
+    if kept.len() > LENT_TOPICS {
+        let stranger = kept.iter().position(|known| !relays.contains(&peer(known)));
+        kept.remove(stranger.unwrap_or(LENT_TOPICS));
     }
 }
 
@@ -202,4 +211,26 @@ fn bytes(hex: &str) -> Result<Vec<u8>> {
 fn taken(protocol: &Protocol) -> Error {
     let text = format!("streams of {} are taken already", protocol.name);
     Error::new(Code::Internal, text)
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_push_out_no_relays() {
+        let relays: Vec<PeerId> = (0..3).map(|_| PeerId::random()).collect();
+        let mut kept: Vec<PeerId> = Vec::new();
+        let mut keep = |peer| keep_one(&mut kept, peer, |peer| *peer, &relays);
+        keep(relays[0]);
+        (0..2 * LENT_TOPICS).for_each(|_| keep(PeerId::random()));
+        keep(relays[1]);
+        keep(relays[1]);
+        (0..2 * LENT_TOPICS).for_each(|_| keep(PeerId::random()));
+        keep(relays[2]);
+        assert_eq!(kept.len(), LENT_TOPICS);
+        let place = |relay| kept.iter().position(|peer| *peer == relay);
+        assert_eq!(place(relays[0]), Some(0));
+        assert!(relays.iter().all(|relay| place(*relay).is_some()));
+    }
 }

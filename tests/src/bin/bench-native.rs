@@ -8,8 +8,11 @@
 //! memory that so many idle WebRTC connections take on the listening side.
 //!
 //! For `cargo xtask bench names` it is a network to be questioned, `bench-native names`, and the delayed
-//! links of another one, `bench-native links`. For `cargo xtask bench chat` it is a room, `bench-native chat`.
+//! links of another one, `bench-native links`. For `cargo xtask bench chat` it is a room, `bench-native chat`,
+//! and those who disturb it, `bench-native attack`.
 
+#[path = "bench-native/attack.rs"]
+mod attack;
 #[path = "bench-native/bare.rs"]
 mod bare;
 #[path = "bench-native/chat.rs"]
@@ -33,7 +36,8 @@ use warren_tests::relays::{ANY_PORT, TestRelay};
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const USAGE: &str = "usage: bench-native ROUNDS MIB | bench-native idle PEERS | \
-    bench-native names NODES NAMES | bench-native links | bench-native chat RELAYS PEERS";
+    bench-native names NODES NAMES | bench-native links | bench-native chat RELAYS PEERS | \
+    bench-native attack NETWORK ADDRESS";
 const MIB: u64 = 1024 * 1024;
 /// What the address of each path contains.
 const PATHS: [(&str, &str); 3] = [
@@ -53,6 +57,7 @@ async fn main() -> ExitCode {
         }
         ["names", nodes, names] => names::serve(nodes, names).await,
         ["chat", relays, peers] => chat::serve(relays, peers).await,
+        ["attack", network, address] => attack::serve(network, address).await,
         ["links"] => names::links().await,
         [rounds, size] => transfers(rounds, size).await,
         _ => Err(USAGE.into()),

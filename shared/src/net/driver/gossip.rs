@@ -5,14 +5,25 @@ use futures::channel::oneshot;
 use libp2p::PeerId;
 use libp2p::gossipsub::{self, IdentTopic, Message, MessageAcceptance, MessageId};
 
-use super::super::behaviour::Topics;
+use super::super::gossip::paced::{Event, Paced, Topics};
 use super::super::gossip::router::{Checked, check};
 use super::{Done, Driver};
+use crate::proto::Millis;
 use crate::proto::reputation::Evidence;
 use crate::{limits, platform};
 
 impl Driver {
-    pub(super) fn gossiped(&mut self, event: gossipsub::Event) {
+    pub(super) fn gossiped(&mut self, event: Event) {
+        match event {
+            Event::Topics(event) => self.heard(event),
+            Event::Held(peer) => {
+                self.router.held(peer, platform::now());
+                self.cut_off();
+            }
+        }
+    }
+
+    fn heard(&mut self, event: gossipsub::Event) {
         match event {
             gossipsub::Event::Subscribed { peer_id, topic, .. } => {
                 let join = self.router.subscribed(peer_id, topic.as_str());
@@ -39,7 +50,8 @@ impl Driver {
     fn packet(&mut self, source: PeerId, id: MessageId, message: Message) {
         let now = platform::now();
         let name = message.topic.as_str();
-        let Some(topic) = self.router.admits(source, name, now) else {
+        let from = self.paced().and_then(|paced| paced.subscriber(&source));
+        let Some(topic) = self.router.admits(source, from, name, now) else {
             self.report(&id, &source, MessageAcceptance::Ignore);
             return self.cut_off();
         };
@@ -68,7 +80,24 @@ impl Driver {
             self.keeper.standings().note(&peer, Evidence::Violated);
             let until = platform::now() + limits::CHAT_BARRED;
             self.swarm.behaviour_mut().guard.bar(peer, until);
+            self.restrain(&peer, until);
             let _ = self.swarm.disconnect_peer_id(peer);
+        }
+    }
+
+    /// What comes from the address of a peer that is cut off has less room, and none when that happens often: new
+    /// peer ids cost nothing.
+    fn restrain(&mut self, peer: &PeerId, until: Millis) {
+        if self.router.is_relay(peer) {
+            return;
+        }
+        let Some(paced) = self.paced() else {
+            return;
+        };
+        if let Some(subscriber) = paced.subscriber(peer) {
+            paced.restrain(subscriber, until);
+            let guard = &mut self.swarm.behaviour_mut().guard;
+            guard.bar_often(subscriber, until);
         }
     }
 
@@ -78,7 +107,8 @@ impl Driver {
         }
     }
 
-    /// It is known whether a peer is a relay. One that is not gets every packet of its topics.
+    /// A peer has said whether it is a relay. One that is not gets every packet of its topics; one that is may say
+    /// much once this node has dialled it, since anybody can say so.
     pub(super) fn is_router(&mut self, peer: PeerId, relay: bool) {
         if !relay {
             if let Some(gossip) = self.gossip() {
@@ -89,8 +119,14 @@ impl Driver {
         if let Some(gossip) = self.gossip() {
             gossip.remove_explicit_peer(&peer);
         }
-        let left = self.router.relay(peer);
+        let left = self.router.claims(peer);
         self.leave_topics(left);
+        if !self.table.dialled(&peer).is_empty() {
+            self.router.relay(peer);
+            if let Some(paced) = self.paced() {
+                paced.is_relay(&peer);
+            }
+        }
     }
 
     /// Nothing connects to a peer any more.
@@ -111,6 +147,10 @@ impl Driver {
     }
 
     fn gossip(&mut self) -> Option<&mut Topics> {
+        self.paced().map(|paced| &mut paced.topics)
+    }
+
+    fn paced(&mut self) -> Option<&mut Paced> {
         self.swarm.behaviour_mut().gossip.as_mut()
     }
 }

@@ -28,7 +28,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 const SETTLING: Duration = Duration::from_millis(50);
 /// Packets that are remembered, because each comes from several relays.
 const SEEN: usize = 1_024;
-/// Peers whose subscriptions are remembered: homes, and those that are about to be.
+/// Peers whose subscriptions are remembered: homes, those that are about to be, and strangers, which go first.
 const KNOWN: usize = 32;
 
 /// What is heard in a topic.
@@ -305,7 +305,9 @@ impl State {
             self.note(peer, on, hash_of(&topic));
         }
         self.tell_ready(peer);
-        for (name, data) in rpc.published {
+        // Only relays that were asked for a topic have something to say about it.
+        let home = self.links.iter().any(|link| link.peer == peer);
+        for (name, data) in rpc.published.into_iter().filter(|_| home) {
             let id = packet_id(&data);
             let topic = self.topics.iter_mut();
             let topic = { topic }.find(|topic| topic.name.as_bytes() == &name[..]);
@@ -323,17 +325,28 @@ impl State {
         let known = self.wanted.iter().position(|(known, _)| *known == peer);
         let place = match known {
             Some(place) => place,
-            None if self.wanted.len() < KNOWN => {
+            None => {
+                if self.wanted.len() >= KNOWN && !self.forget_stranger() {
+                    return;
+                }
                 self.wanted.push((peer, Vec::new()));
                 self.wanted.len() - 1
             }
-            None => return,
         };
         let topics = &mut self.wanted[place].1;
         topics.retain(|known| *known != topic);
         if on && topics.len() < limits::MAX_TOPICS {
             topics.push(topic);
         }
+    }
+
+    /// Anybody can say what he wants: the first goes who is no home. Whether there was one.
+    fn forget_stranger(&mut self) -> bool {
+        let homes = &self.links;
+        let home = |peer: &PeerId| homes.iter().any(|link| link.peer == *peer);
+        let stranger = self.wanted.iter().position(|(peer, _)| !home(peer));
+        let stranger = stranger.map(|place| self.wanted.remove(place));
+        stranger.is_some()
     }
 
     /// A home may take packets of topics that it did not take before.

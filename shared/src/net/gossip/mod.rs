@@ -6,6 +6,10 @@
 pub(super) mod leaf;
 mod lines;
 #[cfg(feature = "server")]
+mod pace;
+#[cfg(feature = "server")]
+pub(super) mod paced;
+#[cfg(feature = "server")]
 pub(super) mod router;
 mod wire;
 

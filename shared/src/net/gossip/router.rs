@@ -8,6 +8,7 @@ use libp2p::PeerId;
 use libp2p::gossipsub::{IdentTopic, MessageAcceptance, MessageId};
 
 use crate::limits;
+use crate::net::admission::Subscriber;
 use crate::net::chat::HistorySlot;
 use crate::proto::chat::Topic;
 use crate::proto::chat::offences::{Offences, Patience};
@@ -16,9 +17,6 @@ use crate::proto::chat::rates::{Rate, Rates};
 use crate::proto::key::PublicKey;
 use crate::proto::record::Refusal;
 use crate::proto::{Millis, NetworkId};
-
-/// What is taken from another relay, as a multiple of what is taken from one peer: it speaks for many.
-const RELAY_SHARE: u32 = 20;
 
 /// A packet that was checked.
 pub struct Checked {
@@ -34,12 +32,17 @@ pub struct Router {
     network: NetworkId,
     /// Who wants a topic, other relays excepted: they would keep each other in it for ever.
     wanted: HashMap<Topic, HashSet<PeerId>>,
+    /// Those that say they are relays: nobody joins a topic for them.
+    claimed: HashSet<PeerId>,
+    /// Those of them that this relay has dialled, and that answered as relays.
     relays: HashSet<PeerId>,
     authors: Rates<PublicKey>,
     rooms: Rates<Topic>,
     sources: Rates<PeerId>,
     /// What each peer sends into each topic.
     voices: Rates<(PeerId, Topic)>,
+    /// What all peers of one address send into each topic.
+    crowds: Rates<(Subscriber, Topic)>,
     from_relays: Rates<PeerId>,
     offences: Offences<PeerId>,
     offenders: Vec<PeerId>,
@@ -56,10 +59,11 @@ impl Router {
             burst: limits::CHAT_SOURCE_BURST,
             per_second: limits::CHAT_SOURCE_PER_SECOND,
         };
-        let many = |rate: Rate| Rate {
-            burst: rate.burst * RELAY_SHARE,
-            per_second: rate.per_second * RELAY_SHARE,
+        let many = |rate: Rate, share: u32| Rate {
+            burst: rate.burst * share,
+            per_second: rate.per_second * share,
         };
+        let crowd = many(author, limits::CHAT_CROWD);
         let patience = Patience {
             limit: limits::CHAT_OFFENCES,
             forgiven_per_second: limits::CHAT_FORGIVEN_PER_SECOND,
@@ -68,12 +72,14 @@ impl Router {
         Router {
             network,
             wanted: HashMap::new(),
+            claimed: HashSet::new(),
             relays: HashSet::new(),
             authors: Rates::new(author, most),
             rooms: Rates::new(source, most),
             sources: Rates::new(source, most),
             voices: Rates::new(author, most),
-            from_relays: Rates::new(many(source), most),
+            crowds: Rates::new(crowd, most),
+            from_relays: Rates::new(many(source, limits::CHAT_RELAY_SHARE), most),
             offences: Offences::new(patience, most),
             offenders: Vec::new(),
             history,
@@ -83,7 +89,7 @@ impl Router {
     /// A peer wants a topic; that one, if this relay is to join it.
     pub fn subscribed(&mut self, peer: PeerId, topic: &str) -> Option<IdentTopic> {
         let topic = Topic::parse(&self.network, topic)?;
-        if self.relays.contains(&peer) {
+        if self.claimed.contains(&peer) {
             return None;
         }
         let of_peer = self.wanted.values().filter(|peers| peers.contains(&peer));
@@ -109,9 +115,14 @@ impl Router {
         self.abandoned(topic)
     }
 
-    /// A peer is gone, or turns out to be a relay: the topics that nobody else wants.
+    /// A peer is gone: the topics that nobody else wants.
     pub fn gone(&mut self, peer: &PeerId) -> Vec<IdentTopic> {
+        self.claimed.remove(peer);
         self.relays.remove(peer);
+        self.wants_nothing(peer)
+    }
+
+    fn wants_nothing(&mut self, peer: &PeerId) -> Vec<IdentTopic> {
         let mut topics = Vec::new();
         for (topic, peers) in &mut self.wanted {
             if peers.remove(peer) {
@@ -122,11 +133,27 @@ impl Router {
         left.filter_map(|topic| self.abandoned(topic)).collect()
     }
 
-    /// A peer is a relay.
-    pub fn relay(&mut self, peer: PeerId) -> Vec<IdentTopic> {
-        let left = self.gone(&peer);
+    /// A peer says that it is a relay: it wants nothing for itself.
+    pub fn claims(&mut self, peer: PeerId) -> Vec<IdentTopic> {
+        self.claimed.insert(peer);
+        self.wants_nothing(&peer)
+    }
+
+    /// A peer is a relay, as this one has seen for itself: it speaks for many. As long as it is connected.
+    pub fn relay(&mut self, peer: PeerId) {
         self.relays.insert(peer);
-        left
+    }
+
+    /// Whether a peer is known to be a relay.
+    pub fn is_relay(&self, peer: &PeerId) -> bool {
+        self.relays.contains(peer)
+    }
+
+    /// A peer had more to say than is read.
+    pub fn held(&mut self, peer: PeerId, now: Millis) {
+        if !self.relays.contains(&peer) {
+            self.offended(peer, limits::CHAT_OFFENCE_EXCESS, now);
+        }
     }
 
     fn abandoned(&mut self, topic: Topic) -> Option<IdentTopic> {
@@ -141,8 +168,14 @@ impl Router {
         IdentTopic::new(topic.text(&self.network))
     }
 
-    /// The topic of a packet that is worth to be looked at.
-    pub fn admits(&mut self, source: PeerId, topic: &str, now: Millis) -> Option<Topic> {
+    /// The topic of a packet that is worth to be looked at. `from`: where its source connected from.
+    pub fn admits(
+        &mut self,
+        source: PeerId,
+        from: Option<Subscriber>,
+        topic: &str,
+        now: Millis,
+    ) -> Option<Topic> {
         let topic = Topic::parse(&self.network, topic)?;
         if self.relays.contains(&source) {
             // What is too much there was said by others.
@@ -151,8 +184,11 @@ impl Router {
         let allowed = self.sources.allow(source, now) && self.voices.allow((source, topic), now);
         if !allowed {
             self.offended(source, limits::CHAT_OFFENCE_EXCESS, now);
+            return None;
         }
-        allowed.then_some(topic)
+        // Too much of that may be said by others of the same address.
+        let fits = from.is_none_or(|from| self.crowds.allow((from, topic), now));
+        fits.then_some(topic)
     }
 
     /// Those that have offended too often since this was asked last.

@@ -1,4 +1,7 @@
-//! Peers that were cut off, and until when. Only relays cut peers off; elsewhere nobody is remembered.
+//! Peers that were cut off, and until when; and addresses from which many were. Only relays cut peers off;
+//! elsewhere nobody is remembered.
+
+use std::net::IpAddr;
 
 use libp2p::PeerId;
 use libp2p::swarm::ConnectionDenied;
@@ -7,6 +10,9 @@ use libp2p::swarm::ConnectionDenied;
 pub(super) struct Barred {
     #[cfg(feature = "server")]
     until: std::collections::HashMap<PeerId, crate::proto::Millis>,
+    /// How often somebody of an address was cut off, and until when that counts.
+    #[cfg(feature = "server")]
+    often: std::collections::HashMap<super::Subscriber, (u32, crate::proto::Millis)>,
 }
 
 #[cfg(not(feature = "server"))]
@@ -14,14 +20,19 @@ impl Barred {
     pub fn refuse(&self, _: &PeerId) -> Result<(), ConnectionDenied> {
         Ok(())
     }
+
+    pub fn refuses(&self, _: IpAddr) -> bool {
+        false
+    }
 }
 
 #[cfg(feature = "server")]
 mod remembered {
     use std::fmt;
 
+    use super::super::Subscriber;
     use super::*;
-    use crate::limits::MAX_BARRED;
+    use crate::limits::{CHAT_CUT_OFF_PER_ADDRESS, MAX_BARRED};
     use crate::platform;
     use crate::proto::Millis;
 
@@ -52,6 +63,31 @@ mod remembered {
             self.until.insert(peer, until);
         }
 
+        /// As [`Barred::add`], for an address.
+        pub fn add_often(&mut self, subscriber: Subscriber, until: Millis) {
+            let now = platform::now();
+            if self.often.len() >= MAX_BARRED {
+                self.often.retain(|_, (_, until)| *until > now);
+            }
+            if self.often.len() >= MAX_BARRED {
+                let first = self.often.iter().min_by_key(|(_, (_, until))| *until);
+                let first = first.map(|(subscriber, _)| *subscriber);
+                first.and_then(|subscriber| self.often.remove(&subscriber));
+            }
+            let known = self.often.get(&subscriber);
+            let times = known
+                .filter(|(_, until)| *until > now)
+                .map_or(0, |(times, _)| *times);
+            self.often.insert(subscriber, (times + 1, until));
+        }
+
+        pub fn refuses(&self, ip: IpAddr) -> bool {
+            let known = Subscriber::of(ip).and_then(|subscriber| self.often.get(&subscriber));
+            known.is_some_and(|(times, until)| {
+                *times >= CHAT_CUT_OFF_PER_ADDRESS && *until > platform::now()
+            })
+        }
+
         pub fn refuse(&self, peer: &PeerId) -> Result<(), ConnectionDenied> {
             let until = self.until.get(peer);
             match until.is_some_and(|until| *until > platform::now()) {
@@ -79,6 +115,32 @@ mod remembered {
                 assert!(barred.until.len() <= MAX_BARRED);
             }
             assert!(barred.refuse(&one).is_ok(), "the first to be let in");
+        }
+
+        #[test]
+        fn an_address_stays_out_when_many_of_it_were_cut_off_and_others_do_not() {
+            let mut barred = Barred::default();
+            let ip = |text: &str| -> IpAddr { text.parse().unwrap() };
+            let [bad, other, proxy] = ["198.51.100.1", "198.51.100.2", "127.0.0.1"].map(ip);
+            let (subscriber, now) = (Subscriber::of(bad).unwrap(), platform::now());
+            assert_eq!(Subscriber::of(proxy), None);
+            for _ in 0..CHAT_CUT_OFF_PER_ADDRESS {
+                assert!(!barred.refuses(bad), "one bad tab bars nobody else");
+                barred.add_often(subscriber, now + 60_000);
+            }
+            assert!(barred.refuses(bad));
+            assert!(!barred.refuses(other) && !barred.refuses(proxy));
+            // What is long ago does not count.
+            for _ in 0..2 * CHAT_CUT_OFF_PER_ADDRESS {
+                barred.add_often(Subscriber::of(other).unwrap(), now);
+            }
+            assert!(!barred.refuses(other));
+            for number in 0..2 * MAX_BARRED as u32 {
+                let one = Subscriber::V4(number.to_be_bytes());
+                barred.add_often(one, now + 120_000);
+                assert!(barred.often.len() <= MAX_BARRED);
+            }
+            assert!(!barred.refuses(bad), "the first to be let in");
         }
     }
 }

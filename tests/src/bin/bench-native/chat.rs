@@ -3,10 +3,11 @@
 //! Reads one command a line and answers each with one line of JSON, so that whoever measures can take turns with
 //! another implementation:
 //!
-//! - `quiet N`: so many messages are said one after the other, each by another peer and only when everybody has
-//!   heard the last one. Answers with the milliseconds that each delivery took, from the call that says it to the
-//!   event that tells it, and with how many never came.
-//! - `flooded N`: the same, while somebody floods the room as fast as its relay takes it, until it is cut off.
+//! - `talk N MS`: so many messages are said, each by another peer, so long after the last one and only when everybody
+//!   has heard that. Answers with the milliseconds that each delivery took, from the call that says it to the event
+//!   that tells it, how many never came, and how much memory this process has in use.
+//!
+//! `attack.rs` is who disturbs them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,17 +16,18 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use warren_shared::error::Code;
-use warren_shared::limits::CHAT_OFFENCES;
-use warren_shared::proto::chat::{RoomEvent, RoomRef};
-use warren_tests::guests::{Guest, Intruder, public};
+use warren_shared::proto::chat::RoomEvent;
+use warren_tests::guests::{Guest, public};
 use warren_tests::peers::one_of_many;
 use warren_tests::relays::TestRelay;
 use warren_tests::wait::until;
 
-use super::Failure;
+use super::{Failure, usage};
 
+/// The room that everybody is in.
+pub const ROOM: &str = "bench";
 /// A message that has not come after this was lost, for these purposes.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A peer that has said too much waits so long.
@@ -36,7 +38,6 @@ type Heard = (usize, Arc<str>, Instant);
 struct Bench {
     relays: Vec<TestRelay>,
     guests: Vec<Guest>,
-    room: RoomRef,
     heard: mpsc::UnboundedReceiver<Heard>,
     said: usize,
 }
@@ -44,16 +45,18 @@ struct Bench {
 /// `bench-native chat RELAYS PEERS`.
 pub async fn serve(relays: &str, peers: &str) -> Result<(), Failure> {
     let mut bench = Bench::start(relays.parse()?, peers.parse()?).await?;
-    println!("{}", json!({"ready": bench.guests.len()}));
+    let (network, address) = bench.entrance().await;
+    println!(
+        "{}",
+        json!({"ready": bench.guests.len(), "network": network, "address": address})
+    );
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {
-        let answer = match line.split_once(' ') {
-            Some(("quiet", count)) => bench.talk(count.parse()?).await?,
-            Some(("flooded", count)) => {
-                let flood = tokio::spawn(flood(bench.spam().await));
-                let answer = bench.talk(count.parse()?).await;
-                flood.await?;
-                answer?
+        let words: Vec<&str> = line.split(' ').collect();
+        let answer = match words[..] {
+            ["talk", count, pace] => {
+                let pace = Duration::from_millis(pace.parse()?);
+                bench.talk(count.parse()?, pace).await?
             }
             _ => return Err(format!("no such command: {line}").into()),
         };
@@ -66,10 +69,10 @@ impl Bench {
     async fn start(relays: usize, peers: usize) -> Result<Bench, Failure> {
         let mut all = vec![TestRelay::first().await];
         while all.len() < relays {
-            let known = all[0].url();
-            all.push(TestRelay::start(|args| args.join = vec![known]).await?);
+            let known = all.iter().map(TestRelay::url).collect();
+            all.push(TestRelay::start(|args| args.join = known).await?);
         }
-        let room = public("bench");
+        let room = public(ROOM);
         let (tell, heard) = mpsc::unbounded_channel();
         let mut guests = Vec::new();
         for number in 0..peers {
@@ -89,26 +92,21 @@ impl Bench {
         Ok(Bench {
             relays: all,
             guests,
-            room,
             heard,
             said: 0,
         })
     }
 
-    /// Signed beforehand, so that it takes nobody's processor but the relays'.
-    async fn spam(&self) -> (Intruder, Vec<Vec<u8>>) {
-        let mut flooder = Intruder::at(&self.relays[0], &self.room).await;
-        let spam = (0..CHAT_OFFENCES * 2).map(|number| {
-            let body = flooder.text(&format!("spam {number}"));
-            flooder.sign(&body)
-        });
-        let spam = spam.collect();
-        (flooder, spam)
+    /// Where those come in who disturb: the network and the address of a relay.
+    async fn entrance(&self) -> (String, String) {
+        let relay = &self.relays[0];
+        (relay.node().network().to_string(), relay.address().await)
     }
 
-    async fn talk(&mut self, count: usize) -> Result<Value, Failure> {
+    async fn talk(&mut self, count: usize, pace: Duration) -> Result<Value, Failure> {
         let (mut took, mut lost) = (Vec::new(), 0);
         for _ in 0..count {
+            let next = sleep(pace);
             let speaker = self.said % self.guests.len();
             self.said += 1;
             let text = format!("message {}: {}", self.said, "x".repeat(64));
@@ -125,8 +123,9 @@ impl Bench {
                 }
             }
             lost += missing;
+            next.await;
         }
-        Ok(json!({"took": took, "lost": lost}))
+        Ok(json!({"took": took, "lost": lost, "memory": usage::resident()?}))
     }
 
     async fn say(&self, speaker: usize, text: &str) -> Result<Instant, Failure> {
@@ -134,7 +133,7 @@ impl Bench {
             let began = Instant::now();
             match self.guests[speaker].room.send(text).await {
                 Ok(_) => return Ok(began),
-                Err(error) if error.code() == Code::Overloaded => tokio::time::sleep(BREATH).await,
+                Err(error) if error.code() == Code::Overloaded => sleep(BREATH).await,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -151,14 +150,4 @@ fn listen(guest: &mut Guest, number: usize, tell: mpsc::UnboundedSender<Heard>) 
             }
         }
     });
-}
-
-/// Sends until it is cut off, or has nothing more to send.
-async fn flood((mut flooder, spam): (Intruder, Vec<Vec<u8>>)) {
-    for packet in spam {
-        if flooder.publish(&packet).await.is_err() {
-            break;
-        }
-    }
-    flooder.node.close().await;
 }

@@ -34,7 +34,8 @@ fn relays_and_strange_topics_make_nobody_join() {
     let mut router = Router::new("test".parse().unwrap(), HistorySlot::default());
     let relay = PeerId::random();
     assert!(router.subscribed(relay, &topic("a")).is_some());
-    assert_eq!(router.relay(relay).len(), 1, "it was for that relay alone");
+    assert_eq!(router.claims(relay).len(), 1, "it was for that relay alone");
+    router.relay(relay);
     assert!(router.subscribed(relay, &topic("a")).is_none());
     let other = topic("a").replace("test", "other");
     for strange in ["blocks", other.as_str()] {
@@ -91,8 +92,17 @@ impl Said {
 
     /// What becomes of a packet; nothing if it is not even looked at.
     fn send(&mut self, source: PeerId, packet: Vec<u8>) -> Option<MessageAcceptance> {
+        self.send_from(source, None, packet)
+    }
+
+    fn send_from(
+        &mut self,
+        source: PeerId,
+        from: Option<Subscriber>,
+        packet: Vec<u8>,
+    ) -> Option<MessageAcceptance> {
         let topic = self.keys.topic().text(&"test".parse().unwrap());
-        let topic = self.router.admits(source, &topic, NOW)?;
+        let topic = self.router.admits(source, from, &topic, NOW)?;
         let id = MessageId::new(&packet);
         let checked = check(id, source, topic, packet);
         Some(self.router.judge(checked, NOW))
@@ -144,6 +154,7 @@ fn what_is_not_valid_is_rejected_and_ends_with_being_cut_off() {
 fn a_relay_is_not_blamed_for_what_many_say_nor_anybody_for_its_clock() {
     let mut said = Said::new();
     let relay = PeerId::random();
+    said.router.claims(relay);
     said.router.relay(relay);
     let author = SigningKey::from_seed([1; 32]);
     let mut dropped = 0;
@@ -154,4 +165,59 @@ fn a_relay_is_not_blamed_for_what_many_say_nor_anybody_for_its_clock() {
     assert!(dropped > limits::CHAT_OFFENCES);
     assert!(said.router.offenders().is_empty());
     assert!(said.router.offences.is_empty());
+}
+
+#[test]
+fn who_only_says_that_it_is_a_relay_gets_no_more_through_than_a_peer_and_is_cut_off() {
+    let mut said = Said::new();
+    let [liar, relay] = [PeerId::random(), PeerId::random()];
+    for peer in [liar, relay] {
+        said.router.claims(peer);
+    }
+    said.router.relay(relay);
+    let mut passed = |peer| {
+        let mut passed = 0;
+        for _ in 0..1_000 {
+            let author = SigningKey::from_seed(platform::entropy());
+            let packet = said.packet(&author);
+            passed += u32::from(accepted(said.send(peer, packet)));
+        }
+        (passed, said.router.offenders().contains(&peer))
+    };
+    assert_eq!(passed(relay), (1_000, false));
+    assert_eq!(
+        passed(liar),
+        (limits::CHAT_BURST * limits::CHAT_LENIENCE, false)
+    );
+    // Having more to say than is read is an offence of its own.
+    for _ in 0..limits::CHAT_OFFENCES {
+        said.router.held(liar, NOW);
+        said.router.held(relay, NOW);
+    }
+    assert!(said.router.offenders().contains(&liar));
+    assert!(!said.router.offenders().contains(&relay));
+    said.router.gone(&relay);
+    assert!(!said.router.is_relay(&relay), "it has to be proven anew");
+}
+
+#[test]
+fn an_address_gets_no_more_into_a_room_by_coming_as_many() {
+    let mut said = Said::new();
+    let [bad, good] = [1, 2].map(|number| Some(Subscriber::V4([198, 51, 100, number])));
+    let mut passed = 0;
+    for _ in 0..8 * limits::CHAT_CROWD {
+        let (peer, author) = (PeerId::random(), SigningKey::from_seed(platform::entropy()));
+        for _ in 0..limits::CHAT_BURST {
+            let packet = said.packet(&author);
+            passed += u32::from(accepted(said.send_from(peer, bad, packet)));
+        }
+    }
+    let most = limits::CHAT_BURST * limits::CHAT_LENIENCE * limits::CHAT_CROWD;
+    assert_eq!(passed, most);
+    assert!(
+        said.router.offences.is_empty(),
+        "none of them said too much"
+    );
+    let packet = said.packet(&SigningKey::from_seed([1; 32]));
+    assert!(accepted(said.send_from(PeerId::random(), good, packet)));
 }
