@@ -8,6 +8,7 @@ pub mod dns;
 pub mod fuzz;
 pub mod guests;
 pub mod killed;
+pub mod letters;
 pub mod links;
 pub mod peers;
 pub mod program;

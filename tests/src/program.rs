@@ -89,6 +89,21 @@ impl Program {
         self.child.kill().await.expect("killed");
     }
 
+    /// SIGKILL; the events of this name that it had printed and that were not read yet.
+    pub async fn kill_and_read(mut self, name: &str) -> Vec<Value> {
+        self.child.kill().await.expect("killed");
+        let mut lines = self.lines.take().expect("its output is read");
+        let mut events = Vec::new();
+        while let Some(line) = lines.next_line().await.expect("readable output") {
+            // The last line may be cut.
+            match serde_json::from_str::<Value>(&line) {
+                Ok(event) if event["event"] == name => events.push(event),
+                _ => {}
+            }
+        }
+        events
+    }
+
     /// SIGTERM, and how it ended.
     pub async fn terminate(self) -> ExitStatus {
         let id = self.id().to_string();

@@ -13,13 +13,15 @@ use warren_shared::api::{AppParams, AppSession, Lodging, Outgoing};
 use warren_shared::error::{Code, Result};
 use warren_shared::net::borrowed::{Engine, Lent, failure_of};
 use warren_shared::net::chat::Joined;
-use warren_shared::net::direct::MemoryShelf;
+use warren_shared::net::direct::{MemoryShelf, Recipient};
 use warren_shared::net::lending::{Lender, told};
 use warren_shared::net::outside::Forgetful;
 use warren_shared::net::rpc::{Allow, Ask, handler};
 use warren_shared::net::streams::{Failure, Protocol};
 use warren_shared::proto::chat::{RoomEvent, RoomRef};
+use warren_shared::proto::direct::State;
 use warren_shared::proto::key::SigningKey;
+use warren_shared::proto::record::Value as Body;
 use warren_tests::peers::{arguments, loopback, member};
 use warren_tests::relays::TestRelay;
 use warren_tests::wait::{until, within};
@@ -83,12 +85,23 @@ struct Tab {
     _home: TempDir,
 }
 
+/// A peer that lends, and where its keys are.
+async fn engine(url: &str) -> (Peer, TempDir) {
+    let home = TempDir::new().expect("a folder");
+    let mut args = arguments(&[url.to_owned()], &[]);
+    args.data_dir = Some(home.path().to_owned());
+    let peer = args.start(vec![loopback()]).await.expect("it joins");
+    (peer, home)
+}
+
 impl Tab {
     async fn open(url: &str) -> Tab {
-        let home = TempDir::new().expect("a folder");
-        let mut args = arguments(&[url.to_owned()], &[]);
-        args.data_dir = Some(home.path().to_owned());
-        let peer = args.start(vec![loopback()]).await.expect("it joins");
+        let (peer, home) = engine(url).await;
+        Tab::beside(peer, home)
+    }
+
+    /// The apps start after the engine, which has joined long ago.
+    fn beside(peer: Peer, home: TempDir) -> Tab {
         let seed = |name: &str| {
             let bytes = std::fs::read(home.path().join(name)).expect("a key");
             SigningKey::from_seed(bytes.as_slice().try_into().expect("a seed"))
@@ -253,15 +266,55 @@ async fn a_borrowed_engine_carries_rooms_messages_and_commands() {
         .await
         .expect("it runs")
         .expect("a message");
-    assert_eq!(
-        got.body,
-        warren_shared::proto::record::Value::Json(r#""psst""#.to_owned())
-    );
+    assert_eq!(got.body, Body::Json(r#""psst""#.to_owned()));
     let state = json!({"direct": "state", "id": sent["id"], "text": "sending"});
     assert_eq!(tab.asks("direct", state).await, Ok(json!("delivered")));
     tab.close().await;
     room.leave().await;
     ben.node.close().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_before_the_apps_start_is_taken_when_they_do() {
+    let relay = TestRelay::first().await;
+    let (peer, home) = engine(&relay.url()).await;
+    let ben = member(&relay.url()).await.expect("it joins");
+    let to = Recipient::Peer(peer.node.id());
+    let first = until("the peer says for whom it runs", || async {
+        let body = Body::Json("0".to_owned());
+        ben.node.direct().send(to, body).await.ok()
+    })
+    .await;
+    let mut last = first;
+    for number in 1..100 {
+        let body = Body::Json(number.to_string());
+        let sent = ben.node.direct().send(to, body).await;
+        last = sent.expect("there is room");
+    }
+    // Nobody reads there: all that can be is that they wait.
+    let mut states = last.states();
+    let waiting = async {
+        loop {
+            let state = states.next().await.expect("it ends later");
+            if state.expect("the peer runs") == State::Waiting {
+                return;
+            }
+        }
+    };
+    within("they wait in a mailbox", waiting).await;
+    // From now on nobody brings them.
+    ben.node.close().await;
+
+    let mut tab = Tab::beside(peer, home);
+    let mut place = Value::Null;
+    for number in 0..100 {
+        let next = json!({"direct": "next", "place": place});
+        let told = tab.asks("direct", next).await.expect("a message");
+        assert_eq!(told[0]["body"]["json"], number.to_string(), "{told}");
+        place = told[0]["place"].clone();
+    }
+    tab.close().await;
     relay.stop().await;
 }
 

@@ -17,6 +17,10 @@ use super::lines::{Lines, print};
 use super::start_peer_log;
 use crate::peer::PeerArgs;
 
+/// How much longer a message that lies in a mailbox by now is waited for: a slow way to its recipient takes longer
+/// than leaving it there.
+const ALMOST_THERE: Duration = Duration::from_secs(2);
+
 #[derive(Debug, Args)]
 pub(super) struct SendArgs {
     /// A peer id (12D3…), or the key of an author (k51…).
@@ -66,7 +70,14 @@ async fn arrival(sent: &Sent) -> Result<State> {
     while let Some(state) = states.next().await {
         match state? {
             State::Sending => {}
-            state @ (State::Waiting | State::Delivered) => return Ok(state),
+            State::Waiting => {
+                let delivered = tokio::time::timeout(ALMOST_THERE, sent.delivered()).await;
+                return match delivered {
+                    Ok(delivered) => delivered.map(|()| State::Delivered),
+                    Err(_) => Ok(State::Waiting),
+                };
+            }
+            State::Delivered => return Ok(State::Delivered),
             State::Refused | State::Expired => {
                 let what = "the recipient does not take this message";
                 return Err(Error::new(Code::Refused, what));

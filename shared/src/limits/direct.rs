@@ -26,8 +26,14 @@ pub const MAX_PENDING_EACH: usize = 1_024;
 pub const MAX_PENDING_BYTES: usize = 16 * 1024 * 1024;
 /// Messages that the application has not taken yet; senders are asked to wait beyond.
 pub const MAX_UNTOLD: usize = 1_024;
-/// Authors whose messages are kept apart; strangers are refused beyond.
+/// Of these, of authors to whom nobody here has written: room for friends is left, however many strangers write.
+pub const MAX_UNTOLD_OF_STRANGERS: usize = MAX_UNTOLD / 4 * 3;
+/// Authors to whom this author has written.
 pub const MAX_CORRESPONDENTS: usize = 1_024;
+/// Authors that have written without an answer, beside those: they give way to each other.
+pub const MAX_STRANGERS: usize = 1_024;
+/// Sessions of authors that gave way, whose numbers are remembered so that nothing is taken twice: some 60 bytes each.
+pub const MAX_FORGOTTEN_SESSIONS: usize = 16_384;
 /// Sessions of one author whose numbers are remembered, one for each start of its program, until nothing of them can come
 /// any more; messages of further ones wait where they are.
 pub const MAX_SESSIONS_EACH: usize = 128;
@@ -35,14 +41,22 @@ pub const MAX_SESSIONS_EACH: usize = 128;
 pub const MAX_HISTORY_EACH: u64 = 1_000;
 /// Of all correspondents together: at 16 KiB each a quarter of a gigabyte.
 pub const MAX_HISTORY: u64 = 16_384;
+/// Of these, what strangers may have before their messages give way first.
+pub const MAX_HISTORY_OF_STRANGERS: u64 = MAX_HISTORY / 4;
 /// Messages in one answer about the history.
 pub const MESSAGES_PAGE: usize = 256;
 /// Authors that one peer does not want to hear from.
 pub const MAX_BLOCKED: usize = 4_096;
-/// First wait before a recipient that could not be reached is tried again, doubling, with jitter.
-pub const DIRECT_RETRY_FIRST: Millis = SECOND;
+/// First wait before a recipient that could not be reached is tried again, doubling, with jitter: a connection that
+/// broke is replaced sooner than a person notices.
+pub const DIRECT_RETRY_FIRST: Millis = 250;
 /// Longest such wait. A recipient that comes back says so itself, by what it fetches and answers.
 pub const DIRECT_RETRY_LONGEST: Millis = 2 * MINUTE;
+/// How long a delivery goes on before the messages are left in mailboxes as well: dialling an address that leads
+/// nowhere takes longer.
+pub const LEAVE_AFTER: Millis = SECOND;
+/// A peer without a relay looks so often whether one of a recipient's peers is connected, beside whenever it hears so.
+pub const DIRECT_PARKED: Millis = 10 * SECOND;
 /// How long a delivery or a receipt may take.
 pub const DIRECT_DEADLINE: Duration = Duration::from_secs(10);
 /// Deliveries on one connection: senders make one at a time for each recipient.

@@ -18,10 +18,14 @@ use crate::net::streams::{Incoming, Registry, Service};
 use crate::platform;
 use crate::proto::direct::wire::{Delivery, NotTaken, Taken};
 use crate::proto::record::Refusal;
+use crate::store::Source;
 
 /// Makes an answer out of a request; an error says that it is none.
-type Work =
-    Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, std::result::Result<Vec<u8>, String>> + Send + Sync>;
+type Work = Arc<
+    dyn Fn(Asker, Vec<u8>) -> BoxFuture<'static, std::result::Result<Vec<u8>, String>>
+        + Send
+        + Sync,
+>;
 
 /// What is needed to answer.
 struct Server {
@@ -39,7 +43,7 @@ pub(super) fn answer_history(
     streams: &Registry,
     history: HistorySlot,
 ) -> Result<()> {
-    let work: Work = Arc::new(move |frame| {
+    let work: Work = Arc::new(move |_, frame| {
         let history = history.clone();
         async move {
             let request = Message::from_frame(&frame)?;
@@ -57,12 +61,18 @@ pub(super) fn take_deliveries(
     streams: &Registry,
 ) -> Result<mpsc::Receiver<Brought>> {
     let (inbox, brought) = direct::inbox();
-    let work: Work = Arc::new(move |frame| {
+    let work: Work = Arc::new(move |asker, frame| {
+        let source = Source::of(asker.prefix, &asker.peer.to_bytes());
         let mut inbox = inbox.clone();
         async move {
             let delivery = Delivery::from_frame(&frame)?;
             let (reply, taken) = oneshot::channel();
-            let taken = match inbox.send(Brought { delivery, reply }).await {
+            let brought = Brought {
+                delivery,
+                source,
+                reply,
+            };
+            let taken = match inbox.send(brought).await {
                 Ok(()) => taken.await.unwrap_or_else(|_| not_taken()),
                 Err(_) => not_taken(),
             };
@@ -130,7 +140,7 @@ impl Server {
         let asker = Asker { peer, prefix };
         let answer = match self.budget.place(asker) {
             None => self.busy.clone(),
-            Some(_place) => (self.work)(frame).await.map_err(invalid)?,
+            Some(_place) => (self.work)(asker, frame).await.map_err(invalid)?,
         };
         write_frame(&mut stream, &answer).await
     }

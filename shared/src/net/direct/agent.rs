@@ -21,6 +21,7 @@ use crate::proto::direct::wire::{Delivery, Taken};
 use crate::proto::direct::{Contact, Device, Direction, Entry, Id, Message, State, history_of};
 use crate::proto::key::{NetworkId, PublicKey, SigningKey};
 use crate::proto::record::Value;
+use crate::store::Source;
 
 /// What the task needs of the peer around it.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub(in crate::net) struct Surroundings {
 /// What another peer brings, and where the answer goes.
 pub(in crate::net) struct Brought {
     pub delivery: Delivery,
+    /// Whom it counts for if its author is a stranger.
+    pub source: Source,
     pub reply: oneshot::Sender<Taken>,
 }
 

@@ -67,18 +67,22 @@ impl Carrier {
                 let count = messages.len();
                 let delivery = Delivery::Messages { settled, messages };
                 match self.deliver(&to, &mut contact, &delivery).await {
-                    Some(taken) => Carried::Answered {
+                    Reached::Answered(taken) => Carried::Answered {
                         session,
                         first,
                         count,
                         taken,
                     },
-                    None => Carried::Unreached {
+                    Reached::Nobody => Carried::Unreached {
                         mailboxes: contact.mailboxes(),
                     },
+                    Reached::NoRelay => Carried::Parked,
                 }
             }
-            Batch::Leave(parcels) => Carried::Left(self.leave(&to, &mut contact, &parcels).await),
+            Batch::Leave(parcels) => Carried::Left {
+                ids: self.leave(&to, &mut contact, &parcels).await,
+                mailboxes: contact.mailboxes(),
+            },
             Batch::Receipts(receipts) => {
                 Carried::Receipts(self.bring(&to, &mut contact, receipts).await)
             }
@@ -91,41 +95,66 @@ impl Carrier {
     }
 
     /// Gives something to one of the author's peers: to a connected one at once, otherwise to one of those
-    /// that the author has named last.
-    async fn deliver(
-        &self,
-        to: &PublicKey,
-        contact: &mut Contact,
-        delivery: &Delivery,
-    ) -> Option<Taken> {
-        let (mut tried, mut refused) = (Vec::new(), None);
-        for device in &contact.devices {
-            let Ok(peer) = PeerId::from_bytes(&device.peer) else {
-                continue;
-            };
-            if self.handle.is_connected(peer).await.unwrap_or(false) {
-                tried.push(peer);
-                match self.hand_over(connected(peer), delivery).await {
-                    Some(taken) if is_final(&taken) => return Some(taken),
-                    other => refused = other.or(refused),
-                }
+    /// that the author has named last. The latter are looked for in the network, which takes a relay; a peer whose
+    /// addresses are still known is found without.
+    async fn deliver(&self, to: &PublicKey, contact: &mut Contact, delivery: &Delivery) -> Reached {
+        let mut asked = Asked::default();
+        for peer in peers_of(contact) {
+            if self.is_connected(peer).await && self.give(peer, None, delivery, &mut asked).await {
+                return asked.reached();
             }
         }
-        self.look_up(to, contact).await;
-        for device in &contact.devices {
-            let peer = PeerId::from_bytes(&device.peer).ok();
-            let Some(peer) = peer.filter(|peer| !tried.contains(peer)) else {
-                continue;
+        if self.handle.state().await != Ok("joined") {
+            for peer in peers_of(contact) {
+                if !asked.peers.contains(&peer) && self.give(peer, None, delivery, &mut asked).await
+                {
+                    return asked.reached();
+                }
+            }
+            return match asked.reached() {
+                Reached::Nobody => Reached::NoRelay,
+                reached => reached,
             };
+        }
+        self.look_up(to, contact).await;
+        for peer in peers_of(contact) {
+            // Who has not answered on a connection is dialled when that is gone.
+            if asked.answered.contains(&peer)
+                || asked.peers.contains(&peer) && self.is_connected(peer).await
+            {
+                continue;
+            }
             let Ok(Some(route)) = self.route_to(peer, Some(to)).await else {
                 continue;
             };
-            match self.hand_over(route, delivery).await {
-                Some(taken) if is_final(&taken) => return Some(taken),
-                other => refused = other.or(refused),
+            if self.give(peer, Some(route), delivery, &mut asked).await {
+                break;
             }
         }
-        refused
+        asked.reached()
+    }
+
+    /// Whether that was the last word.
+    async fn give(
+        &self,
+        peer: PeerId,
+        route: Option<Route>,
+        delivery: &Delivery,
+        asked: &mut Asked,
+    ) -> bool {
+        asked.peers.push(peer);
+        let route = route.unwrap_or_else(|| connected(peer));
+        let Some(taken) = self.hand_over(route, delivery).await else {
+            return false;
+        };
+        let last = is_final(&taken);
+        asked.answered.push(peer);
+        asked.taken = Some(taken);
+        last
+    }
+
+    async fn is_connected(&self, peer: PeerId) -> bool {
+        self.handle.is_connected(peer).await.unwrap_or(false)
     }
 
     async fn hand_over(&self, route: Route, delivery: &Delivery) -> Option<Taken> {
@@ -238,7 +267,7 @@ impl Carrier {
         for receipt in receipts {
             let delivery = Delivery::Receipt { receipt };
             let away = !left.is_empty();
-            if away || self.deliver(to, contact, &delivery).await.is_none() {
+            if away || self.deliver(to, contact, &delivery).await.is_in_vain() {
                 let Delivery::Receipt { receipt } = delivery else {
                     continue;
                 };
@@ -296,6 +325,40 @@ impl Carrier {
         self.overlay.store(Record::Signed(envelope)).await?;
         Ok(contact)
     }
+}
+
+/// Who was asked, and what was said last.
+#[derive(Default)]
+struct Asked {
+    peers: Vec<PeerId>,
+    answered: Vec<PeerId>,
+    taken: Option<Taken>,
+}
+
+impl Asked {
+    fn reached(self) -> Reached {
+        self.taken.map_or(Reached::Nobody, Reached::Answered)
+    }
+}
+
+/// How far a delivery came.
+enum Reached {
+    Answered(Taken),
+    Nobody,
+    /// There was no relay to look for anybody with.
+    NoRelay,
+}
+
+impl Reached {
+    fn is_in_vain(&self) -> bool {
+        !matches!(self, Reached::Answered(_))
+    }
+}
+
+fn peers_of(contact: &Contact) -> Vec<PeerId> {
+    let devices = contact.devices.iter();
+    let peers = devices.filter_map(|device| PeerId::from_bytes(&device.peer).ok());
+    peers.collect()
 }
 
 /// Whether other peers of the author would say nothing else: one may read while another one does not.

@@ -26,6 +26,7 @@ use crate::platform;
 use crate::proto::Millis;
 use crate::proto::direct::wire::{NotTaken, Taken, Waiting};
 use crate::proto::direct::{Change, Contact, Effect, Id, Post, State, Turn};
+use crate::store::Source;
 
 /// Inputs of one turn.
 const TOGETHER: usize = 128;
@@ -131,6 +132,9 @@ impl Task {
             }
             if let Input::Event(Event::Lagged { .. }) = &first {
                 self.joined = self.carrier.handle.state().await == Ok("joined");
+                if let Some(post) = self.post.as_mut().filter(|_| self.joined) {
+                    post.wake_all();
+                }
             }
             let mut next = Some(first);
             for _ in 0..TOGETHER {
@@ -181,7 +185,7 @@ impl Task {
         let now = platform::now();
         let mut next = now + MINUTE;
         if let Some(post) = &self.post {
-            let sending = post.next_time().filter(|_| self.joined);
+            let sending = post.next_time(self.joined);
             let lazy = (!self.lazy.is_empty()).then_some(self.lazy_due);
             let looks = self.joined && post.is_reading() | (post.pending() > 0);
             let looks = looks && !self.homes.is_empty();
@@ -236,8 +240,9 @@ impl Task {
         let now = platform::now();
         match input {
             Input::Command(command) => self.obey(command, &mut post, now),
-            Input::Brought(Brought { delivery, reply }) => {
-                let taken = post.delivered(&delivery, now, &mut self.turn);
+            Input::Brought(brought) => {
+                let (reply, source) = (brought.reply, brought.source.to_u64());
+                let taken = post.delivered(&brought.delivery, source, now, &mut self.turn);
                 self.said.push(Box::new(move |durable| {
                     let failed = |_| Taken::Refused {
                         why: NotTaken::Failed,
@@ -277,9 +282,10 @@ impl Task {
         } = fetched;
         match page {
             Ok((entries, more)) => {
+                let source = Source::of(None, &mailbox).to_u64();
                 let mut done = Vec::new();
                 for entry in &entries {
-                    if post.fetched(&entry.sealed, now, &mut self.turn) {
+                    if post.fetched(&entry.sealed, source, now, &mut self.turn) {
                         done.push(entry.place);
                     }
                 }

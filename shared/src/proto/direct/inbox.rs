@@ -6,7 +6,9 @@ use super::post::{Effect, Post, Refused, Turn};
 use super::rows::{Cursor, Direction, Entry, Place, State};
 use super::seal;
 use super::wire::{Delivery, NotTaken, Parcel, Taken};
-use crate::limits::{CLOCK_TOLERANCE, MAX_SESSIONS_EACH, MAX_UNTOLD, MESSAGE_LIFETIME};
+use crate::limits::{
+    CLOCK_TOLERANCE, MAX_SESSIONS_EACH, MAX_UNTOLD_OF_STRANGERS, MESSAGE_LIFETIME,
+};
 use crate::proto::Millis;
 use crate::proto::key::PublicKey;
 
@@ -38,6 +40,13 @@ impl Post {
         self.untold.iter().find(newer)
     }
 
+    /// Whether something was left in a mailbox because too much was unread, and there is room again.
+    pub fn has_room_again(&mut self) -> bool {
+        let room = self.crowded && self.untold.len() < MAX_UNTOLD_OF_STRANGERS / 2;
+        self.crowded &= !room;
+        room
+    }
+
     /// The application has taken all up to this one.
     pub fn told(&mut self, arrival: u64, turn: &mut Turn) {
         while self
@@ -51,10 +60,19 @@ impl Post {
         }
     }
 
-    /// A peer brings something; what to answer once the changes are durable.
-    pub fn delivered(&mut self, delivery: &Delivery, now: Millis, turn: &mut Turn) -> Taken {
+    /// A peer brings something from a source, which strangers are counted for; what to answer once the changes
+    /// are durable.
+    pub fn delivered(
+        &mut self,
+        delivery: &Delivery,
+        source: u64,
+        now: Millis,
+        turn: &mut Turn,
+    ) -> Taken {
         let taken = match delivery {
-            Delivery::Messages { settled, messages } => self.take(*settled, messages, now, turn),
+            Delivery::Messages { settled, messages } => {
+                self.take(*settled, messages, source, now, turn)
+            }
             Delivery::Receipt { receipt } => match self.receipt(receipt, turn) {
                 true => Ok(0),
                 false => Err(NotTaken::Invalid),
@@ -66,9 +84,9 @@ impl Post {
         }
     }
 
-    /// Something from a mailbox. Whether it is done with, and may be forgotten there once the changes are
-    /// durable.
-    pub fn fetched(&mut self, sealed: &[u8], now: Millis, turn: &mut Turn) -> bool {
+    /// Something from a mailbox, which is its source. Whether it is done with, and may be forgotten there once
+    /// the changes are durable.
+    pub fn fetched(&mut self, sealed: &[u8], source: u64, now: Millis, turn: &mut Turn) -> bool {
         let Ok(plain) = seal::open(&self.me, sealed) else {
             return true;
         };
@@ -78,16 +96,28 @@ impl Post {
                 self.receipt(&receipt, turn);
                 true
             }
-            Ok(Parcel::Message { settled, message }) => self.unpack(settled, message, now, turn),
+            Ok(Parcel::Message { settled, message }) => {
+                self.unpack(settled, message, source, now, turn)
+            }
         }
     }
 
-    fn unpack(&mut self, settled: u64, message: Vec<u8>, now: Millis, turn: &mut Turn) -> bool {
-        let taken = self.take(settled, std::slice::from_ref(&message), now, turn);
-        let next = match taken {
+    fn unpack(
+        &mut self,
+        settled: u64,
+        message: Vec<u8>,
+        source: u64,
+        now: Millis,
+        turn: &mut Turn,
+    ) -> bool {
+        let messages = std::slice::from_ref(&message);
+        let next = match self.take(settled, messages, source, now, turn) {
             Ok(next) => next,
             Err(NotTaken::Invalid | NotTaken::Blocked | NotTaken::NotMine) => return true,
-            Err(NotTaken::NotReading | NotTaken::Full | NotTaken::Failed) => return false,
+            Err(why @ (NotTaken::NotReading | NotTaken::Full | NotTaken::Failed)) => {
+                self.crowded |= why == NotTaken::Full;
+                return false;
+            }
         };
         match Message::stored(&message, &self.network) {
             // An earlier one is missing: it may lie in another mailbox.
@@ -104,6 +134,7 @@ impl Post {
         &mut self,
         settled: u64,
         messages: &[Vec<u8>],
+        source: u64,
         now: Millis,
         turn: &mut Turn,
     ) -> Result<u64, NotTaken> {
@@ -132,7 +163,7 @@ impl Post {
             if message.number < next {
                 continue;
             }
-            match self.store(message, now, turn) {
+            match self.store(message, source, now, turn) {
                 Ok(()) => next += 1,
                 Err(_) if next > begun => break,
                 Err(_) => return Err(NotTaken::Full),
@@ -140,8 +171,7 @@ impl Post {
         }
         if known != Some(next) {
             if let Some(spare) = spare {
-                self.cursors.remove(&(author, spare));
-                turn.changes.push(Place::Cursor(author, spare).remove());
+                self.drop_session(author, spare, turn);
             }
             self.advance(author, session, next, now, turn);
         }
@@ -171,12 +201,17 @@ impl Post {
         Ok(())
     }
 
-    fn store(&mut self, message: Message, now: Millis, turn: &mut Turn) -> Result<(), Refused> {
-        if self.untold.len() >= MAX_UNTOLD {
+    fn store(
+        &mut self,
+        message: Message,
+        source: u64,
+        now: Millis,
+        turn: &mut Turn,
+    ) -> Result<(), Refused> {
+        if !self.may_wait_unread(&message.author) {
             return Err(Refused::Full);
         }
-        // Before anything is changed: there may be no room for a stranger.
-        self.friend(message.author, now, turn)?;
+        self.admit(message.author, source, now, turn);
         self.arrivals += 1;
         let entry = Entry {
             direction: Direction::In,
@@ -185,7 +220,7 @@ impl Post {
             message: message.bytes().to_vec(),
         };
         turn.changes.push(Place::Untold(self.arrivals).put(&entry));
-        self.remember(message.author, &entry, now, turn)?;
+        self.remember(message.author, &entry, turn)?;
         self.untold.push_back(Received {
             arrival: self.arrivals,
             time: entry.time,

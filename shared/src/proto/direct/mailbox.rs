@@ -9,7 +9,7 @@ use super::message::Id;
 use super::wire::Waiting;
 use crate::limits::{
     MAILBOX_EACH, MAILBOX_PAGE, MAILBOX_PAGE_BYTES, MAILBOX_PER_SENDER, MAILBOX_PER_SOURCE,
-    MAILBOX_TOTAL, MESSAGE_LIFETIME,
+    MAILBOX_TOTAL, MAX_SEALED, MESSAGE_LIFETIME,
 };
 use crate::proto::key::PublicKey;
 use crate::proto::record::Refusal;
@@ -122,6 +122,13 @@ pub fn leave<T: Table>(
             return Ok(Err(Refusal::Full));
         }
     }
+    let size = sealed.len() as u64;
+    let all = used(table, &keys::recipient(to))?;
+    let own = used(table, &keys::between(to, sender.source))?;
+    let (entries, bytes) = share(all.entries + 1, all.bytes + size);
+    if own.entries + 1 > entries || own.bytes + size > bytes {
+        return Ok(Err(Refusal::Full));
+    }
     let place = table.get(keys::NEXT)?.map_or(1, |bytes| number(&bytes));
     table.put(keys::NEXT, &(place + 1).to_be_bytes())?;
     let kept = Kept {
@@ -224,14 +231,26 @@ fn forget<T: Table>(table: &mut T, to: &PublicKey, place: u64) -> Result<(), T::
     Ok(())
 }
 
+/// What one source may have of a mailbox that would hold so much: with the square of what is free, so that the first
+/// one gets a quarter, and nobody of many takes the room of the next. One entry while there is any room.
+fn share(entries: u64, bytes: u64) -> (u64, u64) {
+    let of = |(most, used): (u64, u64), least: u64| {
+        let free = most.saturating_sub(used);
+        (free * free / most * 4 / 9).max(least)
+    };
+    (
+        of((MAILBOX_EACH.0, entries), 1),
+        of((MAILBOX_EACH.1, bytes), MAX_SEALED as u64),
+    )
+}
+
 /// What is counted for something that is kept, and how much of it there may be.
 fn accounts(to: &PublicKey, sender: Sender) -> [(Vec<u8>, (u64, u64)); 5] {
-    let between = |who: u64| [b"ub".as_slice(), to.as_bytes(), &who.to_be_bytes()].concat();
     let of = |kind: &[u8], who: u64| [kind, &who.to_be_bytes()].concat();
     [
         (keys::TOTAL.to_vec(), MAILBOX_TOTAL),
-        ([b"ur".as_slice(), to.as_bytes()].concat(), MAILBOX_EACH),
-        (between(sender.source), MAILBOX_PER_SENDER),
+        (keys::recipient(to), MAILBOX_EACH),
+        (keys::between(to, sender.source), MAILBOX_PER_SENDER),
         (of(b"us", sender.source), MAILBOX_PER_SOURCE),
         (of(b"up", sender.peer), MAILBOX_EACH),
     ]
@@ -268,6 +287,16 @@ mod keys {
 
     pub const NEXT: &[u8] = b"n";
     pub const TOTAL: &[u8] = b"ut";
+
+    /// What is counted for a recipient.
+    pub fn recipient(to: &PublicKey) -> Vec<u8> {
+        [b"ur".as_slice(), to.as_bytes()].concat()
+    }
+
+    /// What is counted for a source and a recipient.
+    pub fn between(to: &PublicKey, source: u64) -> Vec<u8> {
+        [b"ub".as_slice(), to.as_bytes(), &source.to_be_bytes()].concat()
+    }
 
     pub fn entry(to: &PublicKey, place: u64) -> Vec<u8> {
         [b"e".as_slice(), to.as_bytes(), &place.to_be_bytes()].concat()

@@ -7,6 +7,7 @@
 //! in between.
 
 pub mod contact;
+mod friends;
 mod hybrid;
 mod inbox;
 pub mod mailbox;

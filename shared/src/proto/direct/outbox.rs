@@ -1,5 +1,5 @@
-//! Sending: each recipient has a queue, one errand at a time, retried with backoff; what could not be
-//! delivered is left in mailboxes meanwhile.
+//! Sending: each recipient has a queue, one delivery at a time, retried with backoff; what is not delivered
+//! within a second is left in mailboxes beside that.
 
 mod sending;
 
@@ -65,8 +65,15 @@ pub enum Carried {
         /// The recipient's mailboxes, as far as known.
         mailboxes: Vec<Vec<u8>>,
     },
-    /// These are in at least one mailbox; the others in none.
-    Left(Vec<Id>),
+    /// This peer has no relay now, and no connection to one of the recipient.
+    Parked,
+    /// Messages were left in mailboxes.
+    Left {
+        /// These are in at least one; the others in none.
+        ids: Vec<Id>,
+        /// The recipient's mailboxes, as far as known.
+        mailboxes: Vec<Vec<u8>>,
+    },
     /// Whether the receipts were brought.
     Receipts(bool),
 }
@@ -89,7 +96,7 @@ impl Post {
             bytes += pending.map(|one| one.message.bytes().len()).sum::<usize>();
         }
         let time = self.clock.tick(now);
-        let sending = &mut self.friend(to, now, turn)?.sending;
+        let sending = &mut self.befriend(to, now, turn)?.sending;
         if sending.pending.len() >= MAX_PENDING_EACH || bytes >= MAX_PENDING_BYTES {
             return Err(Refused::Full);
         }
@@ -103,10 +110,10 @@ impl Post {
         let message = Message::sign(&me, &network, head, body)?;
         sending.session = Some((session, number + 1));
         let entry = outgoing(&message, State::Sending);
-        let place = self.remember(to, &entry, now, turn)?;
+        let place = self.remember(to, &entry, turn)?;
         turn.changes.push(Place::Pending(to, place).put(&entry));
         let id = message.id();
-        let sending = &mut self.friend(to, now, turn)?.sending;
+        let sending = &mut self.befriend(to, now, turn)?.sending;
         sending.push(place, message);
         // What was left elsewhere keeps its time; this one is left at once if nobody is there.
         sending.leave = Wait::default();
@@ -131,58 +138,50 @@ impl Post {
         }
     }
 
-    /// What is to be carried now. Each errand is answered by one [`Self::carried`].
-    pub fn due(&mut self, now: Millis) -> Vec<Errand> {
-        let busy = self.friends.values().filter(|one| one.sending.busy).count();
-        let mut room = DIRECT_CARRIED.saturating_sub(busy);
+    /// What is to be carried now. Each errand is answered by one [`Self::carried`]. Without a relay (`joined`) only
+    /// those are reached who are connected: nothing is left anywhere.
+    pub fn due(&mut self, now: Millis, joined: bool) -> Vec<Errand> {
+        let all = || self.friends.values().map(|friend| &friend.sending);
+        let room = |busy: usize| DIRECT_CARRIED.saturating_sub(busy);
+        let mut deliveries = room(all().filter(|one| one.delivering).count());
+        let mut asides = room(all().filter(|one| one.aside).count());
         let (me, network) = (self.me.clone(), self.network.clone());
         let mut errands = Vec::new();
         for (to, friend) in self.friends.iter_mut() {
             let sending = &mut friend.sending;
-            if room == 0 || sending.busy {
-                continue;
-            }
-            let away = sending.deliver.failures > 0;
-            let mut batch = None;
-            if !sending.owed.is_empty() && sending.receipts.is_over(now) {
-                let sign = |(session, next): &(Session, u64)| {
-                    let (author, to) = (me.public(), *to);
-                    let (session, next) = (*session, *next);
-                    let receipt = Receipt {
-                        author,
-                        to,
-                        session,
-                        next,
-                    };
-                    receipt.sign(&me, &network)
-                };
-                batch = Some(Batch::Receipts(sending.owed.iter().map(sign).collect()));
-                sending.brought = std::mem::take(&mut sending.owed);
-            }
-            if batch.is_none() && sending.deliver.is_over(now) {
-                batch = sending.first_batch();
-            }
-            if batch.is_none() && away && sending.leave.is_over(now) {
-                batch = sending.unleft();
-            }
-            if let Some(batch) = batch {
-                room -= 1;
-                sending.busy = true;
-                errands.push(Errand {
+            let delivery = match deliveries {
+                0 => None,
+                _ => sending.delivery(now),
+            };
+            deliveries -= usize::from(delivery.is_some());
+            let sign = |(session, next): &(Session, u64)| {
+                let receipt = Receipt {
+                    author: me.public(),
                     to: *to,
-                    contact: friend.row.contact.clone(),
-                    batch,
-                });
-            }
+                    session: *session,
+                    next: *next,
+                };
+                receipt.sign(&me, &network)
+            };
+            let beside = match asides {
+                _ if !joined => None,
+                0 => None,
+                _ => sending.beside(now, sign),
+            };
+            asides -= usize::from(beside.is_some());
+            errands.extend(delivery.into_iter().chain(beside).map(|batch| Errand {
+                to: *to,
+                contact: friend.row.contact.clone(),
+                batch,
+            }));
         }
         errands
     }
 
-    /// When [`Self::due`] has something next; nothing while all recipients are being tried.
-    pub fn next_time(&self) -> Option<Millis> {
+    /// When [`Self::due`] has something next; nothing while all that can be done is under way.
+    pub fn next_time(&self, joined: bool) -> Option<Millis> {
         let sending = self.friends.values().map(|friend| &friend.sending);
-        let idle = sending.filter(|one| !one.busy);
-        idle.filter_map(Sending::next_time).min()
+        sending.filter_map(|one| one.next_time(joined)).min()
     }
 
     /// How an errand ended.
@@ -193,38 +192,25 @@ impl Post {
             return;
         };
         let sending = &mut friend.sending;
-        sending.busy = false;
         match carried {
             Carried::Answered {
                 session,
                 first,
                 count,
                 taken,
-            } => self.answered(to, (session, first, count), &taken, now, turn),
+            } => {
+                sending.delivering = false;
+                self.answered(to, (session, first, count), &taken, now, turn);
+            }
             Carried::Unreached { mailboxes } => {
                 sending.unreached(now, &mut prng);
-                // Whoever has other mailboxes now does not look into the old ones.
-                if !mailboxes.is_empty()
-                    && !mailboxes.iter().any(|one| sending.left_at.contains(one))
-                {
-                    sending.pending.iter_mut().for_each(|one| one.left = false);
-                    sending.leave = Wait::default();
-                }
-                if !mailboxes.is_empty() {
-                    sending.left_at = mailboxes;
-                }
+                sending.seen_at(mailboxes);
             }
-            Carried::Left(ids) => {
-                match ids.is_empty() {
-                    true => sending.leave.fail(now, &mut prng),
-                    false => sending.leave = Wait::default(),
-                }
-                for one in &mut sending.pending {
-                    if !one.left && ids.contains(&one.id) {
-                        one.left = true;
-                        let (id, state) = (one.id, State::Waiting);
-                        turn.effects.push(Effect::State { id, state });
-                    }
+            Carried::Parked => sending.parked(now),
+            Carried::Left { ids, mailboxes } => {
+                for id in sending.left(&ids, mailboxes, now, &mut prng) {
+                    let state = State::Waiting;
+                    turn.effects.push(Effect::State { id, state });
                 }
             }
             Carried::Receipts(brought) => sending.brought(brought, now, &mut prng),
@@ -245,13 +231,13 @@ impl Post {
         };
         match taken {
             Taken::Until { next } if *next > first => {
-                friend.sending.deliver = Wait::default();
+                friend.sending.answered();
                 self.settle(to, &session, *next, turn);
             }
             Taken::Refused {
                 why: NotTaken::Blocked | NotTaken::Invalid,
             } => {
-                friend.sending.deliver = Wait::default();
+                friend.sending.answered();
                 let end = first + count as u64;
                 self.end(to, &session, end, State::Refused, turn);
             }
@@ -301,20 +287,14 @@ impl Post {
         let Some(friend) = self.friends.get_mut(author) else {
             return;
         };
-        // The errand under way may be what makes it seem to be there.
-        friend.sending.woken = friend.sending.busy;
-        if !friend.sending.busy {
-            friend.sending.deliver.until = 0;
-            friend.sending.receipts.until = 0;
-        }
+        friend.sending.wake();
     }
 
     /// The own network is back: everybody is tried at once.
     pub fn wake_all(&mut self) {
         for friend in self.friends.values_mut() {
-            friend.sending.deliver.until = 0;
+            friend.sending.wake();
             friend.sending.leave.until = 0;
-            friend.sending.receipts.until = 0;
         }
     }
 

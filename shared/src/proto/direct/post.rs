@@ -1,22 +1,21 @@
 //! The machine of one author's messages: what it sends, what it has got, and what it remembers.
 //!
-//! Driven in turns, see the module above. The sending half is in `outbox`, the receiving half in `inbox`.
+//! Driven in turns, see the module above. The sending half is in `outbox`, the receiving half in `inbox`, who is
+//! remembered in `friends`.
 
 use std::collections::VecDeque;
 
 use super::contact::Contact;
+use super::friends::Friend;
 use super::hybrid::Hybrid;
 use super::inbox::Received;
 use super::message::{Id, Message, Session};
-use super::outbox::Sending;
 use super::rows::{Change, Correspondent, Counters, Cursor, Direction, Entry, Place, State};
-use crate::limits::{
-    MAX_BLOCKED, MAX_CORRESPONDENTS, MAX_HISTORY, MAX_HISTORY_EACH, MESSAGE_LIFETIME,
-};
+use crate::limits::MAX_BLOCKED;
+use crate::proto::cbor;
 use crate::proto::key::{NetworkId, PublicKey, SigningKey};
 use crate::proto::prng::Prng;
 use crate::proto::record::Refusal;
-use crate::proto::{Millis, cbor};
 use crate::sorted::SortedMap;
 
 /// Why a message cannot be sent, or somebody not be blocked.
@@ -45,13 +44,6 @@ pub enum Effect {
     Arrived,
 }
 
-/// What is known of a correspondent, on disk and beside it.
-#[derive(Debug, Default)]
-pub(super) struct Friend {
-    pub row: Correspondent,
-    pub sending: Sending,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub struct Post {
@@ -66,7 +58,10 @@ pub struct Post {
     pub(super) blocked: Vec<PublicKey>,
     /// Whether somebody reads messages here.
     pub(super) reading: bool,
-    kept: u64,
+    /// Something stayed in a mailbox because too much was unread.
+    pub(super) crowded: bool,
+    /// Messages of all histories.
+    pub(super) kept: u64,
 }
 
 impl Post {
@@ -83,6 +78,7 @@ impl Post {
             untold: VecDeque::new(),
             blocked: Vec::new(),
             reading: false,
+            crowded: false,
             kept: 0,
         }
     }
@@ -111,7 +107,10 @@ impl Post {
             }
             Place::Pending(author, place) => {
                 let message = Message::stored(&Entry::decode(row)?.message, &self.network)?;
-                self.friends.or_default(author).sending.push(place, message);
+                let friend = self.friends.or_default(author);
+                // Older versions did not say to whom something was written.
+                friend.row.written.get_or_insert(message.time);
+                friend.sending.push(place, message);
             }
             Place::Untold(arrival) => {
                 let entry = Entry::decode(row)?;
@@ -136,40 +135,6 @@ impl Post {
     pub fn contact(&self, author: &PublicKey) -> Contact {
         let known = self.friends.get(author);
         known.map_or_else(Contact::default, |friend| friend.row.contact.clone())
-    }
-
-    /// Who runs on a peer, if that was seen before.
-    pub fn author_at(&self, peer: &[u8]) -> Option<PublicKey> {
-        let runs = |friend: &Friend| {
-            friend
-                .row
-                .contact
-                .devices
-                .iter()
-                .any(|one| one.peer == peer)
-        };
-        let found = self.friends.iter().find(|(_, friend)| runs(friend));
-        found.map(|(author, _)| *author)
-    }
-
-    /// Remembers where an author is.
-    pub fn found(&mut self, author: &PublicKey, contact: Contact, now: Millis, turn: &mut Turn) {
-        let Some(friend) = self.friends.get_mut(author) else {
-            return;
-        };
-        let before = friend.row.contact.clone();
-        friend.row.contact.merge(contact, now);
-        // That it was seen again is not worth a write.
-        let places = |contact: &Contact| -> Vec<(Vec<u8>, Vec<Vec<u8>>)> {
-            let devices = contact.devices.iter();
-            devices
-                .map(|one| (one.peer.clone(), one.mailboxes.clone()))
-                .collect()
-        };
-        if places(&before) != places(&friend.row.contact) {
-            turn.changes
-                .push(Place::Correspondent(*author).put(&friend.row));
-        }
     }
 
     /// Takes nothing more from an author, and forgets what was not read yet of it.
@@ -200,100 +165,6 @@ impl Post {
     /// Who is blocked.
     pub fn blocked(&self) -> &[PublicKey] {
         &self.blocked
-    }
-
-    /// The correspondent, made known if there is room; strangers that were not heard of for as long as
-    /// a message lives give way.
-    pub(super) fn friend(
-        &mut self,
-        author: PublicKey,
-        now: Millis,
-        turn: &mut Turn,
-    ) -> Result<&mut Friend, Refused> {
-        let known = self.friends.contains_key(&author);
-        if !known && self.friends.len() >= MAX_CORRESPONDENTS {
-            let idle = |friend: &Friend| {
-                friend.sending.is_empty()
-                    && friend.row.used.saturating_add(2 * MESSAGE_LIFETIME) <= now
-            };
-            let found = self.friends.iter().find(|(_, friend)| idle(friend));
-            let gone = found.map(|(author, _)| *author);
-            self.forget(gone.ok_or(Refused::Full)?, turn);
-        }
-        let friend = self.friends.or_default(author);
-        friend.row.used = now;
-        Ok(friend)
-    }
-
-    fn forget(&mut self, author: PublicKey, turn: &mut Turn) {
-        let Some(friend) = self.friends.remove(&author) else {
-            return;
-        };
-        turn.changes.push(Place::Correspondent(author).remove());
-        for place in friend.row.first..friend.row.next {
-            turn.changes.push(Place::History(author, place).remove());
-            self.kept = self.kept.saturating_sub(1);
-        }
-        let sessions = self.cursors.keys().filter(|(of, _)| *of == author);
-        for (_, session) in sessions {
-            turn.changes.push(Place::Cursor(author, *session).remove());
-        }
-        self.cursors.retain(|(of, _), _| *of != author);
-    }
-
-    /// Adds a message to the history, where older ones give way; its place there.
-    pub(super) fn remember(
-        &mut self,
-        author: PublicKey,
-        entry: &Entry,
-        now: Millis,
-        turn: &mut Turn,
-    ) -> Result<u64, Refused> {
-        let row = &mut self.friend(author, now, turn)?.row;
-        let place = row.next;
-        row.next += 1;
-        turn.changes.push(Place::History(author, place).put(entry));
-        if row.next - row.first > MAX_HISTORY_EACH {
-            turn.changes
-                .push(Place::History(author, row.first).remove());
-            row.first += 1;
-        } else {
-            self.kept += 1;
-        }
-        if self.kept > MAX_HISTORY {
-            self.shorten_longest(turn);
-        }
-        self.save_friend(&author, turn);
-        turn.changes.push(Place::Counters.put(&Counters {
-            last: self.clock.last,
-            arrivals: self.arrivals,
-        }));
-        Ok(place)
-    }
-
-    fn shorten_longest(&mut self, turn: &mut Turn) {
-        let length = |friend: &Friend| friend.row.next - friend.row.first;
-        let mut longest = None;
-        for (author, friend) in self.friends.iter() {
-            if longest.is_none_or(|(_, most)| length(friend) > most) {
-                longest = Some((*author, length(friend)));
-            }
-        }
-        let Some((author, _)) = longest else { return };
-        if let Some(friend) = self.friends.get_mut(&author) {
-            turn.changes
-                .push(Place::History(author, friend.row.first).remove());
-            friend.row.first += 1;
-            self.kept -= 1;
-        }
-        self.save_friend(&author, turn);
-    }
-
-    fn save_friend(&self, author: &PublicKey, turn: &mut Turn) {
-        if let Some(friend) = self.friends.get(author) {
-            turn.changes
-                .push(Place::Correspondent(*author).put(&friend.row));
-        }
     }
 
     /// Writes down what became of a message of ours, if it is still in the history.

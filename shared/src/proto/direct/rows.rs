@@ -130,6 +130,12 @@ pub(super) struct Correspondent {
     /// When something last came or went.
     #[n(3)]
     pub used: Millis,
+    /// When this author last wrote to it. Nothing for a stranger, and in rows of older versions.
+    #[n(4)]
+    pub written: Option<Millis>,
+    /// What a stranger's last message came from: an address prefix, a peer or a mailbox, shortened.
+    #[n(5)]
+    pub source: Option<u64>,
 }
 
 /// A row `i`.

@@ -249,7 +249,7 @@ impl World {
         self.read(at);
         self.turn(at, |post, turn| post.expire(now, turn));
         let life = self.nodes[at].life;
-        let errands = self.nodes[at].post.as_mut().map(|post| post.due(now));
+        let errands = self.nodes[at].post.as_mut().map(|post| post.due(now, true));
         for errand in errands.unwrap_or_default() {
             self.soon(Event::Carry(at, life, errand));
         }

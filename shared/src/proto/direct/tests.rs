@@ -1,3 +1,5 @@
+mod strangers;
+
 use std::collections::BTreeMap;
 
 use super::message::Head;
@@ -6,8 +8,8 @@ use super::post::Refused;
 use super::wire::{Delivery, NotTaken, Taken};
 use super::*;
 use crate::limits::{
-    DIRECT_BATCH, DIRECT_BATCH_BYTES, MAX_CORRESPONDENTS, MAX_HISTORY_EACH, MAX_MESSAGE,
-    MAX_PENDING_EACH, MAX_SESSIONS_EACH, MAX_UNTOLD, MESSAGE_LIFETIME,
+    DIRECT_BATCH, DIRECT_BATCH_BYTES, LEAVE_AFTER, MAX_HISTORY_EACH, MAX_MESSAGE, MAX_PENDING_EACH,
+    MAX_UNTOLD, MESSAGE_LIFETIME,
 };
 use crate::proto::Millis;
 use crate::proto::key::{NetworkId, PublicKey, SigningKey};
@@ -58,9 +60,30 @@ impl Program {
     }
 
     fn take(&mut self, settled: u64, messages: Vec<Vec<u8>>, now: Millis) -> Taken {
+        self.take_from(1, settled, messages, now)
+    }
+
+    fn take_from(
+        &mut self,
+        source: u64,
+        settled: u64,
+        messages: Vec<Vec<u8>>,
+        now: Millis,
+    ) -> Taken {
         let delivery = Delivery::Messages { settled, messages };
-        self.turn(|post, turn| post.delivered(&delivery, now, turn))
+        self.turn(|post, turn| post.delivered(&delivery, source, now, turn))
             .0
+    }
+
+    /// The application has taken everything.
+    fn read(&mut self) {
+        if let Some(last) = self.post.untold.back().map(|one| one.arrival) {
+            self.turn(|post, turn| post.told(last, turn));
+        }
+    }
+
+    fn knows(&self, author: u16) -> bool {
+        self.rows(&format!("p/{}", key(author).public())) == 1
     }
 
     fn rows(&self, beginning: &str) -> usize {
@@ -144,6 +167,7 @@ fn a_delivery_is_of_one_session_for_this_author_and_not_too_old() {
 #[test]
 fn unread_messages_have_an_end_and_reading_makes_room() {
     let mut program = Program::new(1);
+    program.send(key(2).public(), 1, NOW).unwrap();
     for number in 1..=MAX_UNTOLD as u64 {
         program.take(1, vec![signed(2, 0, number, NOW)], NOW);
     }
@@ -181,47 +205,6 @@ fn a_blocked_author_is_forgotten_where_it_was_not_read() {
 }
 
 #[test]
-fn strangers_and_their_sessions_are_bounded() {
-    let mut program = Program::new(1);
-    program.post.set_reading(true);
-    for author in 2..2 + MAX_CORRESPONDENTS as u16 {
-        program.take(1, vec![signed(author, 0, 1, NOW)], NOW);
-        let last = program.post.untold(None).unwrap().arrival;
-        program.turn(|post, turn| post.told(last, turn));
-    }
-    let one_more = || vec![signed(5_000, 0, 1, NOW)];
-    assert_eq!(program.take(1, one_more(), NOW), refused(NotTaken::Full));
-    // Those who were not heard of for long give way.
-    let later = NOW + 2 * MESSAGE_LIFETIME;
-    let late = || vec![signed(5_000, 0, 1, later)];
-    assert!(matches!(
-        program.take(1, late(), later),
-        Taken::Until { .. }
-    ));
-    assert_eq!(program.rows("p/"), MAX_CORRESPONDENTS);
-    let of_author = format!("i/{}", key(3).public());
-    let known = program.rows(&of_author);
-    for session in 1..=(MAX_SESSIONS_EACH - known) as u8 {
-        let taken = program.take(1, vec![signed(3, session, 1, later)], later);
-        assert!(matches!(taken, Taken::Until { .. }), "{session}");
-        let last = program.post.untold(None).unwrap().arrival;
-        program.turn(|post, turn| post.told(last, turn));
-    }
-    assert_eq!(program.rows(&of_author), MAX_SESSIONS_EACH);
-    // The first one of all was used so long ago that nothing of it can come again; of the others it can.
-    let another = |session| vec![signed(3, session, 1, later)];
-    assert!(matches!(
-        program.take(1, another(255), later),
-        Taken::Until { .. }
-    ));
-    assert_eq!(
-        program.take(1, another(254), later),
-        refused(NotTaken::Full)
-    );
-    assert_eq!(program.rows(&of_author), MAX_SESSIONS_EACH);
-}
-
-#[test]
 fn what_is_under_way_is_bounded_and_carried_in_batches() {
     let mut program = Program::new(1);
     let to = key(2).public();
@@ -234,7 +217,7 @@ fn what_is_under_way_is_bounded_and_carried_in_batches() {
     for _ in 0..10 {
         program.send(key(3).public(), MAX_MESSAGE, NOW).unwrap();
     }
-    let errands = program.post.due(NOW);
+    let errands = program.post.due(NOW, true);
     assert_eq!(errands.len(), 2, "one for each recipient");
     for errand in &errands {
         let Batch::Deliver { messages, .. } = &errand.batch else {
@@ -243,8 +226,20 @@ fn what_is_under_way_is_bounded_and_carried_in_batches() {
         assert!((1..=DIRECT_BATCH).contains(&messages.len()));
         assert!(messages.iter().map(Vec::len).sum::<usize>() <= DIRECT_BATCH_BYTES);
     }
-    assert!(program.post.due(NOW).is_empty(), "until they have ended");
-    assert_eq!(program.post.next_time(), None);
+    assert!(
+        program.post.due(NOW, true).is_empty(),
+        "until they have ended"
+    );
+    assert_eq!(program.post.next_time(false), None);
+    // Nobody waits for long for a dial: after a while they are left in mailboxes beside that.
+    let later = program.post.next_time(true).unwrap();
+    assert_eq!(later, NOW + LEAVE_AFTER);
+    assert!(program.post.due(later, false).is_empty(), "without a relay");
+    let asides = program.post.due(later, true);
+    assert_eq!(asides.len(), 2);
+    let all_left = |one: &Errand| matches!(one.batch, Batch::Leave(_));
+    assert!(asides.iter().all(all_left), "{asides:?}");
+    assert_eq!(program.post.next_time(true), None);
 }
 
 #[test]
@@ -272,34 +267,50 @@ fn who_is_away_is_tried_ever_less_often_until_it_shows_itself() {
         mailboxes: vec![vec![mailbox]],
     };
     for _ in 0..10 {
-        let errand = program.post.due(now).pop().unwrap();
+        let errand = program.post.due(now, true).pop().unwrap();
         assert!(matches!(errand.batch, Batch::Deliver { .. }));
         program.turn(|post, turn| post.carried(&to, unreached(7), now, turn));
         // It is left in the mailbox once.
-        if let Some(errand) = program.post.due(now).pop() {
+        if let Some(errand) = program.post.due(now, true).pop() {
             assert!(waits.is_empty());
             let Batch::Leave(parcels) = errand.batch else {
                 panic!("{errand:?}");
             };
-            let left = Carried::Left(parcels.iter().map(|(id, _)| *id).collect());
+            let left = Carried::Left {
+                ids: parcels.iter().map(|(id, _)| *id).collect(),
+                mailboxes: vec![vec![7]],
+            };
             let (_, effects) = program.turn(|post, turn| post.carried(&to, left, now, turn));
             let state = State::Waiting;
             assert_eq!(effects, [Effect::State { id, state }]);
         }
-        let next = program.post.next_time().unwrap();
+        let next = program.post.next_time(true).unwrap();
         waits.push(next - now);
         now = next;
     }
     assert!(waits[0] < 2_000 && waits[9] > 60_000, "{waits:?}");
-    let errand = program.post.due(now).pop().unwrap();
+    let errand = program.post.due(now, true).pop().unwrap();
     assert!(matches!(errand.batch, Batch::Deliver { .. }));
     // Its mailboxes are others now: it is left there, too.
     program.turn(|post, turn| post.carried(&to, unreached(8), now, turn));
-    let errand = program.post.due(now).pop().unwrap();
+    let errand = program.post.due(now, true).pop().unwrap();
     assert!(matches!(errand.batch, Batch::Leave(_)));
-    let left = Carried::Left(vec![id]);
-    program.turn(|post, turn| post.carried(&to, left, now, turn));
-    assert!(program.post.due(now).is_empty());
+    let left = |mailbox: u8| Carried::Left {
+        ids: vec![id],
+        mailboxes: vec![vec![mailbox]],
+    };
+    // What was under way to the old one does not count.
+    let (_, effects) = program.turn(|post, turn| post.carried(&to, left(7), now, turn));
+    assert_eq!(effects, []);
+    now += LEAVE_AFTER;
+    let errands = program.post.due(now, true);
+    let errand = errands
+        .iter()
+        .find(|one| matches!(one.batch, Batch::Leave(_)));
+    assert!(errand.is_some(), "{errands:?}");
+    program.turn(|post, turn| post.carried(&to, left(8), now, turn));
+    program.turn(|post, turn| post.carried(&to, unreached(8), now, turn));
+    assert!(program.post.due(now, true).is_empty());
     program.post.wake(&to);
-    assert_eq!(program.post.due(now).len(), 1);
+    assert_eq!(program.post.due(now, true).len(), 1);
 }

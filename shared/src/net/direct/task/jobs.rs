@@ -25,13 +25,16 @@ impl Task {
     pub(super) fn carry_on(&mut self) {
         let now = platform::now();
         let Some(post) = &mut self.post else { return };
-        if !self.joined {
-            return;
-        }
-        for errand in post.due(now) {
+        for errand in post.due(now, self.joined) {
             let carrier = self.carrier.clone();
             let carried = async move { Input::Carried(carrier.carry(errand).await) };
             self.jobs.push(carried.boxed());
+        }
+        if !self.joined {
+            return;
+        }
+        if post.has_room_again() {
+            self.fetching.soon();
         }
         if !post.is_reading() && post.pending() == 0 {
             return;

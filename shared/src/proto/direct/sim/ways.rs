@@ -9,6 +9,8 @@ use crate::proto::direct::seal::seal;
 use crate::proto::direct::wire::{Delivery, Parcel, Taken};
 use crate::proto::key::PublicKey;
 
+/// Whatever comes here comes from one place.
+const SOURCE: u64 = 1;
 /// How often a program looks into its mailbox.
 const FETCH: Millis = 5 * SECOND;
 
@@ -39,7 +41,10 @@ impl World {
                 let left = parcels
                     .into_iter()
                     .filter_map(|(id, parcel)| self.leave(at, to, id, &parcel).then_some(id));
-                Carried::Left(left.collect())
+                Carried::Left {
+                    ids: left.collect(),
+                    mailboxes: vec![vec![1]],
+                }
             }
             Batch::Receipts(receipts) => Carried::Receipts(
                 receipts
@@ -69,9 +74,9 @@ impl World {
         }
         let now = self.now;
         if self.chance(self.faults.twice) {
-            self.turn(to, |post, turn| post.delivered(delivery, now, turn));
+            self.turn(to, |post, turn| post.delivered(delivery, SOURCE, now, turn));
         }
-        let taken = self.turn(to, |post, turn| post.delivered(delivery, now, turn))?;
+        let taken = self.turn(to, |post, turn| post.delivered(delivery, SOURCE, now, turn))?;
         (!self.chance(self.faults.loss)).then_some(taken)
     }
 
@@ -102,7 +107,9 @@ impl World {
         let Ok((entries, more)) = mailbox::waiting(&self.mailbox, &to, after, now);
         let mut places = Vec::new();
         for entry in &entries {
-            let done = self.turn(at, |post, turn| post.fetched(&entry.sealed, now, turn));
+            let done = self.turn(at, |post, turn| {
+                post.fetched(&entry.sealed, SOURCE, now, turn)
+            });
             match done {
                 Some(true) => places.push(entry.place),
                 Some(false) => {}
