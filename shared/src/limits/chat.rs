@@ -92,6 +92,11 @@ pub const MAX_BARRED: usize = 1_024;
 pub const MAX_CHAT_RATES: usize = 4_096;
 /// Requests for history that one room has under way.
 pub const HISTORY_ASKED: usize = 3;
+/// Members that are asked for history, whoever else has something else: so many connections a room costs a peer.
+/// Four, each chosen by everybody for themselves, connect all members of any room.
+pub const HISTORY_PARTNERS: usize = 4;
+/// One of the others is asked this often, if it goes on to have something else.
+pub const HISTORY_GUEST_EVERY: Millis = 10 * SECOND;
 /// First wait before the same holder is asked again, doubling while it has nothing new.
 pub const HISTORY_RETRY: Millis = 2 * SECOND;
 /// Longest such wait for one that could not be reached.

@@ -108,6 +108,7 @@ impl Room {
             burst: own.burst * limits::CHAT_LENIENCE,
             per_second: own.per_second * limits::CHAT_LENIENCE,
         };
+        let sync = Sync::new(config.peer.clone(), number ^ 1);
         Ok(Room {
             keys: config.keys,
             author: config.author,
@@ -121,7 +122,7 @@ impl Room {
             random: Prng::new(number),
             log: Log::default(),
             members: Members::default(),
-            sync: Sync::new(number ^ 1),
+            sync,
             own_rate: Rates::new(own, 1),
             rates: Rates::new(others, limits::MAX_CHAT_RATES),
             draft: None,
@@ -319,7 +320,7 @@ impl Room {
         self.tell_unread();
         let count = self.log.missing();
         if count > 0 {
-            self.sync.wanted(now);
+            self.sync.wanted(self.log.digest(), now);
         }
         if std::mem::replace(&mut self.told_missing, count) != count {
             self.tell(RoomEvent::Missing { count });

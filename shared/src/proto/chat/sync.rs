@@ -1,11 +1,13 @@
-//! Whom to ask for history, and when: relays that keep it, and members who have something else than we.
+//! Whom to ask for history, and when: relays that keep it, and a few members who have something else than we.
 //!
-//! Knows holders by their peer ids, and whether asking them was of use. Does not know messages.
+//! While messages are under way everybody differs from everybody, and whoever asked them all would soon be connected to
+//! all. So each member has few partners, the same ones as long as they answer. Knows holders by their peer ids, and
+//! whether asking them was of use. Does not know messages.
 
 use super::log::Digest;
 use crate::limits::{
-    HISTORY_ASKED, HISTORY_DEADLINE, HISTORY_RETRY, HISTORY_RETRY_LONGEST, HISTORY_RETRY_UNREACHED,
-    MAX_ROOM_MEMBERS, MAX_SAFE_INTEGER,
+    HISTORY_ASKED, HISTORY_DEADLINE, HISTORY_GUEST_EVERY, HISTORY_PARTNERS, HISTORY_RETRY,
+    HISTORY_RETRY_LONGEST, HISTORY_RETRY_UNREACHED, MAX_ROOM_MEMBERS, MAX_SAFE_INTEGER,
 };
 use crate::proto::Millis;
 use crate::proto::prng::Prng;
@@ -14,14 +16,21 @@ use crate::sorted::SortedMap;
 /// An answer that does not come counts as none after this: the request itself has failed before.
 const GIVEN_UP: Millis = 3 * HISTORY_DEADLINE.as_millis() as Millis;
 
+/// How often somebody was asked in vain, and how near it is: the lowest are asked first.
+type Place = (u32, u64);
+
 /// Somebody who has messages.
 #[derive(Clone, Debug)]
 struct Holder {
     /// Relays are asked now and then, members only when they differ from us.
     relay: bool,
+    /// A member that is asked whenever it differs.
+    partner: bool,
+    place: Place,
     differs: bool,
-    /// What a member said last that it has, and what both had when it was asked last.
+    /// What a member said last that it has, whether twice, and what both had when it was asked last.
     has: Digest,
+    stable: bool,
     compared: Option<(Digest, Digest)>,
     due: Millis,
     wait: Millis,
@@ -33,69 +42,78 @@ struct Holder {
 }
 
 pub(super) struct Sync {
+    me: Vec<u8>,
     holders: SortedMap<Vec<u8>, Holder>,
+    /// When a member that is no partner may be asked.
+    guest_at: Millis,
     random: Prng,
 }
 
 impl Sync {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(me: Vec<u8>, seed: u64) -> Self {
         Sync {
+            me,
             holders: SortedMap::default(),
+            guest_at: 0,
             random: Prng::new(seed),
         }
     }
 
     /// A relay may have messages: it is asked at once.
     pub fn relay(&mut self, peer: Vec<u8>, now: Millis) {
-        self.add(peer, true, now);
-    }
-
-    /// A member has something else than we. While messages are under way that is so all the time; one
-    /// that was asked in vain is asked again soon only when it says the same twice, and both sides have
-    /// something else than then.
-    pub fn member(&mut self, peer: Vec<u8>, theirs: Digest, ours: Digest, now: Millis) {
-        // Not everybody asks the same one at the same moment.
-        let due = now + self.random.below(HISTORY_RETRY / 4);
-        self.add(peer.clone(), false, due);
-        if let Some(holder) = self.holders.get_mut(&peer) {
-            let stable = holder.has == theirs;
-            holder.has = theirs;
-            if stable && holder.compared != Some((theirs, ours)) {
-                holder.compared = Some((theirs, ours));
-                holder.wait = HISTORY_RETRY;
-                holder.due = holder.due.min(due);
-            }
+        let holder = self.holder(peer, true);
+        if let Some(holder) = holder {
+            (holder.relay, holder.differs) = (true, true);
+            (holder.due, holder.wait) = (now, HISTORY_RETRY);
         }
     }
 
-    fn add(&mut self, peer: Vec<u8>, relay: bool, due: Millis) {
-        if let Some(known) = self.holders.get_mut(&peer) {
-            if relay || !known.differs {
-                (known.due, known.wait) = (due, HISTORY_RETRY);
-            }
-            known.relay |= relay;
-            known.differs = true;
-        } else if self.holders.len() < MAX_ROOM_MEMBERS {
+    /// A member says what it has. While messages are under way that is something else than we have all the time; one
+    /// that was asked in vain is asked again soon only when it says the same twice, and both sides have something else
+    /// than then.
+    pub fn member(&mut self, peer: Vec<u8>, theirs: Digest, ours: Digest, now: Millis) {
+        // Not everybody asks the same one at the same moment.
+        let due = now + self.random.below(HISTORY_RETRY / 4);
+        let Some(holder) = self.holder(peer, false) else {
+            return;
+        };
+        holder.stable = holder.has == theirs;
+        holder.has = theirs;
+        if theirs == ours {
+            holder.differs = false;
+            return;
+        }
+        if !std::mem::replace(&mut holder.differs, true) {
+            (holder.due, holder.wait) = (due, HISTORY_RETRY);
+        }
+        if holder.stable && holder.compared != Some((theirs, ours)) {
+            holder.compared = Some((theirs, ours));
+            holder.wait = HISTORY_RETRY;
+            holder.due = holder.due.min(due);
+        }
+    }
+
+    fn holder(&mut self, peer: Vec<u8>, relay: bool) -> Option<&mut Holder> {
+        // Members must not leave relays without a place.
+        let room = relay || self.holders.len() < MAX_ROOM_MEMBERS;
+        if !self.holders.contains_key(&peer) && room {
             let holder = Holder {
                 relay,
-                differs: true,
+                partner: false,
+                place: (0, distance(&self.me, &peer)),
+                differs: false,
                 has: Digest::default(),
+                stable: false,
                 compared: None,
-                due,
+                due: 0,
                 wait: HISTORY_RETRY,
                 before: MAX_SAFE_INTEGER,
                 asked: None,
                 fruitful: false,
             };
-            self.holders.insert(peer, holder);
+            self.holders.insert(peer.clone(), holder);
         }
-    }
-
-    /// A member has the same as we.
-    pub fn agrees(&mut self, peer: &Vec<u8>) {
-        if let Some(holder) = self.holders.get_mut(peer).filter(|holder| !holder.relay) {
-            holder.differs = false;
-        }
+        self.holders.get_mut(&peer)
     }
 
     /// Somebody is not there any more, or does not keep messages.
@@ -110,11 +128,16 @@ impl Sync {
         }
     }
 
-    /// Something is missing that anybody may have.
-    pub fn wanted(&mut self, now: Millis) {
+    /// Something is missing that anybody may have who does not have just what we have.
+    pub fn wanted(&mut self, ours: Digest, now: Millis) {
         for holder in self.holders.values_mut() {
-            holder.differs = true;
-            holder.due = holder.due.min(now + holder.wait);
+            if holder.relay || holder.has != ours {
+                let soon = now + holder.wait;
+                holder.due = match std::mem::replace(&mut holder.differs, true) {
+                    true => holder.due.min(soon),
+                    false => soon,
+                };
+            }
         }
     }
 
@@ -122,58 +145,123 @@ impl Sync {
     pub fn next_to_ask(&mut self, now: Millis) -> Option<(Vec<u8>, Millis)> {
         for holder in self.holders.values_mut() {
             if holder.asked.is_some_and(|asked| asked + GIVEN_UP <= now) {
-                holder.ended(now);
+                holder.failed(now);
             }
         }
-        let under_way = self.holders.values().filter(|one| one.asked.is_some());
-        if under_way.count() >= HISTORY_ASKED {
+        if self.under_way().count() >= HISTORY_ASKED {
             return None;
         }
-        let idle = self.holders.iter_mut().filter(|(_, one)| one.is_wanted());
-        let (peer, first) = idle.min_by_key(|(_, one)| one.due)?;
-        if first.due > now {
+        let free = self.free();
+        let (due, peer) = self.turn(free)?;
+        if due > now {
             return None;
         }
-        first.asked = Some(now);
-        Some((peer.clone(), first.before))
+        let holder = self.holders.get_mut(&peer)?;
+        match holder.may_be_partner(free) {
+            true => holder.partner = !holder.relay,
+            false => self.guest_at = now + HISTORY_GUEST_EVERY,
+        }
+        holder.asked = Some(now);
+        Some((peer, holder.before))
     }
 
     /// When there is something to do.
     pub fn next(&self) -> Option<Millis> {
-        let holders = self.holders.values();
-        let under_way = holders.filter_map(|one| one.asked).map(|at| at + GIVEN_UP);
-        let under_way: Vec<Millis> = under_way.collect();
-        let first = under_way.iter().min().copied();
-        if under_way.len() >= HISTORY_ASKED {
+        let first = self.under_way().map(|at| at + GIVEN_UP).min();
+        if self.under_way().count() >= HISTORY_ASKED {
             return first;
         }
-        let idle = self.holders.values().filter(|one| one.is_wanted());
-        idle.map(|one| one.due).chain(first).min()
+        let turn = self.turn(self.free()).map(|(due, _)| due);
+        turn.into_iter().chain(first).min()
     }
 
-    /// Somebody has answered with so many new messages, and goes on before a time or not at all.
-    pub fn answered(&mut self, peer: &Vec<u8>, new: usize, more: Option<Millis>, now: Millis) {
+    fn under_way(&self) -> impl Iterator<Item = Millis> {
+        self.holders.values().filter_map(|one| one.asked)
+    }
+
+    fn members(&self, partner: bool) -> impl Iterator<Item = &Holder> {
+        let members = self.holders.values();
+        members.filter(move |one| !one.relay && one.partner == partner)
+    }
+
+    /// Up to which place members may become partners, if there are too few.
+    fn free(&self) -> Option<Place> {
+        let mut last = None;
+        for _ in self.members(true).count()..HISTORY_PARTNERS {
+            let places = self.members(false).map(|one| one.place);
+            let beyond = places.filter(|place| last.is_none_or(|last| *place > last));
+            last = beyond.min().or(last);
+        }
+        last
+    }
+
+    /// Who is asked next, and when: relays and partners, and now and then another member who goes on to have something
+    /// else, so that partners who keep something to themselves do not keep it for ever.
+    fn turn(&self, free: Option<Place>) -> Option<(Millis, Vec<u8>)> {
+        let wanted = self.holders.iter().filter(|(_, one)| one.is_wanted());
+        let turns = wanted.filter_map(|(peer, one)| {
+            let due = match one.may_be_partner(free) {
+                true => one.due,
+                false if one.stable => one.due.max(self.guest_at),
+                false => return None,
+            };
+            Some((due, !one.relay, one.place, peer))
+        });
+        let (due, _, _, peer) = turns.min()?;
+        Some((due, peer.clone()))
+    }
+
+    /// Somebody has answered with so many new messages, and goes on before a time or not at all. Now we have this.
+    pub fn answered(
+        &mut self,
+        peer: &Vec<u8>,
+        new: usize,
+        more: Option<Millis>,
+        ours: Digest,
+        now: Millis,
+    ) {
         let Some(holder) = self.holders.get_mut(peer) else {
             return;
         };
-        holder.fruitful |= new > 0;
-        // A page of nothing new is followed by an older one: what was deleted here may stand before what is missing.
-        match more.filter(|before| new > 0 || *before < holder.before) {
-            Some(before) => {
-                holder.before = before;
-                (holder.asked, holder.due) = (None, now);
+        if new > 0 {
+            (holder.fruitful, holder.place.0) = (true, 0);
+            let partner = std::mem::replace(&mut holder.partner, !holder.relay);
+            if !partner && !holder.relay {
+                self.too_many_partners(peer);
             }
-            None => holder.ended(now),
+        }
+        let Some(holder) = self.holders.get_mut(peer) else {
+            return;
+        };
+        // A page of nothing new is followed by an older one: what was deleted here may stand before what is missing.
+        if let Some(before) = more.filter(|before| new > 0 || *before < holder.before) {
+            holder.before = before;
+            (holder.asked, holder.due) = (None, now);
+            return;
+        }
+        let fruitful = holder.fruitful;
+        holder.ended(now);
+        if !fruitful && holder.has.count > ours.count {
+            // It said that it has more.
+            holder.partner = false;
+        }
+    }
+
+    /// A guest was of use and is a partner now: the least useful other one gives way, if there are too many.
+    fn too_many_partners(&mut self, guest: &Vec<u8>) {
+        if self.members(true).count() > HISTORY_PARTNERS {
+            let others = self.holders.iter_mut();
+            let others = others.filter(|(peer, one)| one.partner && *peer != guest);
+            if let Some((_, worst)) = others.max_by_key(|(_, one)| one.place) {
+                worst.partner = false;
+            }
         }
     }
 
     /// Somebody has not answered.
     pub fn failed(&mut self, peer: &Vec<u8>, now: Millis) {
         if let Some(holder) = self.holders.get_mut(peer) {
-            holder.ended(now);
-            // It may be the only one that has something, and be reached the next time.
-            holder.wait = holder.wait.min(HISTORY_RETRY_UNREACHED);
-            holder.due = now + holder.wait;
+            holder.failed(now);
         }
     }
 }
@@ -183,14 +271,43 @@ impl Holder {
         self.asked.is_none() && (self.relay || self.differs)
     }
 
+    /// Whether it is asked as a partner; relays always are.
+    fn may_be_partner(&self, free: Option<Place>) -> bool {
+        self.relay || self.partner || free.is_some_and(|last| self.place <= last)
+    }
+
     fn ended(&mut self, now: Millis) {
-        self.wait = match self.fruitful {
-            true => HISTORY_RETRY,
-            false => (self.wait * 2).min(HISTORY_RETRY_LONGEST),
+        (self.wait, self.place.0) = match self.fruitful {
+            true => (HISTORY_RETRY, 0),
+            false => (
+                (self.wait * 2).min(HISTORY_RETRY_LONGEST),
+                self.place.0.saturating_add(1),
+            ),
         };
         self.asked = None;
         self.before = MAX_SAFE_INTEGER;
         self.fruitful = false;
         self.due = now + self.wait;
     }
+
+    fn failed(&mut self, now: Millis) {
+        self.ended(now);
+        self.partner = false;
+        // It may be the only one that has something, and be reached the next time.
+        self.wait = self.wait.min(HISTORY_RETRY_UNREACHED);
+        self.due = now + self.wait;
+    }
 }
+
+/// How near two peers are: the same both ways, so that partners are partners of each other, and for every pair
+/// something else, so that nobody is everybody's.
+fn distance(one: &[u8], other: &[u8]) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(one.min(other)).update(one.max(other));
+    let mut first = [0; 8];
+    first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    u64::from_be_bytes(first)
+}
+
+#[cfg(test)]
+mod tests;

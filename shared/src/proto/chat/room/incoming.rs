@@ -37,7 +37,7 @@ impl Room {
             Some(Answer::Packets { packets, more }) => {
                 let (new, oldest) = self.take_history(peer, packets, now);
                 let more = oldest.filter(|_| more).map(|time| time + 1);
-                self.sync.answered(peer, new, more, now);
+                self.sync.answered(peer, new, more, self.log.digest(), now);
                 if more.is_none() && !std::mem::replace(&mut self.synced, true) {
                     self.tell(RoomEvent::Synced {});
                 }
@@ -160,10 +160,7 @@ impl Room {
                     self.answer_newcomer(now);
                 }
                 let (theirs, ours) = (Digest { count, sum }, self.log.digest());
-                match theirs == ours {
-                    true => self.sync.agrees(&peer),
-                    false => self.sync.member(peer, theirs, ours, now),
-                }
+                self.sync.member(peer, theirs, ours, now);
                 self.tell_counts(now);
             }
             Content::Gone {} => {
