@@ -9,7 +9,7 @@ use warren_shared::net::{Node, Route};
 use warren_shared::platform;
 use warren_shared::proto::chat::message::{Body, VERSION};
 use warren_shared::proto::chat::{Content, Entry, RoomEvent, RoomKeys, RoomRef, Stamp};
-use warren_shared::proto::key::SigningKey;
+use warren_shared::proto::key::{PublicKey, SigningKey};
 use warren_shared::proto::record::wire::encode_frame;
 
 use crate::peers::{arguments, loopback, stranger};
@@ -183,6 +183,16 @@ impl Intruder {
     pub fn sign(&self, body: &Body) -> Vec<u8> {
         let packet = self.keys.write(body, &self.author, &platform::entropy());
         packet.expect("it can be written")
+    }
+
+    /// The same in the name of somebody else, whose signature it cannot have.
+    pub fn sign_as(&self, body: &Body, whom: &PublicKey) -> Vec<u8> {
+        let packet = self.sign(body);
+        let own = self.author.public();
+        let own = own.as_bytes();
+        let at = packet.windows(own.len()).position(|part| part == own);
+        let at = at.expect("an author is in its packet");
+        [&packet[..at], whom.as_bytes(), &packet[at + own.len()..]].concat()
     }
 
     /// Sends a packet; an error when the relay has ended that.

@@ -66,7 +66,7 @@ async fn a_command_is_called() {
 async fn a_name_is_claimed_and_resolved() {
     let said = printed_with("name", &["ada-in-town.p2p"]).await;
     let expected = "ada-in-town.p2p is held, generation 1\n\
-                    ada-in-town.p2p leads to {\"text\":\"tea at five\"}\n\
+                    ada-in-town.p2p leads to {\"type\":\"text\",\"text\":\"tea at five\"}\n\
                     signed by its owner: true\n";
     assert_eq!(said, expected);
 }

@@ -198,10 +198,10 @@ async fn lie(mut target: Target) {
 fn lies(liar: &mut Intruder) -> Vec<Vec<u8>> {
     let [one, mut two] = ["one", "two"].map(|text| liar.text(text));
     two.number = one.number;
-    let [mut foreign, damaged, cut] = ["foreign", "damaged", "cut"].map(|text| liar.text(text));
+    let [foreign, damaged, cut] = ["foreign", "damaged", "cut"].map(|text| liar.text(text));
     let mut packets = vec![liar.sign(&one), liar.sign(&two)];
-    foreign.author = SigningKey::from_seed(platform::entropy()).public();
-    packets.push(liar.sign(&foreign));
+    let somebody = SigningKey::from_seed(platform::entropy()).public();
+    packets.push(liar.sign_as(&foreign, &somebody));
     let mut damaged = liar.sign(&damaged);
     damaged.last_mut().into_iter().for_each(|byte| *byte ^= 1);
     packets.push(damaged);
