@@ -104,8 +104,11 @@ impl Post {
     pub(super) fn may_wait_unread(&self, author: &PublicKey) -> bool {
         let stranger = |author| self.friends.get(author).is_none_or(Friend::is_stranger);
         let waiting = self.untold.len();
-        if waiting >= MAX_UNTOLD || waiting < MAX_UNTOLD_OF_STRANGERS || !stranger(author) {
-            return waiting < MAX_UNTOLD;
+        if waiting >= MAX_UNTOLD {
+            return false;
+        }
+        if waiting < MAX_UNTOLD_OF_STRANGERS || !stranger(author) {
+            return true;
         }
         let of_strangers = self
             .untold
