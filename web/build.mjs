@@ -13,10 +13,11 @@ const PACKAGE = '../wasm-peer/js';
 const WASM = here(`${PACKAGE}/wasm/warren_wasm_bg.wasm`);
 const NAMES_WASM = here(`${PACKAGE}/wasm/warren_names_bg.wasm`);
 const APPS_WASM = here(`${PACKAGE}/wasm/warren_apps_bg.wasm`);
-const GLUE = ['warren_wasm', 'warren_names', 'warren_apps'].map((name) => here(`${PACKAGE}/wasm/${name}.js`));
+const STORE_WASM = here(`${PACKAGE}/wasm/warren_store_bg.wasm`);
+const GLUE = ['warren_wasm', 'warren_names', 'warren_apps', 'warren_store'].map((name) => here(`${PACKAGE}/wasm/${name}.js`));
 const ASSETS = here('dist/assets');
 
-for (const file of [WASM, NAMES_WASM, APPS_WASM, ...GLUE]) {
+for (const file of [WASM, NAMES_WASM, APPS_WASM, STORE_WASM, ...GLUE]) {
   if (existsSync(file)) continue;
   console.error(`cause: the engine ${file} does not exist\nremedy: run "cargo xtask build-web", which builds it first`);
   process.exit(1);
@@ -26,11 +27,13 @@ rmSync(here('dist'), { recursive: true, force: true });
 mkdirSync(ASSETS, { recursive: true });
 const wasm = writeAsset('warren.wasm', readFileSync(WASM));
 const icon = writeAsset('icon.svg', readFileSync(here('src/icon.svg')));
-// Loaded when a name, a room or a message needs them, not to join.
+// Loaded when a name, a room, a message or a file needs them, not to join.
 const later = {
   APPS_WASM_URL: writeAsset('apps.wasm', readFileSync(APPS_WASM)),
   NAMES_WASM_URL: writeAsset('names.wasm', readFileSync(NAMES_WASM)),
   TALK_STYLE_URL: writeAsset('talk.css', await bundle('src/styles/talk.css')),
+  STORE_WASM_URL: writeAsset('store.wasm', readFileSync(STORE_WASM)),
+  FILES_WORKER_URL: writeAsset('files-worker.js', await bundle(`${PACKAGE}/src/files-worker.ts`)),
   NAMES_WORKER_URL: writeAsset('names-worker.js', await bundle(`${PACKAGE}/src/names-worker.ts`)),
 };
 const places = Object.entries({ WASM_URL: wasm, ...later }).map(([name, url]) => [name, JSON.stringify(url)]);

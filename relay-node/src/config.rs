@@ -92,6 +92,10 @@ pub struct RelayConfig {
     pub perf: bool,
     /// Whether messages of rooms are kept.
     pub history: bool,
+    /// How many bytes of files are kept for publishers that leave, if any are.
+    pub pin_quota: Option<u64>,
+    /// What is not to be kept.
+    pub deny_files: Option<PathBuf>,
     pub log: LogFormat,
     /// Events on stdout as JSON lines.
     pub json: bool,
@@ -130,6 +134,8 @@ impl RelayConfig {
             tls: tls_files(layers)?,
             perf: layers.or("perf", parse::boolean, "false")?,
             history: layers.or("history", parse::boolean, "false")?,
+            pin_quota: layers.or("pin-quota", parse::size, "off")?,
+            deny_files: layers.path("deny-files")?,
             log: layers.or("log", parse::log_format, "human")?,
             json: layers.or("json", parse::boolean, "false")?,
         };
@@ -148,6 +154,10 @@ impl RelayConfig {
                     "TLS serves the HTTP port: give --http an address, or drop the two files.",
                 ),
             );
+        }
+        if self.deny_files.is_some() && self.pin_quota.is_none() {
+            return Err(invalid("deny-files is given, but no files are kept")
+                .with_remedy("Say with --pin-quota SIZE how much is kept, or drop --deny-files."));
         }
         check_distinct("http", self.http, "tcp", self.tcp)?;
         check_distinct("udp", self.udp, "quic", self.quic)?;

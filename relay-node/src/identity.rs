@@ -106,6 +106,12 @@ impl DataDir {
     }
 }
 
+/// Whether some process uses a data directory now.
+pub fn is_in_use(path: &Path) -> bool {
+    let lock = File::open(path.join(LOCK_FILE));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// Makes the names in a directory durable: a rename or a new file is not, before this.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()

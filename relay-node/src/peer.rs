@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use futures::StreamExt;
 use libp2p::Multiaddr;
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::address;
@@ -23,7 +24,8 @@ use crate::met;
 use crate::resources;
 use crate::solver::solver;
 use crate::store::RedbShelf;
-use crate::transport::{asking, connections, dialable};
+use crate::transport::webrtc::calls::calls;
+use crate::transport::{asking, connections, dialable, either};
 
 const JOIN_PATIENCE: Duration = Duration::from_secs(20);
 const PING_EVERY: Duration = Duration::from_secs(5);
@@ -48,6 +50,10 @@ pub struct PeerArgs {
     /// Where the identity is kept; without it the peer has a new one each time.
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Hide the address of this machine: reach others, and be reached, over relays only. Relays see it, also those that the
+    /// others have chosen.
+    #[arg(long)]
+    pub relay_only: bool,
     /// Results and errors as JSON, one object a line.
     #[arg(long)]
     pub json: bool,
@@ -57,7 +63,33 @@ pub struct PeerArgs {
 pub struct Peer {
     /// Joined, until it is closed.
     pub node: Node,
-    _data: Option<DataDir>,
+    data: Option<DataDir>,
+}
+
+impl Peer {
+    /// Where its profile is kept, if it is.
+    pub fn data(&self) -> Option<&std::path::Path> {
+        self.data.as_ref().map(DataDir::path)
+    }
+
+    /// Waits until a relay holds a place for this peer, which others reach it at.
+    async fn reserved(&self) -> Result<()> {
+        let handle = self.node.handle();
+        let mut events = handle.events_only().await?;
+        let there = async {
+            while handle.addresses().await?.is_empty() {
+                if events.next().await.is_none() {
+                    return Err(Error::new(Code::Closed, "this peer has been closed"));
+                }
+            }
+            Ok(())
+        };
+        let waited = tokio::time::timeout(JOIN_PATIENCE, there).await;
+        waited.unwrap_or_else(|_| {
+            let error = Error::new(Code::JoinFailed, "no relay has a place for this peer");
+            Err(error.with_remedy("Name another relay with --join, or leave --relay-only out."))
+        })
+    }
 }
 
 impl PeerArgs {
@@ -68,12 +100,27 @@ impl PeerArgs {
             bootstrap: Vec::new(),
             network: None,
             data_dir: None,
+            relay_only: false,
             json: false,
         }
     }
 
-    /// Joins the network; returns when a relay is connected.
+    /// Joins the network; returns when a relay is connected. Who is to be found listens; with `relay_only` there is a circuit
+    /// instead by then.
     pub async fn start(&self, listen: Vec<Multiaddr>) -> Result<Peer> {
+        let found = !listen.is_empty();
+        let peer = self.enter(match self.relay_only {
+            true => Vec::new(),
+            false => listen,
+        });
+        let peer = peer.await?;
+        if self.relay_only && found {
+            peer.reserved().await?;
+        }
+        Ok(peer)
+    }
+
+    async fn enter(&self, listen: Vec<Multiaddr>) -> Result<Peer> {
         let data = self.data_dir.as_ref().map(DataDir::open).transpose()?;
         let seed = |name: &str| match &data {
             Some(data) => {
@@ -104,10 +151,13 @@ impl PeerArgs {
             }
             None => Arc::new(MemoryShelf::default()),
         };
+        let (stacks, arrivals) = calls()?;
+        // Direct connections are neither offered nor taken: they begin with the address of this machine.
+        let stacks = (!self.relay_only).then_some(stacks);
         let node = Node::start(NodeConfig {
             network,
             role: Role::Peer,
-            connections: connections(&transport_key, None, None)?,
+            connections: either(arrivals, connections(&transport_key, None, None)?),
             transport_key,
             author_key,
             listen,
@@ -117,6 +167,8 @@ impl PeerArgs {
             mailboxes: None,
             keepsakes,
             shelf,
+            stacks,
+            relay_only: self.relay_only,
             solver: solver(),
             homes: HomesConfig {
                 reserve: true,
@@ -144,7 +196,7 @@ impl PeerArgs {
                 return Err(reason.into_iter().fold(error, Error::caused_by));
             }
         }
-        Ok(Peer { node, _data: data })
+        Ok(Peer { node, data })
     }
 
     /// All relays that were named.

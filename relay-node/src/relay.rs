@@ -38,6 +38,7 @@ use crate::history::{HistoryLimits, HistoryStore};
 use crate::http::{HttpServer, HttpState, Provider};
 use crate::identity::DataDir;
 use crate::keepsakes::Keepsakes;
+use crate::kept::KeptFiles;
 use crate::resources;
 use crate::solver::solver;
 use crate::store::{RedbShelf, RedbStore};
@@ -61,7 +62,8 @@ pub struct Relay {
     tasks: JoinSet<()>,
     store: Arc<RedbStore>,
     history: Option<Arc<HistoryStore>>,
-    _data: DataDir,
+    kept: Option<KeptFiles>,
+    data: DataDir,
 }
 
 impl Relay {
@@ -113,6 +115,8 @@ impl Relay {
             ))),
             keepsakes: Arc::new(Keepsakes::in_dir(data.path())?),
             shelf: Arc::new(RedbShelf::open(data.path(), &network, &key.public())?),
+            stacks: None,
+            relay_only: false,
             solver: solver(),
             homes: HomesConfig {
                 want: RELAY_HOMES,
@@ -134,10 +138,16 @@ impl Relay {
             tasks: JoinSet::new(),
             store,
             history: history(&config, &data, &node)?,
+            kept: None,
             node,
-            _data: data,
+            data,
         };
         relay.listen(&config, role.sets.as_ref()).await?;
+        if let Some(quota) = config.pin_quota {
+            let denylist = config.deny_files.clone();
+            let kept = KeptFiles::start(&relay.node, relay.data.path(), quota, denylist).await?;
+            relay.kept = Some(kept);
+        }
         let join = JoinState::naming(role.sets.as_ref().map(|sets| sets.current().clone()));
         let rows = Rows {
             registry: role.registry,
@@ -229,6 +239,11 @@ impl Relay {
         self.http.map(|address| local_url(address, self.tls))
     }
 
+    /// What is kept for publishers that leave, if anything is.
+    pub fn kept(&self) -> Option<&KeptFiles> {
+        self.kept.as_ref()
+    }
+
     /// Where names are answered over DNS, if they are.
     pub fn dns_address(&self) -> Option<SocketAddr> {
         self.dns.as_ref().map(|(address, _)| *address)
@@ -253,6 +268,7 @@ impl Relay {
         let peer = self.node.id().to_string();
         let network = self.node.network().to_string();
         let dns = self.dns.as_ref().map(|(_, counts)| counts.clone());
+        let kept = self.kept.clone();
         Arc::new(move |_| {
             let (status, stored) = match store.failure() {
                 None => ("ok", "ok"),
@@ -265,6 +281,9 @@ impl Relay {
             if let Some(dns) = &dns {
                 health["dns"] = json!(dns.all());
             }
+            if let Some((files, bytes)) = kept.as_ref().map(KeptFiles::usage) {
+                health["kept"] = json!({"files": files, "bytes": bytes});
+            }
             Ok(health.to_string())
         })
     }
@@ -273,6 +292,9 @@ impl Relay {
     pub async fn stop(mut self) {
         if let Some(stop) = self.stop_http.take() {
             let _ = stop.send(());
+        }
+        if let Some(kept) = self.kept.take() {
+            kept.stop().await;
         }
         self.node.close().await;
         if let Some(task) = self.http_task.take() {

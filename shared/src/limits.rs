@@ -4,12 +4,16 @@
 
 mod chat;
 mod direct;
+mod files;
+mod keeping;
 mod signaling;
 
 use std::time::Duration;
 
 pub use self::chat::*;
 pub use self::direct::*;
+pub use self::files::*;
+pub use self::keeping::*;
 pub use self::signaling::*;
 use crate::proto::Millis;
 
@@ -94,6 +98,10 @@ pub const MAX_FRAME_PREFIX: usize = 3;
 
 /// Answers weighed in one read: three times the replication of Kademlia, with spares.
 pub const MAX_GATHERED: usize = 64;
+/// How long it is tried to reach somebody: a relay is connected a moment before it is known what it can be asked.
+pub const REACH_PATIENCE: Millis = 10 * SECOND;
+/// How long after one attempt at that comes the next: identify takes a few round trips.
+pub const REACH_AGAIN: Duration = Duration::from_millis(250);
 
 // Storing
 
@@ -313,6 +321,10 @@ pub const CLOSING: Duration = Duration::from_secs(2);
 pub const FAREWELL: Duration = Duration::from_secs(3);
 /// How long one address may take to be dialled and authenticated.
 pub const DIAL_DEADLINE: Duration = Duration::from_secs(10);
+/// When a circuit is asked for again of a relay that is silent, and up to twice as long: longer than one takes through a slow relay.
+pub const CIRCUIT_AGAIN: Duration = Duration::from_secs(2);
+/// Bytes of data in one frame of a connection with many streams: what every remote may send at first. Longer ones are divided.
+pub const YAMUX_FRAME: u32 = 256 * 1024;
 
 /// A store or a read at one node, disk included.
 pub const RECORD_DEADLINE: Duration = Duration::from_secs(8);
@@ -397,7 +409,9 @@ const _: () = {
         + DIRECT_STREAMS
         + MAILBOX_STREAMS
         + HISTORY_STREAMS
-        + GOSSIP_STREAMS;
+        + GOSSIP_STREAMS
+        + FILE_STREAMS
+        + KEEP_STREAMS;
     assert!(ours + ours * 3 / 4 + 128 <= YAMUX_STREAMS);
 };
 /// Streams of one protocol that wait until they may be opened on a connection, or until their peer is

@@ -9,8 +9,10 @@ export class Asked {
   #waiting = [];
   #ended;
 
-  constructor(program, args) {
-    this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  /** `prefix`: what starts it, in a network namespace for instance. */
+  constructor(program, args, prefix = []) {
+    const [command, ...words] = [...prefix, program, ...args];
+    this.#child = spawn(command, words, { stdio: ['pipe', 'pipe', 'inherit'] });
     createInterface(this.#child.stdout).on('line', (line) => this.#waiting.shift()?.resolve(line));
     this.#ended = once(this.#child, 'close').then(([status, signal]) => {
       const error = new Error(`${program} ${args[0]} ended with ${signal ?? status}`);

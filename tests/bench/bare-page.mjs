@@ -6,11 +6,14 @@ const HIGH_WATER = 2 * 1024 * 1024;
 
 let connection;
 let channel;
+/** Small messages come back on a channel of their own. */
+let mirror;
 let arrived = 0;
 let expected = Infinity;
 let everything;
 
 function watch(opened) {
+  if (opened.label === 'mirror') return reflect(opened);
   channel = opened;
   channel.binaryType = 'arraybuffer';
   channel.bufferedAmountLowThreshold = LOW_WATER;
@@ -18,6 +21,11 @@ function watch(opened) {
     arrived += data.byteLength;
     if (arrived >= expected) everything?.();
   };
+}
+
+function reflect(opened) {
+  mirror = opened;
+  mirror.onmessage = ({ data }) => mirror.send(data);
 }
 
 /** Descriptions are complete: all candidates are in them. */
@@ -33,6 +41,7 @@ async function described() {
 window.offer = async () => {
   connection = new RTCPeerConnection();
   watch(connection.createDataChannel('bench'));
+  mirror = connection.createDataChannel('mirror');
   await connection.setLocalDescription();
   return described();
 };
@@ -47,7 +56,9 @@ window.answer = async (sdp) => {
 
 window.accept = async (sdp) => {
   await connection.setRemoteDescription({ type: 'answer', sdp });
-  if (channel.readyState !== 'open') await new Promise((resolve) => (channel.onopen = resolve));
+  for (const one of [channel, mirror]) {
+    if (one.readyState !== 'open') await new Promise((resolve) => (one.onopen = resolve));
+  }
 };
 
 /** Resolves when so many more bytes have arrived. */
@@ -65,6 +76,15 @@ window.send = async (bytes, message) => {
     }
     channel.send(left < message ? piece.subarray(0, left) : piece);
   }
+};
+
+/** Milliseconds until a small message has come back. */
+window.roundTrip = async () => {
+  const back = new Promise((resolve) => (mirror.onmessage = resolve));
+  const began = performance.now();
+  mirror.send('x');
+  await back;
+  return performance.now() - began;
 };
 
 window.ready = true;

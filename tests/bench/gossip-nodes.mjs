@@ -6,13 +6,8 @@
 
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import '../interop/with-resolvers.mjs';
 
-// Node 20 lacks what js-libp2p uses.
-Promise.withResolvers ??= () => {
-  const parts = {};
-  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
-  return parts;
-};
 const names = ['libp2p', '@libp2p/gossipsub', '@libp2p/identify', '@libp2p/noise', '@libp2p/tcp', '@libp2p/yamux'];
 const [{ createLibp2p }, { gossipsub }, { identify }, { noise }, { tcp }, { yamux }] = await Promise.all(
   names.map((name) => import(name)),

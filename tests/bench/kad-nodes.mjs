@@ -2,13 +2,8 @@
 // {id, does, ...} and gets {id, answer} or {id, error}. Stock settings but for what one machine needs.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import '../interop/with-resolvers.mjs';
 
-// Node 20 lacks what js-libp2p uses.
-Promise.withResolvers ??= () => {
-  const parts = {};
-  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
-  return parts;
-};
 const names = ['libp2p', '@libp2p/tcp', '@libp2p/noise', '@libp2p/yamux', '@libp2p/identify', '@libp2p/ping'];
 const [{ createLibp2p }, { tcp }, { noise }, { yamux }, { identify }, { ping }] = await Promise.all(
   names.map((name) => import(name)),

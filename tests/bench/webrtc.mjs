@@ -6,7 +6,6 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -14,13 +13,13 @@ import { launch } from '../e2e/browser.mjs';
 import { serveBundled } from '../e2e/bundled.mjs';
 import { Relay, program, within } from '../e2e/relay.mjs';
 import { serveStock, startStock } from '../stock/stock.mjs';
+import { bestBare, connectBare } from './bare-pair.mjs';
 import { print, rounded, row, summary } from './figures.mjs';
 import { readOptions } from './options.mjs';
+import { processorTime } from './processor.mjs';
 
 const MIB = 1024 * 1024;
 const PATIENCE = 180_000;
-const MESSAGES = [16 * 1024, 64 * 1024];
-const TICKS_PER_SECOND = 100;
 const IDLE_PEERS = 50;
 /** Dials of each page, and what lies between them: the end of one has to arrive. */
 const DIALS = 5;
@@ -138,21 +137,9 @@ async function bareRound() {
   const context = await browser.newContext();
   try {
     const [one, other] = [await context.newPage(), await context.newPage()];
-    for (const page of [one, other]) {
-      await page.goto(bare.url);
-      await page.waitForFunction(() => window.ready);
-    }
-    const answer = await other.evaluate((sdp) => window.answer(sdp), await one.evaluate(() => window.offer()));
-    await one.evaluate((sdp) => window.accept(sdp), answer);
-    const speeds = [];
-    for (const message of MESSAGES) {
-      const began = performance.now();
-      const received = other.evaluate((bytes) => window.receive(bytes), size);
-      await one.evaluate(({ bytes, message }) => window.send(bytes, message), { bytes: size, message });
-      await within(PATIENCE, 'the bare channel did not finish', received);
-      speeds.push(rate(performance.now() - began));
-    }
-    return { best: Math.max(...speeds) };
+    for (const page of [one, other]) await page.goto(bare.url);
+    await connectBare(one, other);
+    return { best: rate(await bestBare(one, other, size)) };
   } finally {
     await context.close();
   }
@@ -164,12 +151,6 @@ function inPackage(path) {
 
 function rate(ms) {
   return size / MIB / (ms / 1000);
-}
-
-function processorTime(pid) {
-  const [, rest] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ');
-  const fields = rest.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
 // --- native

@@ -1,7 +1,8 @@
 // One Chromium for a test file, and what its pages said while they ran.
 // Knows how to start the browser and how to collect its complaints; it does not know what is tested.
 
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
 const PROGRAM = process.env.WARREN_CHROMIUM ?? '/usr/bin/chromium';
@@ -24,10 +25,17 @@ export function browserMissing() {
   return `there is no Chromium at ${PROGRAM}: install it, or set WARREN_CHROMIUM`;
 }
 
-export async function launch(args = []) {
+export async function launch(args = [], executablePath = PROGRAM) {
   const missing = browserMissing();
   if (missing) throw new Error(missing);
-  return chromium.launch({ executablePath: PROGRAM, headless: true, args: [...ARGUMENTS, ...args] });
+  return chromium.launch({ executablePath, headless: true, args: [...ARGUMENTS, ...args] });
+}
+
+/** A browser on another machine: `prefix` is what a command there begins with. It takes `folder` for its start. */
+export function launchElsewhere(prefix, folder) {
+  const program = join(folder, 'browser');
+  writeFileSync(program, `#!/bin/sh\nexec ${[...prefix, PROGRAM].join(' ')} "$@"\n`, { mode: 0o755 });
+  return launch([], program);
 }
 
 /** Everything a page complained about: console errors and warnings, uncaught errors, CSP violations. */

@@ -12,5 +12,7 @@ export function firefoxMissing() {
 }
 
 export function launchFirefox() {
-  return puppeteer.launch({ browser: 'firefox', executablePath: PROGRAM, headless: true });
+  // Without mDNS on the machine, hidden local addresses cannot be resolved by the other tab.
+  const extraPrefsFirefox = { 'media.peerconnection.ice.obfuscate_host_addresses': false };
+  return puppeteer.launch({ browser: 'firefox', executablePath: PROGRAM, headless: true, extraPrefsFirefox });
 }

@@ -56,6 +56,43 @@ test('Firefox joins by WebRTC-direct alone, stores and reads', { skip: firefoxMi
   });
 });
 
+test('two pages in Firefox connect directly and stay connected without the relay', { skip: firefoxMissing() ?? namespacesMissing() ?? false }, async () => {
+  await elsewhere(async (relay) => {
+    await inFirefox(relay, {}, async (one) => {
+      await inFirefox(relay, {}, async (other) => {
+        const reserved = async () => {
+          while (!window.warren.peer.relays.some(({ reserved }) => reserved)) await new Promise((again) => setTimeout(again, 50));
+          return window.warren.peer.id;
+        };
+        const ids = [await one.evaluate(reserved), await other.evaluate(reserved)];
+        const connects = async (id) => {
+          const { peer } = window.warren;
+          while (!(await peer.findPeer(id).catch(() => undefined))) await new Promise((again) => setTimeout(again, 100));
+          await peer.connect(id);
+          const ways = () => peer.connections.filter((link) => link.peer === id).map(({ transport }) => transport);
+          while (ways().join() !== 'webrtc') await new Promise((again) => setTimeout(again, 100));
+          return (await peer.ping(id)).ms;
+        };
+        const asked = one.evaluate(connects, ids[1]);
+        assert.ok((await within(PATIENCE, 'the pages in Firefox did not connect directly', asked)) >= 0);
+        const alone = async (id) => {
+          const { peer } = window.warren;
+          while (peer.state !== 'lost') await new Promise((again) => setTimeout(again, 100));
+          const { ms } = await peer.ping(id);
+          const answer = await peer.call(id, 'warren.ping');
+          return { ms, answer, ways: peer.connections.filter((link) => link.peer === id).map(({ transport }) => transport) };
+        };
+        await relay.kill();
+        const without = Promise.all([one.evaluate(alone, ids[1]), other.evaluate(alone, ids[0])]);
+        for (const { ms, answer, ways } of await within(PATIENCE, 'the pages in Firefox need the relay', without)) {
+          assert.ok(ms >= 0 && answer, JSON.stringify({ ms, answer }));
+          assert.deepEqual(ways, ['webrtc']);
+        }
+      });
+    });
+  });
+});
+
 test('Firefox on localhost joins by WebSocket and says why not by WebRTC', { skip: firefoxMissing() ?? false }, async () => {
   const relay = await Relay.start({ http: ANY });
   try {

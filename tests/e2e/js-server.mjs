@@ -27,12 +27,7 @@ export async function jsServer() {
 }
 
 async function serve() {
-  // Node 20 lacks what js-libp2p uses.
-  Promise.withResolvers ??= () => {
-    const parts = {};
-    parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
-    return parts;
-  };
+  await import('../interop/with-resolvers.mjs');
   const [{ createLibp2p }, { webRTCDirect }, { noise }, { identify }, { ping }] = await Promise.all(
     ['libp2p', '@libp2p/webrtc', '@libp2p/noise', '@libp2p/identify', '@libp2p/ping'].map((name) => import(name)),
   );

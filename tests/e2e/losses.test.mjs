@@ -40,16 +40,6 @@ async function lacksNone(tab, room, texts) {
 const hasBoth = (tab) => tab.until(({ relays }) => relays.filter(({ state }) => state === 'connected').length === 2);
 const numbered = (who, from, to) => Array.from({ length: to - from }, (_, index) => `${who} ${from + index}`);
 
-/** Ends the tab's process, as when memory runs out. */
-async function crash(tab) {
-  tab.complaints.expectCrash();
-  const devtools = await tab.page.context().newCDPSession(tab.page);
-  const crashed = tab.page.waitForEvent('crash');
-  devtools.send('Page.crash').catch(() => {});
-  await crashed;
-  await tab.page.close();
-}
-
 scenario(
   'four tabs and two terminals at two relays talk while a relay is killed: nobody lacks a message, nor does who comes late',
   async (scene) => {
@@ -162,7 +152,7 @@ scenario(
       void talk('direct', (text) => window.warren.peer.messages.send(to, text)).catch(() => {});
     }, await a.peer((peer) => peer.author));
     await spoken;
-    await Promise.all([relay.kill(), crash(b)]);
+    await Promise.all([relay.kill(), b.crash()]);
     await relay.restart();
 
     // Nobody is there who could help it.

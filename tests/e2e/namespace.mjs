@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { getuid } from 'node:process';
 
 const IP = ['/usr/sbin/ip', '/sbin/ip', '/usr/bin/ip'].find((path) => existsSync(path));
+const TC = ['/usr/sbin/tc', '/sbin/tc', '/usr/bin/tc'].find((path) => existsSync(path));
 let made = 0;
 
 /** Why there can be no namespaces here; `undefined` when there can. */
@@ -19,6 +20,7 @@ export class Namespace {
   here;
   there;
   #name;
+  #cable;
 
   constructor() {
     made += 1;
@@ -29,6 +31,7 @@ export class Namespace {
     this.here = `${net}.${low + 1}`;
     this.there = `${net}.${low + 2}`;
     const cable = [`wa${process.pid}-${made}`.slice(0, 15), `wb${process.pid}-${made}`.slice(0, 15)];
+    this.#cable = cable[1];
     ip('netns', 'add', this.#name);
     ip('link', 'add', cable[0], 'type', 'veth', 'peer', 'name', cable[1], 'netns', this.#name);
     ip('addr', 'add', `${this.here}/30`, 'dev', cable[0]);
@@ -43,6 +46,18 @@ export class Namespace {
     return [IP, 'netns', 'exec', this.#name];
   }
 
+  /** Has another address of its own in there. */
+  own(address) {
+    this.#inside('addr', 'add', `${address}/32`, 'dev', 'lo');
+  }
+
+  /** Sends no more than so many bytes a second from in there. */
+  cap(bytes) {
+    if (!TC) throw new Error('a slow cable needs the program tc (Debian: apt-get install iproute2)');
+    const bucket = ['tbf', 'rate', `${bytes * 8}bit`, 'burst', '32kb', 'latency', '200ms'];
+    run(TC, '-n', this.#name, 'qdisc', 'add', 'dev', this.#cable, 'root', ...bucket);
+  }
+
   remove() {
     ip('netns', 'del', this.#name);
   }
@@ -53,5 +68,9 @@ export class Namespace {
 }
 
 function ip(...args) {
-  execFileSync(IP, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  run(IP, ...args);
+}
+
+function run(program, ...args) {
+  execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }

@@ -26,7 +26,21 @@ export class Tab {
 
   /** The engine runs; joining may still go on. */
   async started() {
+    // The script of the page is not waited for by the page itself.
+    await this.page.waitForFunction(() => window.warren, undefined, { timeout: WAIT_MS }).catch((cause) => {
+      throw new Error(`the script of the page did not start\n${this.complaints.all.join('\n')}`, { cause });
+    });
     await this.page.evaluate(async () => void (await window.warren.ready));
+  }
+
+  /** Ends the tab's process, as when memory runs out. */
+  async crash() {
+    this.complaints.expectCrash();
+    const devtools = await this.page.context().newCDPSession(this.page);
+    const crashed = this.page.waitForEvent('crash');
+    devtools.send('Page.crash').catch(() => {});
+    await crashed;
+    await this.page.close();
   }
 
   /** Resolves once the peer is in `state`. */

@@ -1,15 +1,7 @@
 // node interop/gossip-node.mjs ADDRESS TOPIC [HEX]: js-libp2p with its own gossipsub joins a topic at one node. It prints every packet that it hears,
 // as a line of hex; with HEX it publishes that packet as soon as it has heard one, and says so. Knows nothing of Warren.
 
-Promise.withResolvers ??= function withResolvers() {
-  let resolve;
-  let reject;
-  const promise = new this((accept, refuse) => {
-    resolve = accept;
-    reject = refuse;
-  });
-  return { promise, resolve, reject };
-};
+import './with-resolvers.mjs';
 
 const { gossipsub } = await import('@libp2p/gossipsub');
 const { identify } = await import('@libp2p/identify');

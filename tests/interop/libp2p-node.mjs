@@ -1,15 +1,7 @@
 // node interop/libp2p-node.mjs ADDRESS BYTES: js-libp2p in Node dials, tells what identify said, and echoes.
 // A process of its own, because its native WebRTC keeps threads and does not always end by itself.
 
-Promise.withResolvers ??= function withResolvers() {
-  let resolve;
-  let reject;
-  const promise = new this((accept, refuse) => {
-    resolve = accept;
-    reject = refuse;
-  });
-  return { promise, resolve, reject };
-};
+import './with-resolvers.mjs';
 
 const { JsPeer } = await import('./libp2p.mjs');
 const [address, bytes] = process.argv.slice(2);

@@ -6,11 +6,14 @@ import { identify } from '@libp2p/identify';
 import { noise } from '@libp2p/noise';
 import { ping } from '@libp2p/ping';
 import { webRTC, webRTCDirect } from '@libp2p/webrtc';
+import { webSockets } from '@libp2p/websockets';
 import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 
 export const ECHO = '/warren-test/echo/1.0.0';
+/** A client says how many bytes it wants, sends as many as it likes, and then gets them. */
+const PERF = '/perf/1.0.0';
 const PATIENCE = 30_000;
 
 export class JsPeer {
@@ -23,7 +26,7 @@ export class JsPeer {
   static async start({ listen = [] } = {}) {
     const node = await createLibp2p({
       addresses: { listen },
-      transports: [webRTC(), webRTCDirect(), circuitRelayTransport()],
+      transports: [webRTC(), webRTCDirect(), webSockets(), circuitRelayTransport()],
       connectionEncrypters: [noise()],
       streamMuxers: [yamux()],
       // Local addresses are refused by default in browsers.
@@ -31,6 +34,7 @@ export class JsPeer {
       services: { identify: identify({ runOnLimitedConnection: true }), ping: ping() },
     });
     await node.handle(ECHO, echo, { runOnLimitedConnection: true });
+    await node.handle(PERF, answerMeasurement);
     return new JsPeer(node);
   }
 
@@ -55,6 +59,19 @@ export class JsPeer {
     return { agent: agentVersion, protocols, address: connection.remoteAddr.toString(), limited: Boolean(connection.limits) };
   }
 
+  /** Waits until a peer has told that it speaks all of these protocols. */
+  async speaks(id, wanted) {
+    let missing = wanted;
+    for (const end = Date.now() + PATIENCE; Date.now() < end; ) {
+      const peers = await this.#node.peerStore.all();
+      const spoken = peers.find((peer) => peer.id.toString() === id)?.protocols ?? [];
+      missing = wanted.filter((protocol) => !spoken.includes(protocol));
+      if (missing.length === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`${id} did not tell of ${missing.join(', ')}`);
+  }
+
   /** Sends bytes and checks that they come back; returns how many did. */
   async echo(address, size) {
     const signal = AbortSignal.timeout(PATIENCE);
@@ -68,6 +85,22 @@ export class JsPeer {
       throw new Error(`${bytes.length} of ${size} bytes came back, not all of them right`);
     }
     return bytes.length;
+  }
+
+  /** Sends and receives so many bytes by `/perf/1.0.0`; returns how many came. */
+  async measure(address, size) {
+    const signal = AbortSignal.timeout(PATIENCE);
+    const stream = await this.#node.dialProtocol(multiaddr(address), PERF, { signal });
+    const received = drain(stream);
+    await send(stream, wanted(size), signal);
+    await send(stream, new Uint8Array(size), signal);
+    await stream.close({ signal });
+    return (await received).length;
+  }
+
+  /** Milliseconds of a ping. */
+  ping(address) {
+    return this.#node.services.ping.ping(multiaddr(address), { signal: AbortSignal.timeout(PATIENCE) });
   }
 
   /** The addresses under which others reach this peer that contain `part`, once there are any. */
@@ -90,6 +123,35 @@ async function echo(stream) {
     for await (const chunk of stream) {
       if (!stream.send(chunk)) await stream.onDrain();
     }
+    await stream.close();
+  } catch (error) {
+    stream.abort(error);
+  }
+}
+
+function wanted(size) {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(size));
+  return bytes;
+}
+
+/** All that comes, and its first eight bytes. */
+async function drain(stream) {
+  const first = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    const part = chunk.subarray();
+    if (first.length < 8) first.push(...part.subarray(0, 8 - first.length));
+    length += part.length;
+  }
+  return { length, first: Uint8Array.from(first) };
+}
+
+async function answerMeasurement(stream) {
+  try {
+    const { first } = await drain(stream);
+    const size = Number(new DataView(first.buffer).getBigUint64(0));
+    await send(stream, new Uint8Array(size), AbortSignal.timeout(PATIENCE));
     await stream.close();
   } catch (error) {
     stream.abort(error);

@@ -1,14 +1,23 @@
 //! Peers that are in a chat room, and strangers that say exactly what a test wants said there.
 
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
 use futures::{AsyncWriteExt, StreamExt};
 use warren_relay::peer::Peer;
+use warren_shared::error::Code;
+use warren_shared::limits::{
+    MAX_ROOM_BYTES, MAX_ROOM_MEMBERS, MAX_ROOM_MESSAGES, MAX_SAFE_INTEGER,
+};
 use warren_shared::net::chat::Joined;
-use warren_shared::net::protocols::GOSSIP;
-use warren_shared::net::streams::Stream;
+use warren_shared::net::protocols::{GOSSIP, Service};
+use warren_shared::net::streams::{Stream, ask};
 use warren_shared::net::{Node, Route};
 use warren_shared::platform;
+use warren_shared::proto::NetworkId;
+use warren_shared::proto::chat::history::{Answer, Request, short};
 use warren_shared::proto::chat::message::{Body, VERSION};
-use warren_shared::proto::chat::{Content, Entry, RoomEvent, RoomKeys, RoomRef, Stamp};
+use warren_shared::proto::chat::{Content, Entry, RoomEvent, RoomKeys, RoomRef, Stamp, packet_id};
 use warren_shared::proto::key::{PublicKey, SigningKey};
 use warren_shared::proto::record::wire::encode_frame;
 
@@ -16,6 +25,8 @@ use crate::peers::{arguments, loopback, stranger};
 use crate::relays::TestRelay;
 use crate::wait::{until, within};
 
+/// Before what was too much is said again.
+const AGAIN: Duration = Duration::from_millis(50);
 /// More messages than any test says in one room.
 const ALL: usize = 4_096;
 
@@ -101,6 +112,85 @@ impl Guest {
     }
 }
 
+/// Honest people of a room, at different relays.
+pub struct Honest {
+    pub one: Guest,
+    pub other: Guest,
+    pub said: Vec<String>,
+}
+
+impl Honest {
+    /// At one relay each.
+    pub async fn enter(relays: [&TestRelay; 2], room: &RoomRef) -> Honest {
+        let one = Guest::enter(&[relays[0]], room, "Ada").await;
+        let mut other = Guest::enter(&[relays[1]], room, "Ben").await;
+        // From here on packets find their way.
+        one.room.send("first").await.expect("sent");
+        other.hears_text("first").await;
+        Honest {
+            one,
+            other,
+            said: vec!["first".to_owned()],
+        }
+    }
+
+    /// Says so much, and takes the times until it is heard.
+    pub async fn talk(&mut self, messages: usize) -> Vec<Duration> {
+        let mut took = Vec::new();
+        for _ in 0..messages {
+            let text = format!("honest {}", self.said.len());
+            let mut began = Instant::now();
+            // Whoever says much at once is held to its own rate.
+            while let Err(error) = self.one.room.send(&text).await {
+                assert_eq!(error.code(), Code::Overloaded, "{error}");
+                tokio::time::sleep(AGAIN).await;
+                began = Instant::now();
+            }
+            self.other.hears_text(&text).await;
+            took.push(began.elapsed());
+            self.said.push(text);
+        }
+        took
+    }
+
+    /// What the honest ones said is there, in its order.
+    pub async fn has_all(&self) {
+        for guest in [&self.one, &self.other] {
+            until("everything honest has arrived", || async {
+                let entries = guest.entries().await.into_iter();
+                let honest = entries.filter(|entry| entry.nick != "Mallory");
+                let texts: Vec<String> = honest.map(|entry| entry.text).collect();
+                (texts == self.said).then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// How much of the intruder they show.
+    pub async fn shown(&self) -> Vec<String> {
+        let entries = self.other.entries().await.into_iter();
+        let foreign = entries.filter(|entry| entry.nick == "Mallory");
+        foreign.map(|entry| entry.text).collect()
+    }
+
+    /// None of them holds more of the room than it may.
+    pub async fn is_within_limits(&self) {
+        for guest in [&self.one, &self.other] {
+            let holds = guest.room.holds().await.expect("open");
+            assert!(holds.messages <= MAX_ROOM_MESSAGES, "{holds:?}");
+            assert!(holds.bytes <= MAX_ROOM_BYTES, "{holds:?}");
+            assert!(holds.authors <= holds.messages, "{holds:?}");
+            assert!(holds.sessions <= 2 * MAX_ROOM_MESSAGES, "{holds:?}");
+            assert!(holds.members <= MAX_ROOM_MEMBERS, "{holds:?}");
+        }
+    }
+
+    pub async fn close(self) {
+        self.one.close().await;
+        self.other.close().await;
+    }
+}
+
 /// A room that everybody can enter.
 pub fn public(name: &str) -> RoomRef {
     RoomRef::new(name, None).expect("a name")
@@ -111,6 +201,37 @@ pub async fn two_relays() -> (TestRelay, TestRelay) {
     let first = TestRelay::first().await;
     let second = TestRelay::start(|args| args.join = vec![first.url()]).await;
     (first, second.expect("the second relay joins"))
+}
+
+/// What a relay keeps of a room, as it gives it to anybody.
+pub async fn kept_by(relay: &TestRelay, room: &RoomRef) -> Vec<Vec<u8>> {
+    let network = relay.node().network();
+    let (asker, service) = (stranger(network), Service::History);
+    let mut request = Request {
+        topic: room.keys(network).topic(),
+        before: MAX_SAFE_INTEGER,
+        have: Vec::new(),
+    };
+    let (mut kept, mut have) = (Vec::new(), BTreeSet::new());
+    loop {
+        let opened = asker
+            .handle()
+            .open(relay.route().await, service.protocol(network));
+        let stream = opened.await.expect("it takes streams").stream;
+        let request_bytes = request.encode();
+        let asked = ask(stream, &request_bytes, service.deadline());
+        let answer = Answer::decode(&asked.await.expect("it answers"));
+        let Ok(Answer::Packets { packets, more }) = answer else {
+            panic!("{answer:?}");
+        };
+        have.extend(packets.iter().map(|packet| short(&packet_id(packet))));
+        request.have = have.iter().flatten().copied().collect();
+        kept.extend(packets);
+        if !more {
+            asker.close().await;
+            return kept;
+        }
+    }
 }
 
 /// Somebody who speaks gossipsub to one relay, byte by byte, and is in the room or not.
@@ -130,30 +251,35 @@ impl Intruder {
     }
 
     /// The same for a relay that runs elsewhere.
-    pub async fn at_route(
-        network: &warren_shared::proto::NetworkId,
-        route: Route,
-        room: &RoomRef,
-    ) -> Intruder {
+    pub async fn at_route(network: &NetworkId, route: Route, room: &RoomRef) -> Intruder {
+        let entering = Intruder::let_in(network, route, room);
+        let intruder = within("the relay takes a stream", entering).await;
+        intruder.expect("the relay takes a stream")
+    }
+
+    /// The same; nobody, if the relay does not want to.
+    pub async fn let_in(network: &NetworkId, route: Route, room: &RoomRef) -> Option<Intruder> {
         let node = stranger(network);
+        let Ok(opened) = node.handle().open(route, GOSSIP).await else {
+            node.close().await;
+            return None;
+        };
         let keys = room.keys(network);
         let topic = keys.topic().text(network);
-        let opened = within(
-            "the relay takes a stream",
-            node.handle().open(route, GOSSIP),
-        )
-        .await;
         let mut intruder = Intruder {
             node,
             author: SigningKey::from_seed(platform::entropy()),
             keys,
             topic,
-            stream: opened.expect("the relay takes a stream").stream,
+            stream: opened.stream,
             number: 0,
         };
         let wants = [&[0x08, 1][..], &field(2, intruder.topic.as_bytes())].concat();
-        intruder.send(&field(1, &wants)).await.expect("it is sent");
-        intruder
+        if intruder.send(&field(1, &wants)).await.is_err() {
+            intruder.node.close().await;
+            return None;
+        }
+        Some(intruder)
     }
 
     /// What the author of the intruder says next.
@@ -177,6 +303,19 @@ impl Intruder {
     pub fn text(&mut self, text: &str) -> Body {
         let text = text.to_owned();
         self.body(Content::Text { text, to: None })
+    }
+
+    /// The claim to have a thousand messages, none of which it gives to anybody.
+    pub fn boast(&mut self) -> Body {
+        let here = self.body(Content::Here {
+            peer: self.node.id().to_bytes(),
+            every: 5_000,
+            head: 100,
+            new: true,
+            count: 1_000,
+            sum: 12_345,
+        });
+        Body { number: 0, ..here }
     }
 
     /// As it travels, with valid signatures.

@@ -32,6 +32,7 @@ pub fn arguments(join: &[String], bootstrap: &[String]) -> PeerArgs {
         bootstrap: bootstrap.to_vec(),
         network: None,
         data_dir: None,
+        relay_only: false,
         json: false,
     }
 }
@@ -122,6 +123,8 @@ pub fn plain(network: &NetworkId, role: Role, key: SigningKey) -> NodeConfig {
         mailboxes: None,
         keepsakes: Arc::new(Forgetful::default()),
         shelf: Arc::new(MemoryShelf::default()),
+        stacks: None,
+        relay_only: false,
         solver: solver(),
         homes: HomesConfig::default(),
         outside: Arc::new(Fetcher),

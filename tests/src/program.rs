@@ -57,17 +57,26 @@ impl Program {
 
     /// The next event of this name on standard output.
     pub async fn event(&mut self, name: &str) -> Value {
-        within(&format!("warren prints the event {name:?}"), async {
-            loop {
-                let lines = self.lines.as_mut().expect("its output is read");
-                let line = lines.next_line().await.expect("readable output");
-                let line = line.unwrap_or_else(|| panic!("warren ended before the event {name:?}"));
-                let event: Value = serde_json::from_str(&line).expect("lines of JSON");
-                if event["event"] == name {
-                    return event;
+        self.one_of(&[name]).await
+    }
+
+    /// The next event of one of these names on standard output.
+    pub async fn one_of(&mut self, names: &[&str]) -> Value {
+        within(
+            &format!("warren prints one of the events {names:?}"),
+            async {
+                loop {
+                    let lines = self.lines.as_mut().expect("its output is read");
+                    let line = lines.next_line().await.expect("readable output");
+                    let line =
+                        line.unwrap_or_else(|| panic!("warren ended before the events {names:?}"));
+                    let event: Value = serde_json::from_str(&line).expect("lines of JSON");
+                    if names.iter().any(|name| event["event"] == *name) {
+                        return event;
+                    }
                 }
-            }
-        })
+            },
+        )
         .await
     }
 

@@ -57,6 +57,10 @@ impl TestRelay {
         Self::start(|_| {}).await.expect("the first relay starts")
     }
 
+    pub fn relay(&self) -> &Relay {
+        &self.relay
+    }
+
     pub fn node(&self) -> &Node {
         self.relay.node()
     }
@@ -80,10 +84,10 @@ impl TestRelay {
         snapshot.expect("the relay runs")
     }
 
-    /// For `--bootstrap`: the TCP address with the peer id.
+    /// For `--bootstrap`: the TCP address of this machine alone, with the peer id.
     pub async fn address(&self) -> String {
         let addresses = self.snapshot().await.addresses;
-        let tcp = |text: &&String| text.contains("/tcp/") && !text.contains("/ws");
+        let tcp = |text: &&String| text.starts_with("/ip4/127.0.0.1/tcp/") && !text.contains("/ws");
         addresses.iter().find(tcp).expect("a TCP address").clone()
     }
 

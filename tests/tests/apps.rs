@@ -1,6 +1,13 @@
 //! Rooms, messages and commands of a module that borrows the engine of another one, as tabs have them: here the engine
 //! is a peer of this process, and nothing but its lender is used.
 
+#[path = "apps/files.rs"]
+mod files;
+#[path = "apps/folder.rs"]
+mod folder;
+#[path = "apps/kept.rs"]
+mod kept;
+
 use std::sync::Arc;
 
 use futures::channel::mpsc;
@@ -11,9 +18,11 @@ use tempfile::TempDir;
 use warren_relay::peer::Peer;
 use warren_shared::api::{AppParams, AppSession, Lodging, Outgoing};
 use warren_shared::error::{Code, Result};
+use warren_shared::limits::FILES_IN_MEMORY;
 use warren_shared::net::borrowed::{Engine, Lent, failure_of};
 use warren_shared::net::chat::Joined;
 use warren_shared::net::direct::{MemoryShelf, Recipient};
+use warren_shared::net::files::{MemoryStore, SharedFileStore};
 use warren_shared::net::lending::{Lender, told};
 use warren_shared::net::outside::Forgetful;
 use warren_shared::net::rpc::{Allow, Ask, handler};
@@ -102,6 +111,11 @@ impl Tab {
 
     /// The apps start after the engine, which has joined long ago.
     fn beside(peer: Peer, home: TempDir) -> Tab {
+        Tab::keeping(peer, home, Arc::new(MemoryStore::new(FILES_IN_MEMORY)))
+    }
+
+    /// With files in this store.
+    fn keeping(peer: Peer, home: TempDir, files: SharedFileStore) -> Tab {
         let seed = |name: &str| {
             let bytes = std::fs::read(home.path().join(name)).expect("a key");
             SigningKey::from_seed(bytes.as_slice().try_into().expect("a seed"))
@@ -113,6 +127,9 @@ impl Tab {
             author: seed("author.key"),
             keepsakes: Arc::new(Forgetful::default()),
             shelf: Box::new(|_, _| Arc::new(MemoryShelf::default())),
+            files: Box::new(move |_, _| files.clone()),
+            stacks: None,
+            measurable: false,
         });
         Tab {
             peer,

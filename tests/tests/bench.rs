@@ -1,11 +1,19 @@
-//! The native sides of `cargo xtask bench names` and `chat`, small: so that it still works when it is wanted.
+//! The native sides of `cargo xtask bench names`, `chat` and `files`, small: so that it still works when it is wanted.
 
 use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use warren_tests::wait::within;
+use warren_relay::files::{PartialFile, SharedFile};
+use warren_shared::limits::{FILES_IN_FLIGHT, PIECE};
+use warren_shared::net::files::{Held, How, Tally};
+use warren_tests::peers::member;
+use warren_tests::random::Random;
+use warren_tests::relays::TestRelay;
+use warren_tests::wait::{until, within};
 
 struct Bench {
     input: ChildStdin,
@@ -54,9 +62,10 @@ async fn a_small_room_answers_what_the_bench_of_chat_asks() {
     assert_eq!(ready["ready"], 3);
     let [network, address] = ["network", "address"].map(|name| ready[name].as_str());
     let (network, address) = (network.expect("a text"), address.expect("a text"));
-    let (mut attackers, mut attack) = start(&["attack", network, address]);
+    let (mut attackers, mut attack) = start(&["attack", network]);
     talks(&mut bench, "talk 3 10").await;
-    assert_eq!(attack.ask("begin").await["begun"], true);
+    let begin = format!("begin {address} {address} {address}");
+    assert_eq!(attack.ask(&begin).await["begun"], true);
     talks(&mut bench, "talk 3 10").await;
     let ended = attack.ask("end").await;
     assert!(ended["sent"].as_u64().is_some(), "{ended}");
@@ -95,4 +104,59 @@ async fn a_small_network_answers_what_the_bench_of_names_asks() {
     drop(bench);
     let status = within("the program ends", child.wait()).await;
     assert!(status.expect("our child").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_sources_spoil_nothing_of_what_the_bench_of_files_fetches() {
+    let (relay, folder) = (TestRelay::first().await, tempfile::tempdir().unwrap());
+    let (url, path) = (relay.url(), folder.path().join("original"));
+    let bytes = Random::new().bytes(12 * PIECE as usize);
+    std::fs::write(&path, &bytes).unwrap();
+    let place = path.to_str().expect("a path in text");
+    let mut bad = Vec::new();
+    for vice in ["lying", "stalling"] {
+        let (child, mut bench) = start(&["source", vice, &url, place]);
+        assert!(bench.answer().await["ready"].is_string(), "{vice}");
+        bad.push((child, bench));
+    }
+    let taker = member(&url).await.expect("joined");
+    let files = taker.node.files().unwrap();
+    let file = SharedFile::hash(&path).unwrap();
+    let partial = PartialFile::open(folder.path(), file.cid(), file.tree()).unwrap();
+    let how = How {
+        patience: Duration::from_secs(60),
+        whole: false,
+        in_flight: FILES_IN_FLIGHT,
+        tally: Arc::new(Tally::default()),
+    };
+    let (sources, target) = (files.sources(file.cid(), Vec::new()), partial.clone());
+    let fetching = tokio::spawn(async move { files.fetch(&sources, Arc::new(target), how).await });
+    // Only the bad ones are there until one of them has lied.
+    let standings = taker.node.handle().standings();
+    until("the lie is noticed", || async {
+        let lied = standings
+            .all()
+            .iter()
+            .any(|(_, standing)| standing.invalid > 0);
+        lied.then_some(())
+    })
+    .await;
+    let good = member(&url).await.expect("joined");
+    let shared = good.node.files().unwrap();
+    shared.share(Arc::new(file.clone())).unwrap();
+    until("it is announced", || async {
+        shared.announce(&file.cid()).await.ok()
+    })
+    .await;
+    let fetched = within("the rest comes from the good one", fetching).await;
+    fetched.expect("no panic").expect("fetched");
+    let copy = folder.path().join("copy");
+    partial.finish(copy.clone()).await.expect("finished");
+    assert!(std::fs::read(copy).unwrap() == bytes, "a wrong byte");
+    for (mut child, bench) in bad {
+        drop(bench);
+        let status = within("the program ends", child.wait()).await;
+        assert!(status.expect("our child").success());
+    }
+    relay.stop().await;
 }

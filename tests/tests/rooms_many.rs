@@ -131,6 +131,13 @@ async fn everybody_gets_everything_and_hears_of_it_once() {
         let missed = said.len() - told.messages.len();
         assert!(missed as u64 <= told.lagged, "{missed} were never told");
     }
+    let mut connections = Vec::new();
+    for guest in &guests {
+        let snapshot = guest.node.handle().snapshot().await.expect("the node runs");
+        connections.push(snapshot.connections.len());
+    }
+    connections.sort_unstable();
+    println!("connections of each guest: {connections:?}");
     join_all(guests.into_iter().map(Guest::close)).await;
     join_all(relays.into_iter().map(TestRelay::stop)).await;
 }

@@ -238,6 +238,13 @@ async fn what_was_seen_of_a_peer_is_kept_and_told_here_only() {
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     let with = |id: &str| listed.lines().any(|line| line.contains(id));
     assert!(with(&id) && with(&relay.id().to_string()), "{listed}");
+    let lines = listed.lines();
+    let mut lines = lines.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let there = lines.find(|line| line["id"] == relay.id().to_string());
+    let there = there.expect("the relay is listed");
+    assert_eq!(there["connected"], true, "{there}");
+    let ways = there["transports"].as_array().expect("how");
+    assert!(!ways.is_empty(), "{there}");
     friend.node.close().await;
     relay.stop().await;
 }

@@ -1,4 +1,4 @@
-// Builds the npm package: one ES module for bundlers, browsers and Node, the worker beside it, and its type declarations.
+// Builds the npm package: one ES module for bundlers, browsers and Node, the workers beside it, and its type declarations.
 // `--pack` also insists that everything the tarball promises exists.
 // It does not build the engine: `cargo xtask build-web` puts that into wasm/.
 
@@ -8,12 +8,12 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const ENGINE = ['warren_wasm', 'warren_names', 'warren_apps'].flatMap((name) => [`${name}.js`, `${name}_bg.wasm`]).map((file) => `wasm/${file}`);
+const ENGINE = ['warren_wasm', 'warren_names', 'warren_apps', 'warren_store'].flatMap((name) => [`${name}.js`, `${name}_bg.wasm`]).map((file) => `wasm/${file}`);
 
 rmSync(here('dist'), { recursive: true, force: true });
 
 await build({
-  entryPoints: [here('src/index.ts'), here('src/names-worker.ts')],
+  entryPoints: [here('src/index.ts'), here('src/names-worker.ts'), here('src/files-worker.ts')],
   outdir: here('dist'),
   bundle: true,
   format: 'esm',

@@ -11,21 +11,25 @@ use futures::{AsyncReadExt, AsyncWriteExt, FutureExt, StreamExt};
 use js_sys::{Function, Promise, Uint8Array};
 use warren_shared::api::Session;
 use warren_shared::error::{Code, Error};
+use warren_shared::net::address::parse;
 use warren_shared::net::lending::{protocol, told};
+use warren_shared::net::node::parse_peer;
 use warren_shared::net::streams::{Protocol, Stream};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{future_to_promise, spawn_local};
+
+use crate::transport::{Adoption, Vessel};
 
 /// As much as is read at a time: what connections bring in one piece.
 const READ: usize = 64 * 1024;
 
 /// The engine's side of what is lent. Errors cross as text: a code, a line break, what happened.
 #[wasm_bindgen]
-pub struct Lending(Session);
+pub struct Lending(Session, Adoption);
 
 impl Lending {
-    pub(crate) fn new(session: Session) -> Lending {
-        Lending(session)
+    pub(crate) fn new(session: Session, adoption: Adoption) -> Lending {
+        Lending(session, adoption)
     }
 }
 
@@ -68,6 +72,18 @@ impl Lending {
             });
             Ok(JsValue::UNDEFINED)
         })
+    }
+
+    /// A connection to negotiate, with settings of an `RTCPeerConnection`.
+    pub fn vessel(&self, settings: JsValue) -> Result<Vessel, JsValue> {
+        self.1.vessel(&settings).map_err(thrown)
+    }
+
+    /// Takes one that stands, to a peer by its id and where it is seen.
+    pub fn adopt(&self, vessel: Vessel, peer: &str, seen: &str) -> Result<(), JsValue> {
+        let peer = parse_peer(peer).map_err(thrown)?;
+        let seen = parse(seen).map_err(thrown)?;
+        self.1.adopt(vessel, (peer, seen)).map_err(thrown)
     }
 
     /// Tells what happens, in a few words each; nothing when the peer was closed.
@@ -115,6 +131,8 @@ fn broken(error: io::Error) -> JsValue {
 #[wasm_bindgen]
 pub struct Pipe {
     reader: Half<ReadHalf<Stream>>,
+    /// What was read and not handed over yet, from a place on.
+    come: Rc<RefCell<(Vec<u8>, usize)>>,
     writer: Half<WriteHalf<Stream>>,
     /// Dropped with the pipe: ends what is under way.
     _gone: oneshot::Sender<()>,
@@ -130,6 +148,7 @@ impl Pipe {
         let (gone, ended) = oneshot::channel();
         Pipe {
             reader: half(reader),
+            come: Rc::default(),
             writer: half(writer),
             _gone: gone,
             ended: ended.shared(),
@@ -161,13 +180,27 @@ impl Pipe {
 
 #[wasm_bindgen]
 impl Pipe {
-    /// What comes next; empty at the end.
+    /// Reads on. Resolves with how many bytes have come, to fill places with before the next ones are read; 0 at the end.
     pub fn read(&self) -> Promise {
-        self.use_half(&self.reader, async |reader| {
-            let mut buffer = vec![0; READ];
+        let come = self.come.clone();
+        self.use_half(&self.reader, async move |reader| {
+            let (mut buffer, _) = come.take();
+            buffer.resize(READ, 0);
             let count = reader.read(&mut buffer).await?;
-            Ok(Uint8Array::from(&buffer[..count]).into())
+            buffer.truncate(count);
+            come.replace((buffer, 0));
+            Ok(count.into())
         })
+    }
+
+    /// Fills a place with the next bytes that have come; it holds no more than there are.
+    pub fn fill(&self, place: &Uint8Array) {
+        let (buffer, from) = &mut *self.come.borrow_mut();
+        let end = *from + place.length() as usize;
+        if let Some(next) = buffer.get(*from..end) {
+            place.copy_from(next);
+            *from = end;
+        }
     }
 
     /// Resolves when all of it is on its way.

@@ -19,21 +19,24 @@ use wasm_bindgen::prelude::*;
 use web_sys::MessagePort;
 
 pub use lending::{Lending, Pipe};
+pub use transport::Vessel;
 
 /// Serves the peer API on a message port until the peer is closed. Gives what a module beside this one borrows.
 #[wasm_bindgen]
 pub fn serve(port: MessagePort, host: Host) -> Lending {
     log::install();
+    let adoption = transport::Adoption::new();
+    let adopting = adoption.clone();
     let surroundings = Surroundings {
         outside: Arc::new(PageFetch::new(host.clone())),
         keepsakes: Arc::new(PageKeepsakes::new(host.clone())),
         solver: solver(host),
-        connections: Box::new(transport::connections),
+        connections: Box::new(move |key, allowed| transport::connections(key, allowed, &adopting)),
         dialable: transport::dialable,
     };
     let (session, outgoing) = Session::new(surroundings);
     port::listen(port, Engine(session.clone()), outgoing);
-    Lending::new(session)
+    Lending::new(session, adoption)
 }
 
 #[derive(Clone)]

@@ -1,7 +1,8 @@
-// Design aid, never shipped: stands in for the WebAssembly engine so that every state of the page can be looked
+// Design aid, never shipped: stands in for the WebAssembly engine, and for the module of apps as far as files go, so that every state of the page can be looked
 // at without a relay. `?scene=joining|joined|lost|offline|error|crowd` chooses what it reports.
 // Tests never use it: they run against the real engine.
 
+import { onFiles } from './fake-files.ts';
 import type { Attempt, Bucket, Connection, Relay, Snapshot } from 'warren-p2p';
 
 const SCENE = new URLSearchParams(location.search).get('scene') ?? 'joined';
@@ -43,6 +44,7 @@ async function answer(port: MessagePort, { id, method, params }: Call): Promise<
   }
   if (method === 'dhtGet') return ok(entry());
   if (method === 'name') return onNames(port, id, params, ok, fail);
+  if (method === 'files') return onFiles(port, id, params, ok, fail);
   ok(null);
 }
 

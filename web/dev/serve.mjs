@@ -9,12 +9,22 @@ import { build } from 'esbuild';
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const EMPTY_WASM = Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
 const CSP =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'";
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; media-src blob:; connect-src 'self'; base-uri 'none'; form-action 'none'";
+
+const PLACES = {
+  WASM_URL: '/warren.wasm',
+  APPS_WASM_URL: '/warren.wasm',
+  NAMES_WASM_URL: '/warren.wasm',
+  NAMES_WORKER_URL: '/names-worker.js',
+  STORE_WASM_URL: '/warren.wasm',
+  FILES_WORKER_URL: '/files-worker.js',
+  TALK_STYLE_URL: '/talk.css',
+};
 
 const fakeEngine = {
   name: 'fake-engine',
   setup(build) {
-    build.onResolve({ filter: /wasm\/warren_(wasm|names)\.js$/ }, () => ({ path: here('fake-engine.ts') }));
+    build.onResolve({ filter: /wasm\/warren_(wasm|names|apps)\.js$/ }, () => ({ path: here('fake-engine.ts') }));
   },
 };
 
@@ -26,7 +36,7 @@ async function bundle(entry) {
     format: 'esm',
     target: 'es2022',
     alias: { 'warren-p2p': here('../../wasm-peer/js/src/index.ts') },
-    define: { WASM_URL: '"/warren.wasm"', NAMES_WASM_URL: '"/names.wasm"', NAMES_WORKER_URL: '"/names-worker.js"' },
+    define: Object.fromEntries(Object.entries(PLACES).map(([name, place]) => [name, JSON.stringify(place)])),
     plugins: [fakeEngine],
   });
   return result.outputFiles[0].text;
@@ -35,6 +45,7 @@ async function bundle(entry) {
 const FILES = {
   '/main.js': ['text/javascript', () => bundle('../src/main.ts')],
   '/main.css': ['text/css', () => bundle('../src/styles/main.css')],
+  '/talk.css': ['text/css', () => bundle('../src/styles/talk.css')],
   '/icon.svg': ['image/svg+xml', () => readFileSync(here('../src/icon.svg'))],
   '/warren.wasm': ['application/wasm', () => EMPTY_WASM],
   '/.well-known/warren.json': ['application/json', () => '{}'],
@@ -42,7 +53,7 @@ const FILES = {
 };
 
 function page() {
-  const names = { wasm: '/warren.wasm', script: '/main.js', style: '/main.css', icon: '/icon.svg' };
+  const names = { preload: '', wasm: '/warren.wasm', script: '/main.js', style: '/main.css', icon: '/icon.svg' };
   return readFileSync(here('../src/index.html'), 'utf8').replaceAll(/\{\{(\w+)\}\}/g, (_, name) => names[name]);
 }
 

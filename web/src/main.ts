@@ -1,12 +1,11 @@
 // The page. Starts the peer first and builds itself around it while the engine loads.
-// For the console and for tests: `window.warren` = { peer, ready, createPeer, verifyName, WarrenError }.
+// For the console and for tests: `window.warren` = { peer, ready, another, createPeer, verifyName, WarrenError }.
 // `?transports=websocket` (or webrtc-direct) limits how relays are dialled, `?identity=memory` forgets the identity.
 
 import { WarrenError, createPeer, verifyName, type Peer, type PeerOptions, type RelayTransport, type Snapshot } from 'warren-p2p';
 import { wireCopyButtons } from './copy.ts';
 import { renderConnection } from './views/connection.ts';
 import { log, wireLog } from './views/log.ts';
-import { wireNames } from './views/names.ts';
 import { wirePeers } from './views/peers.ts';
 import { renderRouting } from './views/routing.ts';
 import { renderFailure, renderNotices, renderStatus } from './views/status.ts';
@@ -17,6 +16,8 @@ declare const WASM_URL: string;
 declare const APPS_WASM_URL: string;
 declare const NAMES_WASM_URL: string;
 declare const NAMES_WORKER_URL: string;
+declare const STORE_WASM_URL: string;
+declare const FILES_WORKER_URL: string;
 
 /** Countdowns and ages move once a second, everything else with the events. */
 const TICK_MS = 1000;
@@ -26,6 +27,8 @@ interface Console {
   peer: Peer | undefined;
   /** Resolves with the peer, rejects when it cannot start. */
   ready: Promise<Peer>;
+  /** One more peer in this page. */
+  another(options: PeerOptions): Promise<Peer>;
   createPeer: typeof createPeer;
   verifyName: typeof verifyName;
   WarrenError: typeof WarrenError;
@@ -38,17 +41,18 @@ declare global {
 }
 
 const ready = createPeer(optionsFromAddress());
-window.warren = { peer: undefined, ready, createPeer, verifyName, WarrenError };
+const another = (options: PeerOptions) => createPeer({ ...optionsFromAddress(), identity: 'memory', ...options });
+window.warren = { peer: undefined, ready, another, createPeer, verifyName, WarrenError };
 
 // The script does not wait for the stylesheet, nor for the end of the page: the peer starts before both.
 if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', buildPage);
 else buildPage();
 
 function buildPage(): void {
+  document.addEventListener('submit', keepEarly);
   renderNotices(undefined);
   wireCopyButtons();
   wireValues(joinedPeer);
-  wireNames(joinedPeer);
   wirePeers(joinedPeer);
   ready.then(attach, fail);
 }
@@ -61,6 +65,8 @@ function optionsFromAddress(): PeerOptions {
     appsWasmUrl: new URL(APPS_WASM_URL, document.baseURI),
     namesWasmUrl: new URL(NAMES_WASM_URL, document.baseURI),
     namesWorkerUrl: new URL(NAMES_WORKER_URL, document.baseURI),
+    storeWasmUrl: new URL(STORE_WASM_URL, document.baseURI),
+    filesWorkerUrl: new URL(FILES_WORKER_URL, document.baseURI),
     ...(transports ? { transports } : {}),
     ...(query.get('identity') === 'memory' ? { identity: 'memory' as const } : {}),
   };
@@ -80,7 +86,7 @@ function attach(peer: Peer): void {
   renderNotices(peer.identity.ephemeral ? peer.identity.reason : undefined);
   void peer.joined().then(() => performance.mark('warren:joined'), () => {});
   // What a tab does beside joining comes in files of its own, once the peer runs.
-  void import('./views/talk.ts').then(({ wireTalk }) => wireTalk(joinedPeer));
+  void import('./views/later.ts').then(({ wireLater }) => wireLater(joinedPeer)).then(sendEarly);
   let last: Snapshot | undefined;
   const show = (snapshot: Snapshot) => {
     last = { ...snapshot, state: peer.state };
@@ -92,6 +98,20 @@ function attach(peer: Peer): void {
   peer.on('warning', ({ message }) => last?.network === null && show({ ...last, reason: message }));
   void peer.snapshot().then(show, () => {});
   setInterval(() => last && !document.hidden && renderConnection(last, Date.now()), TICK_MS);
+}
+
+/** Forms that were sent before their script was there. */
+const early: SubmitEvent[] = [];
+
+/** Bubbles up to here unprevented only when nobody knows the form yet. */
+function keepEarly(event: SubmitEvent): void {
+  if (event.defaultPrevented) return;
+  event.preventDefault();
+  early.push(event);
+}
+
+function sendEarly(): void {
+  for (const { target, submitter } of early.splice(0)) (target as HTMLFormElement).requestSubmit(submitter);
 }
 
 function render(snapshot: Snapshot): void {

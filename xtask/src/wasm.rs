@@ -17,32 +17,33 @@ use crate::step::Step;
 use crate::toolchain::{TARGET, WasmToolchain};
 use crate::workspace::Workspace;
 
-/// One WebAssembly module.
+/// WebAssembly modules that one command compiles: they want the same of what they share, which is compiled once.
 struct Module {
-    package: &'static str,
-    output: &'static str,
+    packages: &'static [&'static str],
+    outputs: &'static [&'static str],
 }
 
 /// What a page needs to join.
 const ENGINE: Module = Module {
-    package: "warren-wasm",
-    output: "warren_wasm",
+    packages: &["warren-wasm"],
+    outputs: &["warren_wasm"],
 };
 
 /// What it loads when a name asks for it: a module of its own, with Unicode's tables.
 const NAMES: Module = Module {
-    package: "warren-names",
-    output: "warren_names",
+    packages: &["warren-names"],
+    outputs: &["warren_names"],
 };
 
-/// What it loads when an application wants more of the peer than to join: rooms, messages, commands.
+/// What it loads when an application wants more of the peer than to join: rooms, messages, commands, files; and what the
+/// worker for files loads.
 const APPS: Module = Module {
-    package: "warren-apps",
-    output: "warren_apps",
+    packages: &["warren-apps", "warren-store"],
+    outputs: &["warren_apps", "warren_store"],
 };
 
 /// Everything a compilation of the browser peer can depend on.
-const INPUTS: [&str; 12] = [
+const INPUTS: [&str; 14] = [
     "Cargo.toml",
     "Cargo.lock",
     ".cargo/config.toml",
@@ -55,6 +56,8 @@ const INPUTS: [&str; 12] = [
     "wasm-peer/names/src",
     "wasm-peer/page/Cargo.toml",
     "wasm-peer/page/src",
+    "wasm-peer/store/Cargo.toml",
+    "wasm-peer/store/src",
 ];
 
 /// What is built, for whom.
@@ -113,8 +116,10 @@ impl WasmBuild {
     /// One command for each module: together they would have the features of both.
     fn cargo(self, workspace: &Workspace, toolchain: WasmToolchain, module: &Module) -> Command {
         let mut cargo = toolchain.command(workspace, "cargo");
-        cargo.args(["build", "--locked", "--package", module.package]);
-        cargo.args(["--target", TARGET]);
+        cargo.args(["build", "--locked", "--target", TARGET]);
+        for package in module.packages {
+            cargo.args(["--package", package]);
+        }
         match self {
             Self::Release => {
                 cargo.args(["--profile", "wasm"]);
@@ -144,7 +149,8 @@ pub fn build(workspace: &Workspace, toolchain: WasmToolchain, what: WasmBuild) -
         return Ok(());
     }
     for module in what.modules() {
-        let name = format!("wasm: compile {} ({})", module.package, what.name());
+        let packages = module.packages.join(", ");
+        let name = format!("wasm: compile {packages} ({})", what.name());
         run_logged(
             workspace,
             &name,
@@ -155,8 +161,8 @@ pub fn build(workspace: &Workspace, toolchain: WasmToolchain, what: WasmBuild) -
     let compiled = workspace.target().join(TARGET).join(what.profile_folder());
     Step::run("wasm: generate the JavaScript bindings", || {
         empty(&output)?;
-        let mut modules = what.modules().iter();
-        modules.try_for_each(|module| bind(&compiled, &output, what, module.output))
+        let mut outputs = what.modules().iter().flat_map(|module| module.outputs);
+        outputs.try_for_each(|name| bind(&compiled, &output, what, name))
     })?;
     stamp.save()
 }

@@ -1,7 +1,7 @@
 //! `warren call`: calls a method of one peer, or of a member of a namespace.
 
 use std::io::Read;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use futures::StreamExt;
@@ -10,15 +10,13 @@ use warren_shared::error::{Code, Error, Result};
 use warren_shared::limits::MAX_FRAME;
 use warren_shared::net::Route;
 use warren_shared::net::connected;
+use warren_shared::net::reach::once_in_reach;
 use warren_shared::net::rpc::Ask;
 use warren_shared::proto::select::Weights;
 
 use super::lines::{Lines, print};
 use super::start_peer_log;
 use crate::peer::{Peer, PeerArgs};
-
-const REACH_PATIENCE: Duration = Duration::from_secs(10);
-const REACH_AGAIN: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Args)]
 pub(super) struct CallArgs {
@@ -58,7 +56,7 @@ pub(super) async fn run(args: CallArgs) -> Result<()> {
     let params = params(wanted.params)?;
     let ask = Ask::new(wanted.method, params).within(Duration::from_secs(args.timeout));
     let peer = args.peer.start(Vec::new()).await?;
-    let outcome = match found(&peer, &args, &wanted).await {
+    let outcome = match once_in_reach(|| route(&peer, &args, &wanted)).await {
         Ok(route) => call(&peer, route, &ask, &args).await,
         Err(error) => Err(error),
     };
@@ -116,19 +114,6 @@ fn params(given: Option<&str>) -> Result<Value> {
             .caused_by(error)
             .with_remedy("pass an array or an object: '[1, 2]' or '{\"a\": 1}'")
     })
-}
-
-/// A relay is connected a moment before it is known what it can be asked: until then nobody is within reach.
-async fn found(peer: &Peer, args: &CallArgs, wanted: &Wanted<'_>) -> Result<Route> {
-    let late = Instant::now() + REACH_PATIENCE;
-    loop {
-        match route(peer, args, wanted).await {
-            Err(error) if error.code() == Code::NoRelay && Instant::now() < late => {
-                tokio::time::sleep(REACH_AGAIN).await;
-            }
-            found => return found,
-        }
-    }
 }
 
 async fn route(peer: &Peer, args: &CallArgs, wanted: &Wanted<'_>) -> Result<Route> {

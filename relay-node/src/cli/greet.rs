@@ -12,6 +12,7 @@ use libp2p::{Multiaddr, PeerId};
 use serde_json::{Value, json};
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::Route;
+use warren_shared::net::reach::once_in_reach;
 use warren_shared::net::rpc::{Allow, handler};
 use warren_shared::proto::record::ProviderEntry;
 
@@ -31,7 +32,12 @@ pub(super) struct ListenArgs {
     #[arg(long)]
     namespace: String,
     /// Where to listen for direct connections, over TCP and QUIC.
-    #[arg(long, value_name = "IP:PORT", default_value = "0.0.0.0:0")]
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        default_value = "0.0.0.0:0",
+        conflicts_with = "relay_only"
+    )]
     listen: SocketAddr,
     #[command(flatten)]
     pub(super) peer: PeerArgs,
@@ -64,7 +70,7 @@ pub(super) async fn listen(args: ListenArgs) -> Result<()> {
     });
     peer.node.rpc().serve(HELLO, Allow::anyone(), hello)?;
     let stop = asked_to_stop();
-    peer.node.provide(&args.namespace).await?;
+    once_in_reach(|| peer.node.provide(&args.namespace)).await?;
     let snapshot = peer.node.handle().snapshot().await?;
     let author = peer.node.author().to_base36();
     lines

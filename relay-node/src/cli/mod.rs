@@ -4,9 +4,11 @@ mod cache;
 mod call;
 mod chat;
 mod dht;
+mod get;
 mod greet;
 mod import;
 mod lines;
+mod ls;
 mod name;
 mod peers;
 mod perf;
@@ -15,6 +17,7 @@ mod relay;
 mod resolve;
 mod send;
 mod serve;
+mod share;
 mod verify;
 mod witness;
 
@@ -67,6 +70,14 @@ enum Command {
     Peers(peers::PeersArgs),
     /// Chat in a room: lines of standard input are sent, what others say is printed.
     Chat(chat::ChatArgs),
+    /// Give files and directories to whoever asks, from where they are, until this is stopped.
+    Share(share::ShareArgs),
+    /// Fetch a file or a directory from everybody who has it; goes on where an earlier try ended.
+    Get(get::GetArgs),
+    /// List what a peer shares, or what is shared from here.
+    Ls(ls::LsArgs),
+    /// Find files by words of their names and tags.
+    Search(ls::SearchArgs),
     /// Measure the connection to a node that was started with --perf.
     Perf(perf::PerfArgs),
 }
@@ -142,6 +153,10 @@ impl Command {
             Command::Witness(command) => command.wants_json(),
             Command::Peers(args) => args.peer.json,
             Command::Chat(args) => args.peer.json,
+            Command::Share(args) => args.peer.json,
+            Command::Get(args) => args.peer.json,
+            Command::Ls(args) => args.peer.json,
+            Command::Search(args) => args.peer.json,
             Command::Perf(args) => args.peer.json,
         }
     }
@@ -161,6 +176,10 @@ impl Command {
             Command::Witness(command) => witness::run(command).await,
             Command::Peers(args) => peers::run(args).await,
             Command::Chat(args) => chat::run(args).await,
+            Command::Share(args) => share::run(args).await,
+            Command::Get(args) => get::run(args).await,
+            Command::Ls(args) => ls::run(args).await,
+            Command::Search(args) => ls::search(args).await,
             Command::Perf(args) => perf::run(args).await,
         }
     }

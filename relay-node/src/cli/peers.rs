@@ -24,7 +24,12 @@ pub(super) async fn run(args: PeersArgs) -> Result<()> {
     let peer = args.peer.start(Vec::new()).await?;
     let known = peer.node.reputations().await;
     let connections = peer.node.handle().snapshot().await?.connections;
-    let connected = |id: &str| connections.iter().any(|connection| connection.peer == id);
+    let ways = |id: &str| -> Vec<&str> {
+        let of = connections
+            .iter()
+            .filter(|connection| connection.peer == id);
+        of.map(|connection| connection.transport.as_str()).collect()
+    };
     let mut all = known;
     match wanted {
         Some(id) => all = vec![(id, peer.node.reputation(&id).await)],
@@ -41,11 +46,13 @@ pub(super) async fn run(args: PeersArgs) -> Result<()> {
     }
     for (id, standing) in &all {
         let text = id.to_string();
-        let here = connected(&text);
+        let ways = ways(&text);
+        let here = !ways.is_empty();
         match args.peer.json {
             true => {
                 let mut line = standing_value(id, standing);
                 line["connected"] = json!(here);
+                line["transports"] = json!(ways);
                 print(&line.to_string())?;
             }
             false => {

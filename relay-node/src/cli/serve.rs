@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::node::parse_peer;
+use warren_shared::net::reach::once_in_reach;
 use warren_shared::net::rpc::{Allow, Caller, Fault, Given, Handler};
 use warren_shared::proto::key::PublicKey;
 
@@ -42,7 +43,12 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = 8)]
     at_once: usize,
     /// Where to listen for direct connections, over TCP and QUIC.
-    #[arg(long, value_name = "IP:PORT", default_value = "0.0.0.0:0")]
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        default_value = "0.0.0.0:0",
+        conflicts_with = "relay_only"
+    )]
     listen: SocketAddr,
     #[command(flatten)]
     pub(super) peer: PeerArgs,
@@ -70,9 +76,9 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     peer.node.rpc().serve(&args.method, allow, handler)?;
     let stop = asked_to_stop();
     // Whoever hears from here on that it serves can find it.
-    peer.node.publish_peer_record().await?;
+    once_in_reach(|| peer.node.publish_peer_record()).await?;
     if let Some(namespace) = &args.namespace {
-        peer.node.provide(namespace).await?;
+        once_in_reach(|| peer.node.provide(namespace)).await?;
     }
     let snapshot = peer.node.handle().snapshot().await?;
     let (id, method) = (snapshot.id, &args.method);

@@ -72,6 +72,16 @@ pub struct RelayArgs {
     #[arg(long)]
     pub history: bool,
 
+    /// Keep files for publishers that ask for it and leave (`warren share --keep`), up to so many bytes of this disk; one
+    /// author gets a quarter of it [default: off]
+    #[arg(long, value_name = "SIZE|off")]
+    pub pin_quota: Option<String>,
+
+    /// Neither keep nor serve what this file names: the id of a file or the key of an author a line. Read again when it
+    /// changes, and on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    pub deny_files: Option<PathBuf>,
+
     /// Read options from this TOML file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

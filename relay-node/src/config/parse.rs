@@ -90,6 +90,30 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, Complaint> {
     }
 }
 
+/// Bytes, with an ending for larger numbers of them; nothing for `off`.
+pub(super) fn size(text: &str) -> Result<Option<u64>, Complaint> {
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(None);
+    }
+    let complain = |problem: &str| Complaint {
+        problem: problem.into(),
+        remedy: "Write it like 500M, 20G or 2T, or off.",
+    };
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let number: u64 = digits.parse().map_err(|_| complain("not a size"))?;
+    let shift = match text[digits.len()..].trim().to_ascii_uppercase().as_str() {
+        "" | "B" => 0,
+        "K" | "KB" | "KIB" => 10,
+        "M" | "MB" | "MIB" => 20,
+        "G" | "GB" | "GIB" => 30,
+        "T" | "TB" | "TIB" => 40,
+        _ => return Err(complain("not a size")),
+    };
+    let bytes = number.checked_mul(1 << shift);
+    let bytes = bytes.filter(|bytes| *bytes < 1 << 60);
+    bytes.map(Some).ok_or_else(|| complain("too large"))
+}
+
 pub(super) fn boolean(text: &str) -> Result<bool, Complaint> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),

@@ -15,7 +15,7 @@ use warren_shared::error::{Error, Result};
 use super::{RelayArgs, invalid};
 
 /// Every setting, by its name in the file; the flag is `--name`, the variable `WARREN_NAME`.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 19] = [
     "http",
     "tcp",
     "udp",
@@ -31,6 +31,8 @@ const NAMES: [&str; 17] = [
     "tls-key",
     "perf",
     "history",
+    "pin-quota",
+    "deny-files",
     "log",
     "json",
 ];
@@ -233,6 +235,8 @@ fn flags(args: RelayArgs) -> BTreeMap<&'static str, Vec<OsString>> {
         ("tls-key", path(args.tls_key)),
         ("perf", text(args.perf.then(|| "true".to_owned()))),
         ("history", text(args.history.then(|| "true".to_owned()))),
+        ("pin-quota", text(args.pin_quota)),
+        ("deny-files", path(args.deny_files)),
         ("log", text(args.log)),
         ("json", text(args.json.then(|| "true".to_owned()))),
     ];

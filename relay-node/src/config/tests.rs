@@ -59,6 +59,28 @@ fn defaults_need_nothing() {
     assert_eq!(config.tls, None);
     assert_eq!(config.log, LogFormat::Human);
     assert!(!config.json && !config.perf);
+    assert_eq!((config.pin_quota, config.deny_files), (None, None));
+}
+
+#[test]
+fn sizes_have_endings() {
+    for (text, bytes) in [
+        ("off", None),
+        ("4096", Some(4_096)),
+        ("3k", Some(3 << 10)),
+        ("500M", Some(500 << 20)),
+        ("20 GiB", Some(20 << 30)),
+        ("2T", Some(2 << 40)),
+    ] {
+        let config = load(&["--pin-quota", text], &[]).unwrap();
+        assert_eq!(config.pin_quota, bytes, "{text}");
+    }
+    for text in ["", "G", "-1", "1.5G", "3X", "99999999T", "1 2"] {
+        let (message, _) = complaint(&[&format!("--pin-quota={text}")], &[]);
+        assert!(message.contains("pin-quota"), "{message}");
+    }
+    let (_, remedy) = complaint(&["--deny-files", "list"], &[]);
+    assert!(remedy.contains("--pin-quota"), "{remedy}");
 }
 
 #[test]

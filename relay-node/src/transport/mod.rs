@@ -28,16 +28,16 @@ pub fn connections(
     let streams = || resolving(tcp::tokio::Transport::new(tcp::Config::new().nodelay(true)));
     let dialled_ws = authenticated(websocket::Config::new(streams()?), &key)?;
     // Name resolution accepts every address and fails late, so what it stands before comes last.
-    let mut all = or(dialled_ws, authenticated(streams()?, &key)?);
-    all = or(
+    let mut all = either(dialled_ws, authenticated(streams()?, &key)?);
+    all = either(
         boxed(quic::tokio::Transport::new(quic::Config::new(&key))),
         all,
     );
     if let Some(certificate) = certificate {
-        all = or(webrtc::transport(&key, certificate), all);
+        all = either(webrtc::transport(&key, certificate), all);
     }
     if let Some(websockets) = websockets {
-        all = or(authenticated(websockets, &key)?, all);
+        all = either(authenticated(websockets, &key)?, all);
     }
     Ok(all)
 }
@@ -79,7 +79,8 @@ where
         .boxed()
 }
 
-fn or(
+/// What the one or the other of them dials and takes.
+pub fn either(
     first: Boxed<(PeerId, StreamMuxerBox)>,
     second: Boxed<(PeerId, StreamMuxerBox)>,
 ) -> Connections {

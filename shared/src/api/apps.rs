@@ -1,7 +1,9 @@
-//! Serves the calls of one application about commands, rooms and messages: beside an engine that runs its peer.
+//! Serves the calls of one application about commands, rooms, messages and files: beside an engine that runs its peer.
 
 mod chat;
 mod direct;
+#[cfg(feature = "files")]
+mod files;
 mod messages;
 mod rpc;
 
@@ -21,10 +23,14 @@ use crate::net::apps::{Apps, AppsConfig};
 use crate::net::borrowed::{self, SharedEngine};
 use crate::net::chat::HistorySlot;
 use crate::net::direct::SharedShelf;
+#[cfg(feature = "files")]
+use crate::net::files::SharedFileStore;
+use crate::net::node::parse_peer;
 use crate::net::outside::SharedKeepsakes;
 use crate::net::overlay::{Kademlia, Overlay};
 use crate::net::streams::Registry;
-use crate::net::{Event, RecordClient};
+use crate::net::webrtc::agent::{self, Stacks, Upgrade};
+use crate::net::{Event, RecordClient, perf};
 use crate::proto::NetworkId;
 use crate::proto::key::{PublicKey, SigningKey};
 use crate::{limits, platform};
@@ -45,6 +51,14 @@ pub struct Lodging {
     /// Where the messages of an author in a network are kept.
     #[allow(clippy::type_complexity)]
     pub shelf: Box<dyn Fn(&NetworkId, &PublicKey) -> SharedShelf + Send + Sync>,
+    /// Where the files of an author in a network are kept.
+    #[cfg(feature = "files")]
+    #[allow(clippy::type_complexity)]
+    pub files: Box<dyn Fn(&NetworkId, &PublicKey) -> SharedFileStore + Send + Sync>,
+    /// What makes direct connections to those that are reached over circuits, where that is possible and wanted.
+    pub stacks: Option<Arc<dyn Stacks>>,
+    /// Whether measurements of other peers are answered.
+    pub measurable: bool,
 }
 
 /// The apps of one application. Cheap to clone.
@@ -52,6 +66,8 @@ pub struct Lodging {
 pub struct AppSession {
     apps: Shared<BoxFuture<'static, Result<Apps>>>,
     calls: rpc::Calls,
+    #[cfg(feature = "files")]
+    handed: files::Handed,
     outgoing: mpsc::Sender<Outgoing>,
 }
 
@@ -59,12 +75,14 @@ impl AppSession {
     /// A session and everything it will say. It starts as soon as the engine knows the network.
     pub fn new(lodging: Lodging) -> (AppSession, mpsc::Receiver<Outgoing>) {
         let (outgoing, receiver) = mpsc::channel(limits::EVENT_QUEUE);
-        let apps = start(lodging).boxed().shared();
+        let apps = start(lodging, outgoing.clone()).boxed().shared();
         // Whoever waits for messages need not ask first.
         platform::spawn(apps.clone().map(drop));
         let session = AppSession {
             apps,
             calls: rpc::Calls::default(),
+            #[cfg(feature = "files")]
+            handed: files::Handed::default(),
             outgoing,
         };
         (session, receiver)
@@ -84,6 +102,8 @@ impl AppSession {
             AppCall::Rpc(call) => self.rpc(id, call).await,
             AppCall::Direct(call) => direct::serve(self.here().await?.direct(), call).await,
             AppCall::Chat(call) => chat::serve(self, id, call).await,
+            #[cfg(feature = "files")]
+            AppCall::Files(call) => files::serve(self, id, call).await,
             AppCall::Close {} => {
                 if let Some(Ok(apps)) = self.apps.clone().now_or_never() {
                     apps.settle().await;
@@ -105,6 +125,17 @@ impl AppSession {
         }
     }
 
+    /// The apps as soon as a peer can be reached: without a relay, when it is connected.
+    async fn reaching(&self, id: &str) -> Result<Apps> {
+        let apps = self.here().await?;
+        if let Ok(peer) = parse_peer(id)
+            && apps.overlay().handle().is_connected(peer).await?
+        {
+            return Ok(apps);
+        }
+        self.joined().await
+    }
+
     /// The apps once the peer is connected to a relay; waits for that, but not for ever.
     async fn joined(&self) -> Result<Apps> {
         let joined = async {
@@ -123,13 +154,17 @@ fn no_relay() -> Error {
     Error::new(Code::NoRelay, "this peer is not connected to any relay")
 }
 
-async fn start(lodging: Lodging) -> Result<Apps> {
+async fn start(lodging: Lodging, outgoing: mpsc::Sender<Outgoing>) -> Result<Apps> {
     let Lodging {
         engine,
         transport,
         author,
         keepsakes,
         shelf,
+        #[cfg(feature = "files")]
+        files,
+        stacks,
+        measurable,
     } = lodging;
     let network: NetworkId = engine.ask("network", String::new()).await?.parse()?;
     let id = transport.public().to_peer_id().parse().map_err(|error| {
@@ -141,6 +176,8 @@ async fn start(lodging: Lodging) -> Result<Apps> {
     platform::spawn(set_the_clock(engine.clone(), overlay.clone()));
     let streams = Registry::default();
     let shelf = shelf(&network, &author.public());
+    #[cfg(feature = "files")]
+    let files = files(&network, &author.public());
     let config = AppsConfig {
         overlay,
         author,
@@ -149,10 +186,30 @@ async fn start(lodging: Lodging) -> Result<Apps> {
         shelf,
         history: HistorySlot::default(),
         enters: true,
+        #[cfg(feature = "files")]
+        store: Some(files),
     };
+    if let Some(stacks) = stacks {
+        let (tell, told) = mpsc::channel(limits::EVENT_QUEUE);
+        agent::start(config.overlay.handle().clone(), &streams, stacks, tell)?;
+        platform::spawn(report(told, outgoing));
+    }
+    if measurable {
+        perf::serve(&streams)?;
+    }
     let apps = Apps::start(config, &streams)?;
     borrowed::accept_all(&engine, &streams)?;
     Ok(apps)
+}
+
+/// Tells the application what became of its circuits.
+async fn report(mut told: mpsc::Receiver<Upgrade>, mut outgoing: mpsc::Sender<Outgoing>) {
+    while let Some(upgrade) = told.next().await {
+        let event = Outgoing::Event(upgrade.into());
+        if outgoing.send(event).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// The engine has asked relays what time it is.

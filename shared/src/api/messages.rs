@@ -38,9 +38,13 @@ pub enum Call {
     },
     Connect {
         target: String,
+        /// It is a relay, and is to forward connections to this peer.
+        reserve: bool,
     },
     Disconnect {
         id: String,
+        /// It is a relay: only what was reserved there is given up.
+        release: bool,
     },
     Ping {
         id: String,
@@ -232,6 +236,10 @@ pub enum Reply {
     Found(Found),
     #[cfg(feature = "apps")]
     Messages(Vec<super::apps::MessageView>),
+    /// A piece of a file.
+    #[cfg(feature = "files")]
+    #[serde(with = "serde_bytes")]
+    Bytes(Vec<u8>),
     Json(serde_json::Value),
     /// JSON that is written already.
     Text(String),

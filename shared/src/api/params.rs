@@ -54,10 +54,14 @@ impl Params {
                 limit: self.limit,
             },
             "findPeer" => Call::FindPeer { id: self.id },
-            "connect" => Call::Connect {
+            "connect" | "reserve" => Call::Connect {
                 target: self.target,
+                reserve: method == "reserve",
             },
-            "disconnect" => Call::Disconnect { id: self.id },
+            "disconnect" | "release" => Call::Disconnect {
+                id: self.id,
+                release: method == "release",
+            },
             "ping" => Call::Ping { id: self.id },
             "measure" => Call::Measure {
                 id: self.id,
@@ -102,6 +106,16 @@ mod tests {
                 fresh: true,
                 ..
             }))
+        ));
+        let reserve = call("reserve", r#"{"target": "/ip4/192.0.2.1/tcp/1/ws"}"#);
+        assert!(matches!(
+            reserve,
+            Some(Call::Connect { reserve: true, target }) if target.ends_with("/ws")
+        ));
+        let release = call("release", r#"{"id": "r"}"#);
+        assert!(matches!(
+            release,
+            Some(Call::Disconnect { release: true, id }) if id == "r"
         ));
         let hint = call("hint", r#"{"kind": "offline"}"#);
         assert!(matches!(

@@ -126,7 +126,10 @@ impl Session {
         let mut turn = call.queue().map(|name| self.shared.sets.take(name));
         let deadline = platform::now() + JOIN_PATIENCE.as_millis() as u64;
         loop {
-            let node = self.joined().await?;
+            let node = match self.beside(&call).await {
+                Some(node) => node,
+                None => self.joined().await?,
+            };
             if let Some(turn) = &mut turn {
                 turn.come().await;
             }
@@ -141,6 +144,20 @@ impl Session {
                 answer => return answer,
             }
         }
+    }
+
+    /// The peer, if the call is about one that it is connected to, or about a relay of no network: that needs no relay.
+    async fn beside(&self, call: &Call) -> Option<Node> {
+        let node = self.started().ok()?.node_now()?;
+        let id = match call {
+            Call::Connect { reserve: true, .. } | Call::Disconnect { release: true, .. } => {
+                return Some(node);
+            }
+            Call::Ping { id } | Call::Measure { id, .. } | Call::Disconnect { id, .. } => id,
+            _ => return None,
+        };
+        let connected = node.handle().is_connected(id.parse().ok()?).await;
+        connected.ok()?.then_some(node)
     }
 
     async fn on_node(&self, id: f64, node: &Node, call: Call) -> Result<Reply> {
@@ -174,11 +191,21 @@ impl Session {
             }),
             Call::Find { namespace, limit } => self.find(id, node, &namespace, limit).await,
             Call::FindPeer { id } => find_peer(node, &id).await,
-            Call::Connect { target } => Ok(Reply::Connected {
-                id: node.connect(&target).await?.to_string(),
-            }),
-            Call::Disconnect { id } => {
-                node.handle().disconnect(parse_peer(&id)?).await?;
+            Call::Connect { target, reserve } => {
+                let peer = node.connect(&target).await?;
+                if reserve {
+                    node.handle().reserve(peer).await?;
+                }
+                Ok(Reply::Connected {
+                    id: peer.to_string(),
+                })
+            }
+            Call::Disconnect { id, release } => {
+                let (handle, peer) = (node.handle(), parse_peer(&id)?);
+                match release {
+                    true => handle.release(peer).await?,
+                    false => handle.disconnect(peer).await?,
+                }
                 Ok(Reply::Nothing {})
             }
             Call::Ping { id } => {

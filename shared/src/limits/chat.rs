@@ -29,10 +29,17 @@ pub const MAX_ROOM_MESSAGES: usize = 4_096;
 pub const MAX_ROOM_BYTES: usize = 8 * 1024 * 1024;
 /// Of these, messages of one author: four of them are needed to push others out.
 pub const MAX_ROOM_MESSAGES_PER_AUTHOR: usize = MAX_ROOM_MESSAGES / 4;
+/// In a full room one message from history may push out one that was heard for so many that are heard: more loss than
+/// that is not usual.
+pub const HISTORY_GIVES_WAY: usize = 8;
+/// So many may do so at once: what a path loses in some minutes.
+pub const HISTORY_GIVES_WAY_SPARE: usize = 64;
 /// Gaps that are remembered of one author's session: beyond, its older messages count as missing.
 pub const MAX_GAPS_PER_SESSION: usize = 256;
 /// Members of one room that a peer knows to be there.
 pub const MAX_ROOM_MEMBERS: usize = 512;
+/// Of these, devices of one author, or tabs that were closed without a word.
+pub const MAX_ROOM_DEVICES: usize = 8;
 /// Rooms of one peer at a time.
 pub const MAX_ROOMS: usize = 64;
 /// A member says this often that it is there: lost ones are noticed after two and a half times that.
@@ -43,6 +50,11 @@ pub const PRESENCE_CROWD: usize = 32;
 pub const PRESENCE_SLOWEST: Millis = MINUTE;
 /// A newcomer is answered within this, by everybody at another moment.
 pub const PRESENCE_ANSWER: Millis = SECOND;
+/// However many come, all members together say so about this often in a second. Everybody verifies what everybody says: when fifty
+/// come together, and each is answered by all within a second, a small machine does nothing else, loses some, and greets them again.
+pub const PRESENCE_PER_SECOND: Millis = 16;
+/// In a room with others something is heard more often than that: after such a silence much may have been missed.
+pub const CHAT_SILENCE: Millis = 6 * PRESENCE_EVERY;
 /// Who was typing and said nothing more has stopped.
 pub const TYPING_LASTS: Millis = 6 * SECOND;
 /// Messages that one author may send at once, and then in a second, typing and presence included.
@@ -63,6 +75,11 @@ pub const CHAT_RELAY_SHARE: u32 = 20;
 pub const CHAT_READ_BURST: u32 = 64;
 /// See [`CHAT_READ_BURST`].
 pub const CHAT_READ_PER_SECOND: u32 = 100;
+/// What a relay reads at once of what one peer has to say in one topic, when that is new there; later it is
+/// [`CHAT_BURST`]. New peer ids cost nothing, and everybody in a room verifies what each of them says.
+pub const CHAT_VOICE_FIRST: u32 = 4;
+/// And then in a second: a burst is said within seconds, and everybody else in the room hardly notices.
+pub const CHAT_VOICE_PER_SECOND: u32 = 16;
 /// So many bytes more weigh as much as a packet more.
 pub const CHAT_READ_BYTES: usize = 4 * 1024;
 /// Subscriptions weigh less: a relay has all of its topics to say before it is known as one.
@@ -75,13 +92,15 @@ pub const CHAT_ADDRESS_SHARE: u32 = 16;
 pub const CHAT_CROWD: u32 = 4;
 /// Peers of one address that were cut off in the time of [`CHAT_BARRED`], after which the address stays out as well.
 pub const CHAT_CUT_OFF_PER_ADDRESS: u32 = 8;
-/// Points of offences with which a relay cuts a peer off: ten packets that are not valid, which nobody sends by
-/// mistake, or a thousand beyond its rates, which nobody types.
+/// Points of offences with which a relay cuts a peer off: four packets that are not valid, which nobody sends by
+/// mistake, or a few hundred beyond its rates, which nobody types.
 pub const CHAT_OFFENCES: u32 = 1_000;
 /// For a packet that is not valid.
-pub const CHAT_OFFENCE_INVALID: u32 = 100;
-/// For a packet beyond a rate, or more to say than is read.
-pub const CHAT_OFFENCE_EXCESS: u32 = 1;
+pub const CHAT_OFFENCE_INVALID: u32 = 250;
+/// For a packet beyond a rate, or more to say in one topic than is read.
+pub const CHAT_OFFENCE_EXCESS: u32 = 3;
+/// For more to say in all topics than is read: who comes back to many rooms has.
+pub const CHAT_OFFENCE_HASTE: u32 = 1;
 /// Points that are forgiven in a second: a hasty peer is held to its rate and stays.
 pub const CHAT_FORGIVEN_PER_SECOND: u32 = 2;
 /// How long the connections of a peer are refused that was cut off: offending again costs more time than it takes.
@@ -97,6 +116,8 @@ pub const HISTORY_ASKED: usize = 3;
 pub const HISTORY_PARTNERS: usize = 4;
 /// One of the others is asked this often, if it goes on to have something else.
 pub const HISTORY_GUEST_EVERY: Millis = 10 * SECOND;
+/// Messages that may be under way to one member when another one has them already: a lively room, and a path that hangs for a moment.
+pub const HISTORY_UNDER_WAY: u64 = 16;
 /// First wait before the same holder is asked again, doubling while it has nothing new.
 pub const HISTORY_RETRY: Millis = 2 * SECOND;
 /// Longest such wait for one that could not be reached.

@@ -1,5 +1,7 @@
 //! Limits of the signalling by which two peers come to a direct connection.
 
+use std::time::Duration;
+
 use super::SECOND;
 use crate::proto::Millis;
 
@@ -20,3 +22,31 @@ pub const SIGNALING_DEADLINE: Millis = 20 * SECOND;
 /// An attempt whose signalling was lost after both descriptions were sent may still succeed: the other end
 /// may have hung up because it is connected, and connects here within a few round trips.
 pub const SIGNALING_ORPHANED: Millis = 5 * SECOND;
+/// Attempts and direct connections of one peer at a time: a room of a page is full before, and a browser
+/// gives a page 500 connections in its whole life. A native peer may have as many as a relay forwards to it.
+pub const SIGNALING_TURNS: usize = if cfg!(target_family = "wasm") {
+    64
+} else {
+    512
+};
+/// Streams of it at a time on one connection: the own attempt and that of the remote.
+pub const SIGNALING_STREAMS: usize = 4;
+/// Who was dialled over a circuit leaves the first attempt to who dialled, who may not know how to, or not want to.
+pub const UPGRADE_LATER: Millis = 2 * SECOND;
+/// After an attempt that came to nothing the next one waits so long at least, and twice as long each time.
+pub const UPGRADE_AGAIN: Millis = 15 * SECOND;
+/// And so long at most: networks change without a word.
+pub const UPGRADE_AGAIN_MOST: Millis = 600 * SECOND;
+/// A circuit that a direct connection has replaced is used by nobody who has heard of that; both ends have by then.
+pub const SPARE_LEAST: Duration = Duration::from_secs(2);
+/// Offers of one peer that came to nothing, until it is not answered for [`WASTED_FOR`]: its retries come later than that.
+pub const WASTED_OFFERS_OF_ONE: usize = 4;
+/// The same of all peers: a full room of people without a way to this one. What they cost is gone with them where no
+/// browser counts.
+pub const WASTED_OFFERS: usize = if cfg!(target_family = "wasm") {
+    64
+} else {
+    4_096
+};
+/// How long an offer that came to nothing counts.
+pub const WASTED_FOR: Millis = 60 * SECOND;

@@ -42,6 +42,20 @@ impl Via {
         }
     }
 
+    /// Reads what [`Via::as_str`] wrote.
+    #[cfg(feature = "apps")]
+    pub fn named(name: &str) -> Option<Via> {
+        let all = [
+            Via::WebrtcDirect,
+            Via::Webrtc,
+            Via::Websocket,
+            Via::Circuit,
+            Via::Quic,
+            Via::Tcp,
+        ];
+        all.into_iter().find(|via| via.as_str() == name)
+    }
+
     /// The name used in events, snapshots and JavaScript.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -86,6 +100,29 @@ pub fn is_relayed(address: &Multiaddr) -> bool {
     address
         .iter()
         .any(|part| matches!(part, Protocol::P2pCircuit))
+}
+
+/// Which relay stands between.
+pub fn relay_of(address: &Multiaddr) -> Option<PeerId> {
+    let relay = address.iter().find_map(|part| match part {
+        Protocol::P2p(relay) => Some(relay),
+        _ => None,
+    });
+    relay.filter(|_| is_relayed(address))
+}
+
+/// Leaves one circuit of each relay that is connected: it opens few to one peer at a time, and which of its addresses was
+/// dialled makes no difference.
+pub fn one_circuit_each(addresses: &mut Vec<Multiaddr>, connected: impl Fn(&PeerId) -> bool) {
+    let mut chosen = Vec::new();
+    addresses.retain(|address| match relay_of(address).filter(&connected) {
+        Some(relay) if chosen.contains(&relay) => false,
+        Some(relay) => {
+            chosen.push(relay);
+            true
+        }
+        None => true,
+    });
 }
 
 /// The address without the peer at its end.
@@ -245,6 +282,36 @@ mod tests {
             assert_eq!(Via::of(&parse(&text).unwrap()), via, "{text}");
         }
         assert_eq!(parse("nonsense").unwrap_err().code(), Code::InvalidAddress);
+    }
+
+    #[test]
+    fn of_each_connected_relay_one_circuit_is_dialled() {
+        let [one, other, unknown, far] = [(); 4].map(|()| PeerId::random());
+        let circuit = |way: &str, relay: PeerId| {
+            let text = format!("/ip4/192.0.2.1/{way}/p2p/{relay}/p2p-circuit/p2p/{far}");
+            parse(&text).unwrap()
+        };
+        let direct = |port: u16| parse(&format!("/ip4/192.0.2.9/tcp/{port}/p2p/{one}")).unwrap();
+        let mut all = vec![
+            circuit("tcp/1", one),
+            direct(1),
+            circuit("tcp/2/ws", one),
+            circuit("tcp/1", unknown),
+            circuit("udp/1/quic-v1", other),
+            circuit("tcp/2/ws", unknown),
+            circuit("tcp/1", other),
+            direct(2),
+        ];
+        one_circuit_each(&mut all, |relay| *relay != unknown);
+        let expected = [
+            circuit("tcp/1", one),
+            direct(1),
+            circuit("tcp/1", unknown),
+            circuit("udp/1/quic-v1", other),
+            circuit("tcp/2/ws", unknown),
+            direct(2),
+        ];
+        assert_eq!(all, expected);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What applications do with a peer that has joined: commands, rooms, messages, and what is known of others.
+//! What applications do with a peer that has joined: commands, rooms, messages, files, and what is known of others.
 //!
 //! All of it needs a [`Handle`] and nothing else of a peer. A tab downloads it when it is first used: then it
 //! runs beside the engine, whose connections it borrows (see `borrowed.rs`).
@@ -17,12 +17,16 @@ use libp2p::PeerId;
 pub use self::selection::Choice;
 use super::chat::{Chat, HistorySlot, Rooms, SharedHistory};
 use super::direct::{self, Direct, SharedShelf};
+#[cfg(feature = "files")]
+use super::files::{Collection, Files, SharedFileStore};
 use super::gossip::Leaf;
 use super::outside::SharedKeepsakes;
 use super::overlay::Kademlia;
 use super::rpc::Rpc;
 use super::streams::Registry;
 use crate::error::Result;
+#[cfg(feature = "files")]
+use crate::error::{Code, Error};
 use crate::proto::key::{PublicKey, SigningKey};
 use crate::proto::reputation::Standing;
 
@@ -42,6 +46,9 @@ pub struct AppsConfig {
     pub history: HistorySlot,
     /// Whether this peer enters rooms itself: relays only pass on.
     pub enters: bool,
+    /// Where files are that an application hands over, or fetches. Without it there are none.
+    #[cfg(feature = "files")]
+    pub store: Option<SharedFileStore>,
 }
 
 /// See the module. Cheap to clone.
@@ -52,6 +59,8 @@ pub struct Apps {
     direct: Direct,
     rooms: Option<Rooms>,
     history: HistorySlot,
+    #[cfg(feature = "files")]
+    files: Option<Collection>,
 }
 
 impl Apps {
@@ -65,6 +74,8 @@ impl Apps {
             shelf,
             history,
             enters,
+            #[cfg(feature = "files")]
+            store,
         } = config;
         let handle = overlay.handle().clone();
         handle.standings().keep(keepsakes.clone());
@@ -74,6 +85,13 @@ impl Apps {
         });
         frames::answer_history(&handle, streams, history.clone())?;
         let brought = frames::take_deliveries(&handle, streams)?;
+        #[cfg(feature = "files")]
+        let files = store
+            .map(|store| -> Result<Collection> {
+                let files = Files::start(overlay.clone(), streams)?;
+                Ok(Collection::new(files, store, author.clone()))
+            })
+            .transpose()?;
         let surroundings = direct::Surroundings {
             network: handle.network().clone(),
             handle: handle.clone(),
@@ -88,6 +106,8 @@ impl Apps {
             overlay,
             rooms,
             history,
+            #[cfg(feature = "files")]
+            files,
         })
     }
 
@@ -111,6 +131,13 @@ impl Apps {
         Chat::new(self.rooms.clone())
     }
 
+    /// Files that an application has handed over, or fetched.
+    #[cfg(feature = "files")]
+    pub fn files(&self) -> Result<&Collection> {
+        let none = || Error::new(Code::Unsupported, "this peer has no place for files");
+        self.files.as_ref().ok_or_else(none)
+    }
+
     /// Keeps messages of rooms for others from now on; for relays.
     pub fn keep_history(&self, history: SharedHistory) {
         self.history.set(history);
@@ -130,14 +157,21 @@ impl Apps {
         standings.all()
     }
 
-    /// Leaves all rooms, and returns when all that has happened is stored.
+    /// Leaves all rooms, and returns when all that has happened is stored, and others had time to hear of it.
     pub async fn settle(&self) {
         let rooms = async {
             if let Some(rooms) = &self.rooms {
                 rooms.close().await;
             }
         };
-        join(rooms, self.direct.close()).await;
+        let files = async {
+            #[cfg(feature = "files")]
+            if let Some(files) = &self.files {
+                files.close().await;
+            }
+        };
+        // At the same time: a page waits for all of it together.
+        join(files, join(rooms, self.direct.close())).await;
         self.overlay.handle().standings().save().await;
     }
 }

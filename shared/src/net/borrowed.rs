@@ -10,7 +10,7 @@ use libp2p::PeerId;
 use libp2p::swarm::ConnectionId;
 
 use super::address::Via;
-use super::handle::{Command, Event, Handle, Reply, Route};
+use super::handle::{Command, Event, Handle, Link, Reply, Route};
 use super::lending::{hex, line, route};
 use super::node::parse_peer;
 use super::streams::{Duplex, Failure, Incoming, Opened, Protocol, Registry, Stream};
@@ -157,6 +157,12 @@ fn obey(engine: &SharedEngine, command: Command) {
                 !text.is_empty()
             });
         }
+        Command::Links(reply) => ask(engine, "links", String::new(), reply, links),
+        Command::WayTo { relay, reply } => {
+            ask(engine, "way", relay.to_string(), reply, |text| {
+                route(text).map_or_else(|_| Vec::new(), |route| route.addresses)
+            });
+        }
         Command::Dial {
             peer: Some(peer),
             addresses,
@@ -207,6 +213,15 @@ fn routes(text: &str) -> Vec<Route> {
 
 fn peers(text: &str) -> Vec<PeerId> {
     text.lines().filter_map(|line| line.parse().ok()).collect()
+}
+
+fn links(text: &str) -> Vec<Link> {
+    let link = |line: &str| {
+        let mut words = line.split(' ');
+        let peer = words.next()?.parse().ok()?;
+        Some((peer, Via::named(words.next()?)?, words.next().is_some()))
+    };
+    text.lines().filter_map(link).collect()
 }
 
 /// An error that crossed as text: its code, a line break, what it says.

@@ -4,6 +4,8 @@
 mod failures;
 #[cfg(feature = "server")]
 mod gossip;
+#[cfg(feature = "server")]
+mod hidden;
 mod homes;
 mod requests;
 mod swarm_events;
@@ -21,6 +23,7 @@ use libp2p::kad::QueryId;
 use libp2p::swarm::{ConnectionId, Swarm};
 use libp2p::{Multiaddr, PeerId};
 
+use super::address;
 use super::answers::Answers;
 use super::behaviour::{Behaviour, Role};
 use super::budget::{Asker, Budget};
@@ -82,6 +85,8 @@ pub(super) struct Waiting {
     dials: HashMap<ConnectionId, Reply<Result<PeerId>>>,
     /// Those that wanted to dial a peer while a dial to it was under way.
     followers: HashMap<PeerId, Vec<Follower>>,
+    /// Those that want to be reached through a relay.
+    places: Vec<(PeerId, Reply<Result<()>>)>,
 }
 
 type Follower = (Vec<Multiaddr>, Reply<Result<PeerId>>);
@@ -175,18 +180,28 @@ impl Driver {
             }
             Command::Open {
                 peer,
-                addresses,
+                mut addresses,
                 protocol,
                 reply,
             } => {
+                #[cfg(feature = "server")]
+                self.hide(Some(peer), Some(&protocol), &mut addresses);
+                self.choose(&mut addresses);
                 let streams = &mut self.swarm.behaviour_mut().streams;
                 streams.open(peer, addresses, protocol, reply);
             }
             Command::Dial {
                 peer,
-                addresses,
+                mut addresses,
                 reply,
-            } => self.dial(peer, addresses, reply),
+            } => {
+                #[cfg(feature = "server")]
+                if self.hide(peer, None, &mut addresses) {
+                    return drop(reply.send(Err(hidden::hidden())));
+                }
+                self.choose(&mut addresses);
+                self.dial(peer, addresses, reply);
+            }
             Command::Disconnect { peer } => {
                 let _ = self.swarm.disconnect_peer_id(peer);
             }
@@ -214,6 +229,7 @@ impl Driver {
             Command::IsConnected { peer, reply } => {
                 let _ = reply.send(self.table.is_connected(&peer));
             }
+            Command::Links(reply) => drop(reply.send(self.table.links())),
             Command::Hints(reply) => drop(reply.send(self.keeper.hints(platform::now()))),
             Command::Declare(addresses) => {
                 for address in &addresses {
@@ -222,16 +238,16 @@ impl Driver {
                 self.declared.extend(addresses);
                 self.addresses_changed();
             }
-            Command::Listen { address, reply } => {
-                let listening = self.swarm.listen_on(address.clone());
-                let _ = reply.send(
-                    listening
-                        .map(drop)
-                        .map_err(|error| listen_error(&address, &error)),
-                );
-            }
+            #[cfg(feature = "server")]
+            Command::Tell(event) => self.subscribers.send(event),
+            Command::Reserve { relay, reply } => self.reserve_for(relay, reply),
+            Command::Release { relay } => self.release(relay),
             Command::Close(_) => unreachable!("handled by the loop"),
         }
+    }
+
+    fn choose(&self, addresses: &mut Vec<Multiaddr>) {
+        address::one_circuit_each(addresses, |relay| self.table.is_connected(relay));
     }
 
     fn on_hint(&mut self, hint: HostHint) {

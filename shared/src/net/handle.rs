@@ -1,5 +1,7 @@
 //! How the rest of a peer talks to its driver: commands one way, events the other.
 
+mod places;
+
 use futures::channel::{mpsc, oneshot};
 use futures::{FutureExt, SinkExt, StreamExt};
 use libp2p::{Multiaddr, PeerId};
@@ -55,6 +57,15 @@ pub enum Event {
         transport: Via,
         relayed: bool,
     },
+    /// What became of an attempt to do without a circuit: `direct`, or `kept` and why.
+    #[cfg(feature = "apps")]
+    #[serde(rename_all = "camelCase")]
+    Upgrade {
+        peer: String,
+        state: &'static str,
+        reason: Option<String>,
+        retry_at: Option<crate::proto::Millis>,
+    },
     #[serde(rename_all = "camelCase")]
     Addresses { addresses: Vec<String> },
     #[serde(rename_all = "camelCase")]
@@ -76,6 +87,9 @@ pub struct Route {
     /// Where; may be empty when the peer is connected already.
     pub addresses: Vec<Multiaddr>,
 }
+
+/// A connection: to whom, how, and whether this end dialled.
+pub type Link = (PeerId, Via, bool);
 
 pub(super) type Reply<T> = oneshot::Sender<T>;
 
@@ -128,10 +142,16 @@ pub(super) enum Command {
         peer: PeerId,
         reply: Reply<bool>,
     },
+    Links(Reply<Vec<Link>>),
     Declare(Vec<Multiaddr>),
-    Listen {
-        address: Multiaddr,
+    #[cfg(feature = "server")]
+    Tell(Event),
+    Reserve {
+        relay: PeerId,
         reply: Reply<Result<()>>,
+    },
+    Release {
+        relay: PeerId,
     },
     Close(Reply<()>),
 }
@@ -282,6 +302,12 @@ impl Handle {
         self.send(Command::Hint(hint)).await
     }
 
+    /// Tells subscribers what happened beside the driver.
+    #[cfg(feature = "server")]
+    pub(super) async fn tell(&self, event: Event) -> Result<()> {
+        self.send(Command::Tell(event)).await
+    }
+
     /// All events from now on; a slow reader loses the newest and is told how many. Snapshots among
     /// them cost the more the larger the peer's tables are: see [`Self::events_only`].
     pub async fn events(&self) -> Result<mpsc::Receiver<Event>> {
@@ -346,6 +372,11 @@ impl Handle {
             .await
     }
 
+    /// Every connection.
+    pub async fn links(&self) -> Result<Vec<Link>> {
+        self.request(Command::Links).await
+    }
+
     /// Relays this peer knows, to pass on.
     pub async fn relay_hints(&self) -> Result<Vec<RelayHint>> {
         self.request(Command::Hints).await
@@ -359,12 +390,6 @@ impl Handle {
     /// Vouches for addresses at which this peer can be reached from outside.
     pub async fn declare(&self, addresses: Vec<Multiaddr>) -> Result<()> {
         self.send(Command::Declare(addresses)).await
-    }
-
-    /// Starts to listen on one more address.
-    pub async fn listen(&self, address: Multiaddr) -> Result<()> {
-        self.request(|reply| Command::Listen { address, reply })
-            .await?
     }
 
     /// Closes every connection and stops the driver; harmless when it has stopped.

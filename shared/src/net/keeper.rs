@@ -45,7 +45,8 @@ pub(super) enum Step {
 pub(super) struct Keeper {
     homes: Homes,
     known: SortedMap<PeerId, Known>,
-    listeners: HashMap<ListenerId, PeerId>,
+    /// Which relays were asked to forward connections, and whether they do.
+    listeners: HashMap<ListenerId, (PeerId, bool)>,
     outside: SharedOutside,
     handle: Handle,
     /// Which addresses this platform can dial.
@@ -328,23 +329,6 @@ impl Keeper {
         true
     }
 
-    pub fn reserving(&mut self, peer: PeerId, listener: ListenerId) {
-        self.listeners.insert(listener, peer);
-    }
-
-    pub fn reserved(&mut self, peer: &PeerId, ok: bool, now: Millis) {
-        if let Some(known) = self.known.get_mut(peer) {
-            known.reserved = ok;
-            self.homes.reserved(&peer.to_string(), ok, now);
-        }
-    }
-
-    pub fn listener_closed(&mut self, listener: ListenerId, now: Millis) {
-        if let Some(peer) = self.listeners.remove(&listener) {
-            self.reserved(&peer, false, now);
-        }
-    }
-
     pub fn network(&mut self, online: bool, now: Millis) {
         self.homes.network(online, now);
     }
@@ -387,6 +371,7 @@ impl Keeper {
     }
 }
 
+mod places;
 mod views;
 
 #[cfg(test)]

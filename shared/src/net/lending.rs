@@ -11,12 +11,12 @@ use futures::channel::mpsc;
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 use super::address;
-use super::handle::{Event, Route};
+use super::handle::{Event, Link, Route};
 use super::node::parse_peer;
 use super::overlay::{Kademlia, Overlay};
 #[cfg(not(feature = "apps"))]
 use super::ping;
-use super::protocols::GOSSIP;
+use super::protocols::{GOSSIP, SIGNALING};
 use super::streams::{Incoming, Opened, Protocol, Registry};
 use crate::error::{Code, Error, Result};
 use crate::limits::LENT_TOPICS;
@@ -27,11 +27,16 @@ use crate::platform;
 pub struct Lender {
     overlay: Arc<Kademlia>,
     streams: Registry,
-    topics: Arc<Mutex<Topics>>,
+    /// Streams on which relays say which topics they take: a relay opens one when it is connected, and no second.
+    topics: Early,
+    /// Streams on which others offer direct connections: they may come before the module does.
+    offers: Early,
 }
 
-/// Streams on which relays say which topics they take. A relay opens one when it is connected, and no second.
-enum Topics {
+/// Streams of a protocol that are kept until somebody takes them.
+type Early = Arc<Mutex<Keeping>>;
+
+enum Keeping {
     /// Those of relays, unread, and of the last strangers.
     Kept(Vec<Incoming>),
     Lent(mpsc::Sender<Incoming>),
@@ -42,14 +47,20 @@ impl Lender {
     pub(super) fn start(overlay: Arc<Kademlia>, streams: &Registry) -> Result<Lender> {
         #[cfg(not(feature = "apps"))]
         ping::answer(overlay.handle(), streams)?;
-        streams.forget(&GOSSIP.name);
-        let incoming = streams.accept(GOSSIP).map_err(|_| taken(&GOSSIP))?;
-        let topics = Arc::new(Mutex::new(Topics::Kept(Vec::new())));
-        platform::spawn(keep(overlay.clone(), topics.clone(), incoming));
+        let early = |protocol: Protocol| -> Result<Early> {
+            streams.forget(&protocol.name);
+            let incoming = streams.accept(protocol.clone());
+            let incoming = incoming.map_err(|_| taken(&protocol))?;
+            let early = Arc::new(Mutex::new(Keeping::Kept(Vec::new())));
+            platform::spawn(keep(overlay.clone(), early.clone(), incoming));
+            Ok(early)
+        };
+        let (topics, offers) = (early(GOSSIP)?, early(SIGNALING)?);
         Ok(Lender {
             overlay,
             streams: streams.clone(),
             topics,
+            offers,
         })
     }
 
@@ -70,6 +81,22 @@ impl Lender {
             "dial" => {
                 let Route { peer, addresses } = route(about)?;
                 handle.dial(Some(peer), addresses).await?.to_string()
+            }
+            "links" => {
+                let links = handle.links().await?;
+                let line = |(peer, via, dialled): &Link| {
+                    let end = if *dialled { " own" } else { "" };
+                    [&peer.to_string(), " ", via.as_str(), end].concat()
+                };
+                links.iter().map(line).collect::<Vec<_>>().join("\n")
+            }
+            "way" => {
+                let relay = parse_peer(about)?;
+                let addresses = handle.way_to(relay).await?;
+                line(&Route {
+                    peer: relay,
+                    addresses,
+                })
             }
             "network" => handle.network().to_string(),
             "clock" => {
@@ -93,8 +120,10 @@ impl Lender {
 
     /// Streams of a protocol that others open, from now on, instead of whoever had them here.
     pub fn accept(&self, protocol: Protocol) -> Result<mpsc::Receiver<Incoming>> {
-        if protocol.name == GOSSIP.name {
-            return Ok(self.lend_topics());
+        for (name, early) in [(GOSSIP.name, &self.topics), (SIGNALING.name, &self.offers)] {
+            if protocol.name == name {
+                return Ok(lend(early));
+            }
         }
         self.streams.forget(&protocol.name);
         let accepted = self.streams.accept(protocol.clone());
@@ -105,30 +134,26 @@ impl Lender {
     pub async fn events(&self) -> Result<mpsc::Receiver<Event>> {
         self.overlay.handle().events_only().await
     }
-
-    fn lend_topics(&self) -> mpsc::Receiver<Incoming> {
-        let (mut lent, incoming) = mpsc::channel(LENT_TOPICS);
-        let mut topics = locked(&self.topics);
-        if let Topics::Kept(kept) = &mut *topics {
-            for stream in kept.drain(..) {
-                let _ = lent.try_send(stream);
-            }
-        }
-        *topics = Topics::Lent(lent);
-        incoming
-    }
 }
 
-async fn keep(
-    overlay: Arc<Kademlia>,
-    topics: Arc<Mutex<Topics>>,
-    mut incoming: mpsc::Receiver<Incoming>,
-) {
+fn lend(early: &Early) -> mpsc::Receiver<Incoming> {
+    let (mut lent, incoming) = mpsc::channel(LENT_TOPICS);
+    let mut keeping = locked(early);
+    if let Keeping::Kept(kept) = &mut *keeping {
+        for stream in kept.drain(..) {
+            let _ = lent.try_send(stream);
+        }
+    }
+    *keeping = Keeping::Lent(lent);
+    incoming
+}
+
+async fn keep(overlay: Arc<Kademlia>, early: Early, mut incoming: mpsc::Receiver<Incoming>) {
     while let Some(stream) = incoming.next().await {
         let relays = overlay.handle().homes().await.unwrap_or_default();
-        match &mut *locked(&topics) {
-            Topics::Lent(lent) => drop(lent.try_send(stream)),
-            Topics::Kept(kept) => keep_one(kept, stream, |stream| stream.peer, &relays),
+        match &mut *locked(&early) {
+            Keeping::Lent(lent) => drop(lent.try_send(stream)),
+            Keeping::Kept(kept) => keep_one(kept, stream, |stream| stream.peer, &relays),
         }
     }
 }
@@ -143,8 +168,8 @@ fn keep_one<T>(kept: &mut Vec<T>, new: T, peer: impl Fn(&T) -> PeerId, relays: &
     }
 }
 
-fn locked(topics: &Mutex<Topics>) -> MutexGuard<'_, Topics> {
-    topics.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked(early: &Mutex<Keeping>) -> MutexGuard<'_, Keeping> {
+    early.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A protocol by what crosses.

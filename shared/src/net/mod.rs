@@ -14,6 +14,7 @@ pub mod borrowed;
 mod budget;
 #[cfg(feature = "apps")]
 pub mod chat;
+mod circuits;
 mod client;
 mod closing;
 mod codec;
@@ -21,15 +22,20 @@ mod codec;
 pub mod direct;
 pub mod discover;
 mod driver;
+#[cfg(feature = "files")]
+pub mod files;
 mod finding;
 #[cfg(feature = "apps")]
 mod gossip;
 mod guard;
 mod handle;
 mod heartbeat;
+mod hiding;
 mod keeper;
 pub mod lending;
 mod messages;
+#[cfg(feature = "server")]
+mod muxing;
 pub mod names;
 pub mod node;
 mod noise;
@@ -39,6 +45,8 @@ pub mod perf;
 mod ping;
 pub mod protocols;
 mod publisher;
+#[cfg(feature = "apps")]
+pub mod reach;
 #[cfg(feature = "apps")]
 pub mod rpc;
 pub mod snapshot;
@@ -61,4 +69,5 @@ pub use client::{RecordClient, StoreReport};
 pub use finding::connected;
 pub use handle::{Event, Handle, HostHint, Route};
 pub use keeper::Dialable;
+pub use libp2p::PeerId;
 pub use node::{Node, NodeConfig};

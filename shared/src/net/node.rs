@@ -2,6 +2,8 @@
 
 #[cfg(feature = "apps")]
 mod apps;
+#[cfg(feature = "files")]
+mod files;
 mod namespaces;
 mod peers;
 mod values;
@@ -13,6 +15,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
+#[cfg(feature = "server")]
+use futures::StreamExt;
 use futures::future::select;
 use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, PeerId};
@@ -30,6 +34,8 @@ use super::direct::MailboxService;
 use super::direct::SharedShelf;
 use super::driver::{Driver, command_channel, listen_error};
 use super::handle::Handle;
+#[cfg(feature = "server")]
+use super::hiding::Hiding;
 use super::keeper::{Dialable, Keeper};
 use super::lending::Lender;
 #[cfg(feature = "server")]
@@ -41,6 +47,8 @@ use super::perf::{self, Measured};
 use super::streams::Registry;
 use super::swarm::{self, Connections};
 use super::turns::Turns;
+#[cfg(feature = "server")]
+use super::webrtc::agent::{self, Stacks};
 use crate::error::{Code, Error, Result};
 use crate::proto::NetworkId;
 use crate::proto::homes::HomesConfig;
@@ -78,6 +86,13 @@ pub struct NodeConfig {
     /// Where the messages of the author are kept.
     #[cfg(feature = "apps")]
     pub shelf: SharedShelf,
+    /// What makes direct connections to peers that are reached over circuits, where that is wanted.
+    #[cfg(feature = "server")]
+    pub stacks: Option<Arc<dyn Stacks>>,
+    /// Whether others than relays are dialled over circuits only. Hides this peer's address from them if it listens on nothing and
+    /// has no stacks.
+    #[cfg(feature = "server")]
+    pub relay_only: bool,
     /// How puzzles are solved.
     pub solver: Solver,
     /// How many relays to stay connected to, and how to come back to them.
@@ -109,6 +124,8 @@ pub struct Node {
     /// The version of the peer record that was written last.
     peer_seq: Arc<AtomicU64>,
     wake: futures::channel::mpsc::Sender<()>,
+    #[cfg(feature = "files")]
+    files: Arc<Mutex<Option<super::files::Files>>>,
 }
 
 struct Keys {
@@ -141,6 +158,10 @@ impl Node {
             config.ping_every,
             config.connections,
         )?;
+        #[cfg(feature = "server")]
+        {
+            swarm.behaviour_mut().streams.hiding = Hiding::new(config.relay_only);
+        }
         for address in &config.listen {
             swarm
                 .listen_on(address.clone())
@@ -189,6 +210,9 @@ impl Node {
             shelf: config.shelf,
             history,
             enters: config.role == Role::Peer,
+            // Its files are where they are on its disks: see `Node::files`.
+            #[cfg(feature = "files")]
+            store: None,
         };
         let surroundings = Surroundings {
             overlay: overlay.clone(),
@@ -204,6 +228,10 @@ impl Node {
         // Before anybody is connected: a relay that is refused its topics once does not ask again.
         #[cfg(feature = "apps")]
         let apps = Apps::start(apps, &streams)?;
+        #[cfg(feature = "server")]
+        if let Some(stacks) = config.stacks {
+            upgrade(&handle, &streams, stacks)?;
+        }
         #[cfg(not(feature = "apps"))]
         let lender = Lender::start(overlay.clone(), &streams)?;
         platform::spawn(driver.run());
@@ -226,6 +254,8 @@ impl Node {
             turns: Turns::default(),
             peer_seq: Arc::default(),
             wake,
+            #[cfg(feature = "files")]
+            files: Arc::default(),
         };
         platform::spawn(super::publisher::run(node.clone(), woken));
         Ok(node)
@@ -307,6 +337,30 @@ impl Node {
         select(self.apps.settle().boxed(), platform::sleep(limits::CLOSING)).await;
         self.handle.close().await;
     }
+}
+
+/// Comes to direct connections where circuits are, and tells subscribers.
+#[cfg(feature = "server")]
+fn upgrade(handle: &Handle, streams: &Registry, stacks: Arc<dyn Stacks>) -> Result<()> {
+    let (tell, mut told) = futures::channel::mpsc::channel(limits::EVENT_QUEUE);
+    agent::start(handle.clone(), streams, stacks, tell)?;
+    let handle = handle.clone();
+    platform::spawn(async move {
+        while let Some(upgrade) = told.next().await {
+            let peer = &upgrade.peer;
+            match &upgrade.kept {
+                None => tracing::info!(%peer, "a connection became direct"),
+                Some((error, _)) => {
+                    let cause = error.cause();
+                    tracing::info!(%peer, %error, cause, "a connection stays on its circuit");
+                }
+            }
+            if handle.tell(upgrade.into()).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Reads a peer id that a person typed.

@@ -8,7 +8,7 @@ mod handshake;
 mod primitives;
 mod stream;
 #[cfg(test)]
-mod tests;
+pub(in crate::net) mod tests;
 
 use std::future::Future;
 use std::io;

@@ -37,7 +37,7 @@ pub struct Measured {
 }
 
 /// Answers measurements in the background, a few at a time; the others wait for their turn.
-pub(super) fn serve(registry: &Registry) -> Result<()> {
+pub(crate) fn serve(registry: &Registry) -> Result<()> {
     let incoming = registry
         .accept(PROTOCOL)
         .map_err(|_| Error::new(Code::Internal, "measurements are answered already"))?;

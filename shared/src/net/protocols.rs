@@ -26,10 +26,39 @@ pub fn rpc(network: &NetworkId) -> Protocol {
     }
 }
 
+/// Files: requests and answers in turn, on one stream.
+#[cfg(feature = "files")]
+pub fn files(network: &NetworkId) -> Protocol {
+    Protocol {
+        name: named(network, "file"),
+        streams: limits::FILE_STREAMS,
+        hasty: false,
+    }
+}
+
+/// Requests to keep a file, one after the other on one stream.
+#[cfg(feature = "files")]
+pub fn keep(network: &NetworkId) -> Protocol {
+    Protocol {
+        name: named(network, "keep"),
+        streams: limits::KEEP_STREAMS,
+        // Whether the remote speaks it says whether it keeps files at all.
+        hasty: false,
+    }
+}
+
 /// Topics of chat rooms. The stream lasts, and keeps no connection open.
 pub const GOSSIP: Protocol = Protocol {
     name: StreamProtocol::new("/meshsub/1.1.0"),
     streams: limits::GOSSIP_STREAMS,
+    hasty: false,
+};
+
+/// How two peers that nobody can dial come to a direct connection.
+pub const SIGNALING: Protocol = Protocol {
+    name: StreamProtocol::new(crate::webrtc::signaling::PROTOCOL),
+    streams: limits::SIGNALING_STREAMS,
+    // Whether the remote speaks it decides what is done next.
     hasty: false,
 };
 
@@ -122,6 +151,13 @@ mod tests {
             assert_eq!(service.protocol(&network).name.as_ref(), name);
         }
         assert_eq!(rpc(&network).name.as_ref(), "/warren/quiet-meadow/rpc/1");
+        #[cfg(feature = "files")]
+        for (protocol, name) in [
+            (files(&network), "/warren/quiet-meadow/file/1"),
+            (keep(&network), "/warren/quiet-meadow/keep/1"),
+        ] {
+            assert_eq!(protocol.name.as_ref(), name);
+        }
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl Standings {
         };
         let kept = keepsakes.load(KEPT.into()).await;
         let kept = kept.inspect_err(|error| {
-            tracing::warn!(%error, "what was known of other peers is lost");
+            tracing::error!(%error, "what was known of other peers is lost");
         });
         let mut state = self.state();
         // Of two that load at once the second changes nothing.
@@ -146,7 +146,7 @@ impl Standings {
             }
         };
         if let Err(error) = keepsakes.save(KEPT.into(), bytes).await {
-            tracing::warn!(%error, "what is known of other peers could not be kept");
+            tracing::error!(%error, "what is known of other peers could not be kept");
             self.state().unsaved = true;
         }
     }

@@ -11,10 +11,15 @@ use libp2p::core::transport::{Boxed, OrTransport};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::swarm::{Config, Swarm};
-use libp2p::{PeerId, Transport, relay, yamux};
+#[cfg(not(feature = "server"))]
+use libp2p::yamux::Config as Yamux;
+use libp2p::{PeerId, Transport, relay};
 
 use super::behaviour::{Behaviour, Role};
+use super::circuits::Circuits;
 use super::closing::Closing;
+#[cfg(feature = "server")]
+use super::muxing::Yamux;
 use super::noise::Noise;
 use crate::error::Result;
 use crate::proto::NetworkId;
@@ -33,7 +38,7 @@ pub(super) fn build(
 ) -> Result<Swarm<Behaviour>> {
     let id = key.public().to_peer_id();
     let (circuits, relay_client) = relay::client::new(id);
-    let circuits = authenticated(circuits, key)?;
+    let circuits = authenticated(Circuits(circuits), key)?;
     let transport = OrTransport::new(circuits, base)
         .map(|either, _| {
             let (peer, connection) = either.into_inner();
@@ -78,7 +83,7 @@ fn secured(transport: Boxed<Bytes>, key: &Keypair) -> Result<Connections> {
     Ok(transport
         .upgrade(Version::V1Lazy)
         .authenticate(Noise::of(key)?)
-        .multiplex(yamux::Config::default())
+        .multiplex(Yamux::default())
         .timeout(limits::DIAL_DEADLINE)
         .boxed())
 }

@@ -6,6 +6,7 @@ use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
 
 use super::address::{Via, is_relayed};
+use super::handle::Link;
 use super::snapshot::{AttemptView, ConnectionView};
 use crate::proto::Millis;
 use crate::sorted::{SortedMap, sort_short};
@@ -166,6 +167,22 @@ impl Table {
             .flatten()
             .map(Attempt::view)
             .collect()
+    }
+
+    /// Every connection.
+    pub fn links(&self) -> Vec<Link> {
+        let links = self.connections.values();
+        links
+            .map(|link| (link.peer, Via::of(&link.address), link.dialled))
+            .collect()
+    }
+
+    /// The direct connection to a peer that was negotiated over a circuit, if there is one.
+    pub fn negotiated(&self, peer: &PeerId) -> Option<ConnectionId> {
+        let negotiated =
+            |link: &Connection| link.peer == *peer && Via::of(&link.address) == Via::Webrtc;
+        let mut open = self.connections.iter();
+        open.find(|(_, link)| negotiated(link)).map(|(id, _)| *id)
     }
 
     pub fn views(&self) -> Vec<ConnectionView> {

@@ -9,6 +9,8 @@ pub mod clock;
 pub mod date;
 pub mod direct;
 pub mod envelope;
+#[cfg(feature = "files")]
+pub mod files;
 pub mod gather;
 pub mod homes;
 pub mod join;

@@ -13,13 +13,23 @@ pub const MAX_MESSAGE: usize = 16 * 1024;
 pub const MAX_FRAME: usize = 64 * 1024;
 /// Bytes around the payload in the largest frame of ours: length, tag and length of the payload.
 const OVERHEAD: usize = 2 + 1 + 2;
-/// Largest payload of one frame of ours.
+/// Largest payload of one frame of ours, but for remotes that take more.
 pub const MAX_PAYLOAD: usize = MAX_MESSAGE - OVERHEAD;
+/// The same around a payload of more than 16 KiB, whose length is longer.
+const LARGE_OVERHEAD: usize = 3 + 1 + 3;
 /// Largest message for a remote that has not shown that it takes more: the stock Rust transport
 /// reads into 8 KiB, and fails on what is longer.
 pub const CAUTIOUS_MESSAGE: usize = 8 * 1024;
 /// Largest payload of such a message.
 pub const CAUTIOUS_PAYLOAD: usize = CAUTIOUS_MESSAGE - OVERHEAD;
+
+/// Largest payload for a remote that reads frames as we do, over channels that carry messages of so many bytes.
+pub(super) fn largest_payload(message: usize) -> usize {
+    match message.min(MAX_FRAME) {
+        message if message > MAX_MESSAGE => message - LARGE_OVERHEAD,
+        _ => MAX_PAYLOAD,
+    }
+}
 
 const FLAG: u64 = 1 << 3;
 const PAYLOAD: u64 = (2 << 3) | 2;
@@ -111,7 +121,7 @@ impl Frame {
 
     /// A frame with only a payload, without a copy in between.
     pub fn encode_payload(payload: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(payload.len() + OVERHEAD);
+        let mut bytes = Vec::with_capacity(payload.len() + LARGE_OVERHEAD);
         let inner = 1 + varint_len(payload.len() as u64) + payload.len();
         put_varint(&mut bytes, inner as u64);
         put_varint(&mut bytes, PAYLOAD);

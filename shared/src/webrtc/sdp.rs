@@ -132,7 +132,7 @@ fn required<'a>(sdp: &'a str, name: &'static str) -> Result<&'a str, BadDescript
         .ok_or(BadDescription::Attribute(name))
 }
 
-fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
     attributes(sdp, name).next()
 }
 

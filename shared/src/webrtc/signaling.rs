@@ -6,11 +6,12 @@
 //! nothing else has to be proven.
 //!
 //! [`Attempt`] is one try of one end, [`Meeting`] decides which of several tries with one peer stays, [`wire`]
-//! and [`candidate`] are what is said. Nothing here knows a stream, a clock or a WebRTC stack: whoever
-//! drives it has them. See `shared/spec/webrtc-signaling.md`.
+//! and [`candidate`] are what is said. [`description`] is for stacks that write no session
+//! descriptions themselves. Nothing here knows a stream, a clock or a WebRTC stack: whoever drives it has them. See `shared/spec/webrtc-signaling.md`.
 
 mod attempt;
 pub mod candidate;
+pub mod description;
 mod failure;
 mod meeting;
 pub mod wire;

@@ -6,7 +6,8 @@
 //! as it has seen one. A sender of another implementation does not know limits; when its reader
 //! stops, what it may pile up here is bounded, and the stream then fails with an error that says so.
 //!
-//! A remote that has neither told a limit nor sent a large message gets small ones.
+//! A remote that has neither told a limit nor sent a large message gets small ones. One that has told a limit reads frames as
+//! this does, and gets the largest that the channels carry.
 //!
 //! What to call: [`Stream::receive`] with every message of the channel; [`Stream::read`] and
 //! [`Stream::write`] for the application; [`Stream::next_frame`] after each of them until it is
@@ -16,7 +17,9 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::frame::{CAUTIOUS_MESSAGE, CAUTIOUS_PAYLOAD, Decoder, Flag, Frame, MAX_PAYLOAD};
+use super::frame::{
+    CAUTIOUS_MESSAGE, CAUTIOUS_PAYLOAD, Decoder, Flag, Frame, MAX_PAYLOAD, largest_payload,
+};
 
 mod outcome;
 
@@ -83,6 +86,8 @@ pub struct Stream {
     /// The remote has sent a message that is too large for the implementations that take only
     /// small ones.
     large_seen: bool,
+    /// Largest payload of a frame for a remote of our kind.
+    largest: usize,
     /// What waits to be sent. Each flag is there at most once, and so is a limit: a remote that does
     /// not take what it asks for cannot make it longer.
     frames: VecDeque<Frame>,
@@ -106,6 +111,7 @@ impl Default for Stream {
             sent: 0,
             limit_seen: None,
             large_seen: false,
+            largest: MAX_PAYLOAD,
             frames: VecDeque::new(),
         }
     }
@@ -243,9 +249,10 @@ impl Stream {
             Sending::Open => {
                 let limit = self.limit_seen.unwrap_or(u64::MAX);
                 let room = limit.saturating_sub(self.sent);
-                let mut largest = match self.large_seen || self.limit_seen.is_some() {
-                    true => MAX_PAYLOAD,
-                    false => CAUTIOUS_PAYLOAD,
+                let mut largest = match (self.limit_seen, self.large_seen) {
+                    (Some(_), _) => self.largest,
+                    (None, true) => MAX_PAYLOAD,
+                    (None, false) => CAUTIOUS_PAYLOAD,
                 };
                 if self.sent == 0 {
                     largest -= LIMIT_OVERHEAD;
@@ -337,6 +344,19 @@ impl Stream {
     /// Sets by how much a limit moves before it is told.
     pub fn set_step(&mut self, step: u64) {
         self.step = step;
+    }
+
+    /// Sets how many bytes a message of the channel may have.
+    pub fn set_largest(&mut self, message: usize) {
+        self.largest = largest_payload(message);
+    }
+
+    /// As much as a frame to this remote may carry: what is written in crumbs is put together so far.
+    pub fn largest(&self) -> usize {
+        match self.limit_seen {
+            Some(_) => self.largest,
+            None => MAX_PAYLOAD,
+        }
     }
 
     /// What this end takes in all: a window beyond what was read.

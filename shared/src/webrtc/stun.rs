@@ -84,6 +84,42 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// Asks a server which address the question comes from.
+pub fn address_request(transaction: &[u8; 12]) -> Vec<u8> {
+    let mut packet = begin([0x00, 0x01], transaction);
+    put_fingerprint(&mut packet);
+    packet
+}
+
+/// The address that such an answer tells.
+pub fn mapped_address(answer: &[u8]) -> Option<SocketAddr> {
+    let packet = Packet::parse(answer).filter(|packet| packet.kind == Kind::Success)?;
+    let mask: Vec<u8> = COOKIE.iter().chain(&packet.transaction).copied().collect();
+    let mut rest = answer.get(HEADER..)?;
+    loop {
+        let head = rest.get(..4)?;
+        let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+        let value = rest.get(4..4 + length)?;
+        if u16::from_be_bytes([head[0], head[1]]) == XOR_MAPPED_ADDRESS {
+            return unmask(value, &mask);
+        }
+        rest = rest.get(4 + length.next_multiple_of(4)..)?;
+    }
+}
+
+fn unmask(value: &[u8], mask: &[u8]) -> Option<SocketAddr> {
+    let (head, ip) = value.split_at_checked(4)?;
+    let port: Vec<u8> = xor(&head[2..], mask).collect();
+    let port = u16::from_be_bytes(port.try_into().ok()?);
+    let ip: Vec<u8> = xor(ip, mask).collect();
+    let ip: IpAddr = match head[1] {
+        1 => <[u8; 4]>::try_from(ip).ok()?.into(),
+        2 => <[u8; 16]>::try_from(ip).ok()?.into(),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
 /// Tells whoever asked which address the question came from.
 pub fn address_answer(transaction: &[u8; 12], address: SocketAddr) -> Vec<u8> {
     let mut packet = begin([0x01, 0x01], transaction);
@@ -250,6 +286,9 @@ mod tests {
                 0xbc, 0x25, 0xf4, 0xb5, 0xbe, 0xd2, 0xb9, 0xd9
             ]
         );
+        let told = "[2001:db8:1234:5678:11:2233:4455:6677]:32853";
+        assert_eq!(mapped_address(&v4), "192.0.2.1:32853".parse().ok());
+        assert_eq!(mapped_address(&v6), told.parse().ok());
         for answer in [v4, v6] {
             let packet = Packet::parse(&answer).unwrap();
             assert_eq!(
@@ -280,6 +319,21 @@ mod tests {
             (packet.kind, packet.transaction, packet.authenticated),
             (Kind::Success, transaction, true)
         );
+    }
+
+    #[test]
+    fn a_question_is_one_and_tells_no_address() {
+        let asked = address_request(b"transaction!");
+        let packet = Packet::parse(&asked).unwrap();
+        assert_eq!((packet.kind, packet.username), (Kind::Request, None));
+        assert_eq!(mapped_address(&asked), None);
+        let mut answer = address_answer(b"transaction!", "192.0.2.1:1".parse().unwrap());
+        // No such family.
+        answer[25] = 3;
+        assert_eq!(mapped_address(&answer), None);
+        for cut in 0..answer.len() {
+            assert_eq!(mapped_address(&answer[..cut]), None);
+        }
     }
 
     #[test]

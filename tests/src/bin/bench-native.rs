@@ -9,7 +9,8 @@
 //!
 //! For `cargo xtask bench names` it is a network to be questioned, `bench-native names`, and the delayed
 //! links of another one, `bench-native links`. For `cargo xtask bench chat` it is a room, `bench-native chat`,
-//! and those who disturb it, `bench-native attack`.
+//! and those who disturb it, `bench-native attack`. For `cargo xtask bench b2b` it is a long way between two pages,
+//! `bench-native far`. For `cargo xtask bench files` it is a source that lies or stalls, `bench-native source`.
 
 #[path = "bench-native/attack.rs"]
 mod attack;
@@ -17,10 +18,14 @@ mod attack;
 mod bare;
 #[path = "bench-native/chat.rs"]
 mod chat;
+#[path = "bench-native/far.rs"]
+mod far;
 #[path = "bench-native/idle.rs"]
 mod idle;
 #[path = "bench-native/names.rs"]
 mod names;
+#[path = "bench-native/source.rs"]
+mod source;
 #[path = "bench-native/usage.rs"]
 mod usage;
 
@@ -37,7 +42,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const USAGE: &str = "usage: bench-native ROUNDS MIB | bench-native idle PEERS | \
     bench-native names NODES NAMES | bench-native links | bench-native chat RELAYS PEERS | \
-    bench-native attack NETWORK ADDRESS";
+    bench-native attack NETWORK | bench-native far MILLISECONDS | \
+    bench-native source lying|stalling URL PATH";
 const MIB: u64 = 1024 * 1024;
 /// What the address of each path contains.
 const PATHS: [(&str, &str); 3] = [
@@ -57,7 +63,10 @@ async fn main() -> ExitCode {
         }
         ["names", nodes, names] => names::serve(nodes, names).await,
         ["chat", relays, peers] => chat::serve(relays, peers).await,
-        ["attack", network, address] => attack::serve(network, address).await,
+        ["attack", network] => attack::serve(network).await,
+        // No task beside it has to go on meanwhile.
+        ["far", milliseconds] => far::serve(milliseconds),
+        ["source", vice, url, path] => source::serve(vice, url, path).await,
         ["links"] => names::links().await,
         [rounds, size] => transfers(rounds, size).await,
         _ => Err(USAGE.into()),

@@ -33,6 +33,14 @@ extern "C" {
 
     #[wasm_bindgen(method)]
     fn events(this: &Lending, tell: JsValue);
+
+    /// A connection to negotiate, with settings of an `RTCPeerConnection`.
+    #[wasm_bindgen(method, catch)]
+    pub fn vessel(this: &Lending, settings: &JsValue) -> Result<JsValue, JsValue>;
+
+    /// Takes one that stands, to a peer by its id and where it is seen; it is the engine's in any case.
+    #[wasm_bindgen(method, catch)]
+    pub fn adopt(this: &Lending, vessel: &JsValue, peer: &str, seen: &str) -> Result<(), JsValue>;
 }
 
 /// See the module.

@@ -1,4 +1,4 @@
-//! What applications do with a tab's peer beside joining: chat rooms, direct messages, JSON commands, choosing
+//! What applications do with a tab's peer beside joining: chat rooms, direct messages, JSON commands, files, choosing
 //! whom to ask. A page downloads it when it is first used.
 //!
 //! It has no connections of its own: it borrows those of the engine, a WebAssembly module of the same page, through
@@ -6,8 +6,10 @@
 #![cfg(target_arch = "wasm32")]
 
 mod engine;
+mod files;
 mod pipe;
 mod shelf;
+mod vessel;
 
 use std::sync::Arc;
 
@@ -16,14 +18,19 @@ use warren_page::host::{Host, PageKeepsakes};
 use warren_page::log;
 use warren_page::port::{self, misfit, parameters};
 use warren_shared::api::{AppCall, AppParams, AppSession, Lodging};
+use warren_shared::net::webrtc::agent::Stacks;
 use warren_shared::proto::key::SigningKey;
 use wasm_bindgen::prelude::*;
 use web_sys::MessagePort;
 
 use self::engine::{Lending, PageEngine};
+use self::files::PageStore;
 use self::shelf::PageShelf;
+use self::vessel::PageStacks;
 
 /// Serves the calls of apps on a message port, for the peer whose engine has lent itself and whose seeds these are.
+/// `direct` are settings of the `RTCPeerConnection`s to those that are reached over circuits; without any, circuits stay.
+/// A `measurable` peer answers measurements of others.
 #[wasm_bindgen]
 pub fn serve(
     port: MessagePort,
@@ -31,14 +38,24 @@ pub fn serve(
     engine: Lending,
     transport: &[u8],
     author: &[u8],
+    direct: JsValue,
+    measurable: bool,
 ) -> Result<(), JsValue> {
     log::install();
+    let stacks = direct.is_object().then(|| {
+        let stacks: Arc<dyn Stacks> = Arc::new(PageStacks::new(engine.clone(), direct));
+        stacks
+    });
     let shelves = SendWrapper::new(host.clone());
+    let places = shelves.clone();
     let (session, outgoing) = AppSession::new(Lodging {
         engine: Arc::new(PageEngine::new(engine)),
         transport: key(transport)?,
         author: key(author)?,
         keepsakes: Arc::new(PageKeepsakes::new(host)),
+        stacks,
+        measurable,
+        files: Box::new(move |network, author| Arc::new(PageStore::open(&places, network, author))),
         shelf: Box::new(move |network, author| Arc::new(PageShelf::new(&shelves, network, author))),
     });
     port::listen(port, Apps(session), outgoing);

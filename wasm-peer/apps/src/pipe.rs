@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use futures::future::LocalBoxFuture;
 use futures::{AsyncRead, AsyncWrite, FutureExt};
-use js_sys::{Promise, Uint8Array};
+use js_sys::Promise;
 use send_wrapper::SendWrapper;
 use warren_page::host::describe;
 use warren_shared::error::Code;
@@ -23,7 +23,10 @@ extern "C" {
     fn read(this: &Pipe) -> Promise;
 
     #[wasm_bindgen(method)]
-    fn write(this: &Pipe, bytes: Uint8Array) -> Promise;
+    fn fill(this: &Pipe, place: &mut [u8]);
+
+    #[wasm_bindgen(method)]
+    fn write(this: &Pipe, bytes: &[u8]) -> Promise;
 
     #[wasm_bindgen(method)]
     fn close(this: &Pipe) -> Promise;
@@ -38,8 +41,8 @@ type Work = SendWrapper<LocalBoxFuture<'static, io::Result<JsValue>>>;
 pub struct LentStream {
     pipe: SendWrapper<Pipe>,
     reading: Option<Work>,
-    /// What has come and was not read yet, from a place on.
-    come: (Vec<u8>, usize),
+    /// How many bytes have come and are with the engine.
+    come: usize,
     writing: Option<Work>,
     closing: bool,
 }
@@ -55,7 +58,7 @@ impl LentStream {
         LentStream {
             pipe: SendWrapper::new(pipe),
             reading: None,
-            come: (Vec::new(), 0),
+            come: 0,
             writing: None,
             closing: false,
         }
@@ -85,23 +88,20 @@ impl AsyncRead for LentStream {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         loop {
-            let (come, from) = &mut this.come;
-            let left = &come[*from..];
-            if !left.is_empty() {
-                let count = left.len().min(buffer.len());
-                buffer[..count].copy_from_slice(&left[..count]);
-                *from += count;
+            if this.come > 0 {
+                let count = this.come.min(buffer.len());
+                this.pipe.fill(&mut buffer[..count]);
+                this.come -= count;
                 return Poll::Ready(Ok(count));
             }
             let pipe = &this.pipe;
             let reading = this.reading.get_or_insert_with(|| work(pipe.read()));
             let read = futures::ready!(reading.poll_unpin(cx));
             this.reading = None;
-            let bytes = Uint8Array::new(&read?).to_vec();
-            if bytes.is_empty() {
+            this.come = read?.as_f64().unwrap_or_default() as usize;
+            if this.come == 0 {
                 return Poll::Ready(Ok(0));
             }
-            this.come = (bytes, 0);
         }
     }
 }
@@ -113,7 +113,7 @@ impl AsyncWrite for LentStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         futures::ready!(self.poll_written(cx))?;
-        let written = self.pipe.write(Uint8Array::from(bytes));
+        let written = self.pipe.write(bytes);
         self.writing = Some(work(written));
         Poll::Ready(Ok(bytes.len()))
     }

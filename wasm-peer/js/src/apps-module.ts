@@ -1,4 +1,5 @@
-// The third WebAssembly module: rooms, messages, commands. Loaded when an application first uses one of them.
+// The third WebAssembly module: rooms, messages, commands, files, direct connections. Loaded when one of them is first used, or
+// when a page that has joined has nothing else to do.
 // Knows how it is found and started; what is said to it is decided by whoever holds its port.
 
 import type { Lending } from './engine.ts';
@@ -11,7 +12,7 @@ import { compileFailed, fetchWasm, glueFailed, type WasmFile } from './wasm-file
 /** What wasm-bindgen generates. */
 interface AppsGlue {
   default(options: { module_or_path: unknown }): Promise<unknown>;
-  serve(port: MessagePort, host: Host, engine: Lending, transport: Uint8Array, author: Uint8Array): void;
+  serve(port: MessagePort, host: Host, engine: Lending, transport: Uint8Array, author: Uint8Array, direct: RTCConfiguration | undefined, measurable: boolean): void;
 }
 
 /** Whose peer it works for. */
@@ -20,6 +21,10 @@ export interface Tenant {
   engine: Lending;
   transportSeed: Uint8Array;
   authorSeed: Uint8Array;
+  /** Settings of direct connections to other pages; none when there are to be none. */
+  direct: RTCConfiguration | undefined;
+  /** Whether measurements of other peers are answered. */
+  measurable: boolean;
 }
 
 const APPS: WasmFile = { what: 'module of apps', file: 'warren_apps_bg.wasm', option: 'appsWasmUrl' };
@@ -28,16 +33,32 @@ const APPS: WasmFile = { what: 'module of apps', file: 'warren_apps_bg.wasm', op
 const loading = new Map<string, Promise<AppsGlue>>();
 
 /** Loads the module and starts it for one peer; after a failure the next call tries again. */
-export async function openApps(wasmUrl: string | URL | undefined, tenant: Tenant): Promise<RpcPort> {
-  const url = String(wasmUrl ?? new URL('../wasm/warren_apps_bg.wasm', import.meta.url));
+export async function openApps(wasmUrl: string | URL | undefined, tenant: Tenant, tell: (name: string, detail: unknown) => void): Promise<RpcPort> {
+  const url = addressOf(wasmUrl);
   const glue = await load(url);
   const { port1, port2 } = new MessageChannel();
   const unwatch = reportCrashes(port2, url);
-  glue.serve(port2, tenant.host, tenant.engine, tenant.transportSeed, tenant.authorSeed);
+  glue.serve(port2, tenant.host, tenant.engine, tenant.transportSeed, tenant.authorSeed, tenant.direct, tenant.measurable);
   const port: RpcPort = new RpcPort(port1, (name, detail) => {
     if (name === 'crash') port.close(WarrenError.fromWire(detail as WireError));
+    else tell(name, detail);
   }, unwatch);
   return port;
+}
+
+/** Loads the module and its scripts as soon as the page is idle, so that nobody waits for them later; not where the browser saves data. */
+export function preloadApps(wasmUrl: string | URL | undefined): void {
+  // Not every browser says when it is idle.
+  globalThis.requestIdleCallback?.(() => {
+    const { connection } = navigator as { connection?: { saveData?: boolean } };
+    if (connection?.saveData) return;
+    // Whoever needs it later is told what went wrong.
+    Promise.all([load(addressOf(wasmUrl)), import('./room.ts'), import('./file-work.ts')]).catch(() => {});
+  });
+}
+
+function addressOf(wasmUrl: string | URL | undefined): string {
+  return String(wasmUrl ?? new URL('../wasm/warren_apps_bg.wasm', import.meta.url));
 }
 
 function load(url: string): Promise<AppsGlue> {

@@ -3,7 +3,6 @@
 import { abortable } from './abort.ts';
 import { closedError, type WarrenError } from './errors.ts';
 import type { RpcPort } from './rpc-port.ts';
-import { ownCapabilities } from './selection.ts';
 
 /** The calls of a port. */
 export type Calls = Pick<RpcPort, 'request' | 'stream'>;
@@ -28,6 +27,11 @@ export class Apps implements Calls {
     yield* port.stream<T>(method, params, signal);
   }
 
+  /** Somebody is reached through a relay only: what comes to a direct connection is in the module. */
+  wake(): void {
+    this.#opened().catch(() => {}); // Whoever calls something is told.
+  }
+
   /** Leaves rooms and stores what is not stored, if there is anything. */
   async settle(signal: AbortSignal): Promise<void> {
     if (!this.#port) return;
@@ -46,7 +50,7 @@ export class Apps implements Calls {
       const opening = this.#open();
       this.#port = opening;
       opening.then(
-        (port) => (this.#closed ? port.close(this.#closed) : void describe(port)),
+        (port) => (this.#closed ? port.close(this.#closed) : describe(port).catch(() => {})),
         () => (this.#port = undefined),
       );
     }
@@ -54,6 +58,8 @@ export class Apps implements Calls {
   }
 }
 
-function describe(port: RpcPort): void {
-  port.request('rpcDescribe', { text: JSON.stringify(ownCapabilities()) }).catch(() => {});
+/** Who is chosen for what it can do says so; without, it is chosen less. */
+async function describe(port: RpcPort): Promise<void> {
+  const { ownCapabilities } = await import('./selection.ts');
+  await port.request('rpcDescribe', { text: JSON.stringify(ownCapabilities()) });
 }

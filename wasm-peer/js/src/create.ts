@@ -2,16 +2,16 @@
 // It does not know what joining means; `createPeer` resolves before the peer has joined.
 
 import { abortable, type AbortOptions } from './abort.ts';
-import { openApps } from './apps-module.ts';
-import { loadEngine, serveEngine } from './engine.ts';
+import { openApps, preloadApps } from './apps-module.ts';
+import { FilePlaces } from './file-places.ts';
+import { loadEngine, refuseDirect, serveEngine } from './engine.ts';
 import { invalidArgument } from './errors.ts';
 import { createHost, features, prefetchJoin } from './host.ts';
 import { openIdentity, type Identity } from './identity.ts';
 import { openKeepsakes } from './keepsakes.ts';
 import { watchPage } from './lifecycle.ts';
 import { NamesModule } from './names-module.ts';
-import { Peer } from './peer.ts';
-import type { RpcPort } from './rpc-port.ts';
+import { Peer, type AppsHelp } from './peer.ts';
 import { Solver } from './solver.ts';
 import type { NamesHelp } from './names.ts';
 import type { RelayTransport } from './types.ts';
@@ -30,16 +30,32 @@ export interface PeerOptions extends AbortOptions {
   network?: string;
   /** How relays may be dialled. Default: all, in parallel; the first that works is used. */
   transports?: readonly RelayTransport[];
+  /**
+   * Servers by which browsers find ways to each other, beside the relays of the network, which answer STUN themselves.
+   * TURN servers carry what finds no direct way, faster than relays do.
+   */
+  iceServers?: readonly RTCIceServer[];
+  /**
+   * Others learn no address of this machine: what is said to them goes through relays, or through the TURN servers
+   * among `iceServers`. Relays themselves see it. Default: false.
+   */
+  relayOnly?: boolean;
+  /** Whether other peers may measure the connection to this one with `measure`: that costs bandwidth. Default: false. */
+  measurable?: boolean;
   /** `memory` forgets who this peer was when the page goes away. Default: `persistent`. */
   identity?: 'persistent' | 'memory';
   /** Where the build put `warren_wasm_bg.wasm`. Default: beside the package's own script. */
   wasmUrl?: string | URL;
   /** Where the build put `warren_names_bg.wasm`, loaded when a name needs it. Default: beside the package's own script. */
   namesWasmUrl?: string | URL;
-  /** Where the build put `warren_apps_bg.wasm`, loaded when a room, a message or a command needs it. Default: beside the package's own script. */
+  /** Where the build put `warren_apps_bg.wasm`, loaded when a room, a message, a command, a file or a direct connection needs it, or when the page has joined and is idle (unless the browser saves data). Default: beside the package's own script. */
   appsWasmUrl?: string | URL;
   /** Where the build put `names-worker.js`, which works for names that are claimed. Default: beside the package's own script. */
   namesWorkerUrl?: string | URL;
+  /** Where the build put `warren_store_bg.wasm`, loaded with `files-worker.js`. Default: beside the package's own script. */
+  storeWasmUrl?: string | URL;
+  /** Where the build put `files-worker.js`, which keeps files over a reload. Default: beside the package's own script. */
+  filesWorkerUrl?: string | URL;
 }
 
 /**
@@ -59,19 +75,37 @@ export async function createPeer(options: PeerOptions = {}): Promise<Peer> {
     const [module, identity] = await abortable(Promise.all([engine, opening]), options.signal);
     const names = new NamesModule(options.namesWasmUrl);
     const solver = new Solver(names, options.namesWorkerUrl);
-    const host = createHost(prefetched, openKeepsakes(identity.info.ephemeral), solver);
+    const files = new FilePlaces(identity.info.ephemeral, { wasm: options.storeWasmUrl, worker: options.filesWorkerUrl });
+    const host = createHost(prefetched, openKeepsakes(identity.info.ephemeral), solver, files);
     const { port, lending, unwatch } = serveEngine(module, host);
     const { transportSeed, authorSeed } = identity;
-    const apps = () => openApps(options.appsWasmUrl, { host, engine: lending, transportSeed, authorSeed });
-    const peer = openPeer(port, identity, () => (unwatch(), solver.close()), { module: names, solver }, apps);
-    return await startPeer(peer, startParams(identity, join, transports, options), options.signal);
+    const direct = directSettings(options);
+    const { measurable = false } = options;
+    const tenant = { host, engine: lending, transportSeed, authorSeed, direct, measurable };
+    if (!direct) refuseDirect(lending);
+    const apps: AppsHelp = { open: (tell) => openApps(options.appsWasmUrl, tenant, tell), direct: direct !== undefined };
+    const running = openPeer(port, identity, () => (unwatch(), solver.close(), files.end()), { module: names, solver }, apps);
+    const peer = await startPeer(running, startParams(identity, join, transports, options), options.signal);
+    if (measurable) peer.wake();
+    else void afterJoining(peer, files, () => direct && preloadApps(options.appsWasmUrl)).catch(() => {}); // It was closed.
+    return peer;
   } catch (error) {
     void opening.then((identity) => identity.release());
     throw error;
   }
 }
 
-function openPeer(port: MessagePort, identity: Identity, unwatch: () => void, help: NamesHelp, apps: () => Promise<RpcPort>): Peer {
+/**
+ * What was kept is given to others again, without anybody asking for files here. And others may dial this page at any time: what makes
+ * a direct connection of it is there before it is needed.
+ */
+async function afterJoining(peer: Peer, files: FilePlaces, preload: () => void): Promise<void> {
+  await peer.joined();
+  if (await files.some()) peer.wake();
+  else preload();
+}
+
+function openPeer(port: MessagePort, identity: Identity, unwatch: () => void, help: NamesHelp, apps: AppsHelp): Peer {
   const cleanUps = [unwatch, identity.release];
   const peer = new Peer(port, identity.info, () => cleanUps.forEach((run) => run()), help, apps);
   cleanUps.push(watchPage((kind) => peer.hint(kind)));
@@ -109,6 +143,14 @@ function startParams(
   };
 }
 
+/** Nothing where browsers have no WebRTC, or where only TURN servers might be used and there are none. */
+function directSettings({ iceServers = [], relayOnly = false }: PeerOptions): RTCConfiguration | undefined {
+  if (!features().webrtc) return undefined;
+  if (!relayOnly) return { iceServers: [...iceServers] };
+  const turn = iceServers.filter(({ urls }) => [urls].flat().every((url) => /^turns?:/.test(url)));
+  return turn.length > 0 ? { iceServers: turn, iceTransportPolicy: 'relay' } : undefined;
+}
+
 /** Without a trailing slash, so that the engine and the prefetch build the same addresses. */
 function joinUrls(options: PeerOptions): string[] {
   const given = options.join ?? (options.bootstrap?.length ? [] : defaultJoin());
@@ -119,7 +161,7 @@ function defaultJoin(): string {
   if (typeof location !== 'undefined' && location.protocol.startsWith('http')) return location.origin;
   throw invalidArgument(
     'There is no page whose server could be joined.',
-    "Pass the HTTP address of a relay: createPeer({ join: 'https://relay.example' }).",
+    "Pass that of a relay: createPeer({ join: 'https://relay.example' }).",
   );
 }
 

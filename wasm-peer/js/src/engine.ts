@@ -12,8 +12,10 @@ export interface EngineModule {
   serve(port: MessagePort, host: Host): Lending;
 }
 
-/** What the engine lends to a module beside it. Nothing for JavaScript. */
-export type Lending = object;
+/** What the engine lends to a module beside it. */
+export interface Lending {
+  accept(protocol: string, streams: number, hasty: boolean, take: (peer: string, stream: { free(): void }) => void): Promise<void>;
+}
 
 const ENGINE: WasmFile = { what: 'engine', file: 'warren_wasm_bg.wasm', option: 'wasmUrl' };
 
@@ -35,6 +37,11 @@ export function serveEngine(engine: EngineModule, host: Host): { port: MessagePo
   const { port1, port2 } = new MessageChannel();
   const unwatch = reportCrashes(port2, loading?.url ?? '');
   return { port: port1, lending: engine.serve(port2, host), unwatch };
+}
+
+/** Refuses direct connections at once, instead of letting those who offer them wait. */
+export function refuseDirect(engine: Lending): void {
+  engine.accept('/webrtc-signaling/0.0.1', 4, false, (_peer, stream) => stream.free()).catch(() => {});
 }
 
 async function instantiate(url: string): Promise<EngineModule> {

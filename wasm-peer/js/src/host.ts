@@ -2,6 +2,8 @@
 // The engine has no other way out, besides the transports it opens itself.
 
 import { WarrenError } from './errors.ts';
+import type { FileDisk } from './file-disk.ts';
+import type { FilePlaces } from './file-places.ts';
 import type { Keepsakes } from './keepsakes.ts';
 import type { Solver } from './solver.ts';
 import type { Row } from './storage.ts';
@@ -28,12 +30,14 @@ export interface Host {
   /** Rejects where there is no way to solve it; the engine then does so by itself. */
   solve(seed: Uint8Array, bits: number): Promise<number>;
   stopSolving(seed: Uint8Array): void;
+  /** Files that stay over a reload. Rejects with the reason why there is no place for them. */
+  openFiles(place: string): Promise<FileDisk>;
 }
 
 /** Fetches that were started before the engine could ask for them. Each is used once. */
 export type Prefetched = Map<string, Promise<string>>;
 
-export function createHost(prefetched: Prefetched, keepsakes: Keepsakes, solver: Solver): Host {
+export function createHost(prefetched: Prefetched, keepsakes: Keepsakes, solver: Solver, files: FilePlaces): Host {
   return {
     loadBytes: (what) => keepsakes.load(what),
     saveBytes: (what, bytes) => keepsakes.save(what, bytes),
@@ -41,6 +45,7 @@ export function createHost(prefetched: Prefetched, keepsakes: Keepsakes, solver:
     writeRows: (rows) => keepsakes.writeRows(rows),
     solve: (seed, bits) => solver.solve(seed, bits),
     stopSolving: (seed) => solver.stop(seed),
+    openFiles: (place) => files.open(place),
     fetchText: (url, timeoutMs) => takePrefetched(prefetched, url) ?? fetchText(url, timeoutMs, 'no-store'),
   };
 }
@@ -92,7 +97,7 @@ function timedOut(cause: unknown): boolean {
 
 function fetchFailed(url: string, why: string, cause?: unknown): WarrenError {
   return new WarrenError('JOIN_FAILED', `Asking ${url} failed: ${why}.`, {
-    remedy: 'Check that the relay runs and that its address is right.',
+    remedy: 'Check that the relay runs, and its address.',
     retryable: true,
     cause,
   });

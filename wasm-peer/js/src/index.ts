@@ -5,6 +5,8 @@ export { WarrenError, isWarrenError, type ErrorCode, type ErrorDetails, type War
 export type { AbortOptions } from './abort.ts';
 export type { Dht, DhtEntry, DhtValue, JsonValue } from './dht.ts';
 export type { DirectMessage, MessageState, Messages, SentMessage } from './messages.ts';
+export type { FetchedFile } from './fetched-file.ts';
+export type { FetchOptions, FetchProgress, FileInfo, Files, FileSource, FileStorage, FoundFile, SharedFile, ShareOptions, ShareProgress } from './files.ts';
 export type { JoinedOptions } from './joined.ts';
 export type {
   CachedName,
@@ -19,7 +21,8 @@ export type {
 export type { NameCache, Names, ResolveOptions, WorkOptions } from './names.ts';
 export type { Provision } from './namespaces.ts';
 export type { Peer } from './peer.ts';
-export type { Chat, ChatMessage, FileCard, JoinRoomOptions, Room, RoomEvent, RoomEvents, RoomMember } from './rooms.ts';
+export type { Room } from './room.ts';
+export type { Chat, ChatMessage, FileCard, JoinRoomOptions, RoomEvent, RoomEvents, RoomMember } from './rooms.ts';
 export {
   RpcError,
   type AllowRule,
@@ -46,6 +49,7 @@ export type {
   PeerState,
   Relay,
   RelayTransport,
+  Reservation,
   Routing,
   Snapshot,
   Transport,

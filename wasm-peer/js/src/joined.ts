@@ -39,7 +39,7 @@ export async function waitForJoin(
 function notJoined(snapshot: Snapshot, ms: number): WarrenError {
   const why = snapshot.relays.map(describeRelay).join('; ') || (snapshot.reason ?? 'no relay is known');
   return new WarrenError('TIMED_OUT', `Not joined within ${ms} ms (${snapshot.state}): ${why}.`, {
-    remedy: 'Check that a relay runs and can be reached from here; the peer keeps trying.',
+    remedy: 'Check that a relay runs and can be reached; the peer keeps trying.',
     retryable: true,
   });
 }

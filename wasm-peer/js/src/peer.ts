@@ -3,10 +3,13 @@
 
 import { abortable, type AbortOptions } from './abort.ts';
 import { Apps } from './apps.ts';
+import { Circuits } from './circuits.ts';
 import { Dht } from './dht.ts';
 import { WarrenError, closedError, type WireError } from './errors.ts';
 import { TypedEvents } from './events.ts';
+import { Files } from './files.ts';
 import { waitForJoin, type JoinedOptions } from './joined.ts';
+import { later } from './later.ts';
 import { Messages } from './messages.ts';
 import { Names, type NamesHelp } from './names.ts';
 import { Namespaces, type Provision } from './namespaces.ts';
@@ -24,12 +27,19 @@ import type {
   PeerInfo,
   PeerState,
   Relay,
+  Reservation,
   Routing,
   Snapshot,
 } from './types.ts';
 
 /** The engine gets this long to say goodbye to its neighbours. */
 const CLOSE_TIMEOUT_MS = 2_000;
+
+/** @internal How the module of apps is opened, and whether it is to make direct connections. */
+export interface AppsHelp {
+  open(tell: (name: string, detail: unknown) => void): Promise<RpcPort>;
+  direct: boolean;
+}
 
 /** @internal What the engine says once it runs. */
 export interface Started {
@@ -53,6 +63,8 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   readonly names: Names;
   /** Direct messages to and from others. */
   readonly messages: Messages;
+  /** Files: shared from this page, and fetched from everybody who has them. */
+  readonly files: Files;
   /** JSON commands: methods of this page for other peers, and calls of theirs. */
   readonly rpc: Rpc;
   /** Whether this peer is the same one next time, and why not. */
@@ -61,20 +73,24 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   readonly #apps: Apps;
   readonly #namespaces: Namespaces;
   readonly #cleanUp: () => void;
+  readonly #direct: boolean;
+  readonly #circuits = new Circuits();
   #snapshot: Snapshot;
   #held: [name: string, detail: unknown][] | undefined = [];
   #closing: Promise<void> | undefined;
   #finished = false;
 
   /** @internal Applications call `createPeer`. */
-  constructor(port: MessagePort, identity: IdentityInfo, cleanUp: () => void, help?: NamesHelp, openApps?: () => Promise<RpcPort>) {
+  constructor(port: MessagePort, identity: IdentityInfo, cleanUp: () => void, help?: NamesHelp, apps?: AppsHelp) {
     super();
     this.#port = new RpcPort(port, (name, detail) => this.#receive(name, detail));
     this.dht = new Dht(this.#port);
     this.names = new Names(this.#port, help);
-    this.#apps = new Apps(openApps ?? (async () => this.#port));
+    this.#apps = new Apps(() => apps?.open((name, detail) => this.#receive(name, detail)) ?? Promise.resolve(this.#port));
+    this.#direct = apps?.direct ?? false;
     this.messages = new Messages(this.#apps);
     this.chat = new Chat(this.#apps, (room, words, signal) => this.#secretOf(help, room, words, signal));
+    this.files = new Files(this.#apps);
     this.rpc = new Rpc(this.#apps);
     this.#namespaces = new Namespaces(this.#port);
     this.identity = identity;
@@ -101,7 +117,7 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
     return this.#snapshot.state;
   }
 
-  /** Where others reach it (through its relays, since a page cannot listen). */
+  /** Where others reach it: through its relays and those of `reserve`, since a page cannot listen. */
   get addresses(): readonly string[] {
     return this.#snapshot.addresses;
   }
@@ -155,6 +171,16 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
     return this.#port.request('connect', { target }, options.signal);
   }
 
+  /**
+   * Has a relay forward connections to this peer, at a multiaddr such as `/dns/relay.example/tcp/443/tls/ws/p2p/12D3…`. Those
+   * of this network need no asking; that of js-libp2p does not answer at present. Rejects with `REFUSED` and the reason when it does not.
+   * Others in this network are not told: hand `address` to those who are to come.
+   */
+  async reserve(relay: string, options: AbortOptions = {}): Promise<Reservation> {
+    const { reserve } = await later(import('./reserve.ts'), 'places at relays');
+    return reserve(this, this.#port, relay, options);
+  }
+
   /** Closes every connection to a peer. */
   async disconnect(id: string, options: AbortOptions = {}): Promise<void> {
     await this.#port.request('disconnect', { id }, options.signal);
@@ -167,7 +193,7 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
 
   /**
    * Measures the connection to a peer: sends `upload` bytes, then receives `download` bytes, each at most 1 GiB.
-   * Relays answer when they were started with `--perf`; others reject with `UNSUPPORTED`.
+   * Relays answer when they were started with `--perf`, pages when made with `measurable`; others reject with `UNSUPPORTED`.
    */
   measure(id: string, options: AbortOptions & { upload?: number; download?: number } = {}): Promise<Measured> {
     const { upload = 0, download = 0, signal } = options;
@@ -197,7 +223,7 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
 
   /** Asks the engine for everything it knows now; the properties are at most a fifth of a second older. */
   async snapshot(options: AbortOptions = {}): Promise<Snapshot> {
-    return toSnapshot(await this.#port.request('snapshot', {}, options.signal));
+    return this.#circuits.explain(toSnapshot(await this.#port.request('snapshot', {}, options.signal)));
   }
 
   /** Leaves the network and frees the identity for another tab. Calls under way reject with `CLOSED`. Twice is once. */
@@ -214,6 +240,11 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   async start(params: object, signal: AbortSignal | undefined): Promise<void> {
     const { id, author, network } = await this.#port.request<Started>('start', params, signal);
     if (this.#snapshot.id === '') this.#snapshot = { ...this.#snapshot, id, author, network: network ?? null };
+  }
+
+  /** @internal What comes later is loaded now. */
+  wake(): void {
+    this.#apps.wake();
   }
 
   /** @internal Hints need no answer; a peer that is closing no longer wants them. */
@@ -234,6 +265,8 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
     if (name === 'snapshot') return this.#replace(toSnapshot(wire));
     const detail = withoutNulls(wire);
     if (name === 'state') this.#snapshot = { ...this.#snapshot, state: (detail as PeerEvents['state']).state };
+    if (name === 'connection' && this.#direct && (detail as PeerEvents['connection']).relayed) this.#apps.wake();
+    if (name === 'upgrade') this.#noteUpgrade(detail as PeerEvents['upgrade']);
     if (name === 'warning') this.#noteTrouble(detail as PeerEvents['warning']);
     this.#tell(name, detail);
   }
@@ -243,11 +276,18 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
     if (this.#snapshot.network === null) this.#snapshot = { ...this.#snapshot, reason: warning.message };
   }
 
+  /** Who hears of it finds it in `connections`, too. */
+  #noteUpgrade(upgrade: PeerEvents['upgrade']): void {
+    this.#circuits.note(upgrade);
+    this.#snapshot = this.#circuits.explain(this.#snapshot);
+  }
+
   #replace(snapshot: Snapshot): void {
     const attempts = changedAttempts(this.#snapshot, snapshot);
-    this.#snapshot = snapshot;
+    this.#circuits.replaced(snapshot);
+    this.#snapshot = this.#circuits.explain(snapshot);
     for (const attempt of attempts) this.#tell('attempt', attempt);
-    this.#tell('snapshot', snapshot);
+    this.#tell('snapshot', this.#snapshot);
   }
 
   #tell(name: string, detail: unknown): void {
@@ -258,7 +298,7 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
   /** Secrets of rooms differ between networks. */
   async #secretOf(help: NamesHelp | undefined, room: string, words: string, signal: AbortSignal | undefined): Promise<string> {
     if (this.network === null) await this.joined({ signal });
-    if (!help) throw new WarrenError('UNSUPPORTED', 'This peer cannot work with passphrases.', { remedy: 'Make it with createPeer().' });
+    if (!help) throw closedError(); // Only one that no application has made.
     return help.solver.secret({ network: this.network ?? '', room, words }, signal);
   }
 

@@ -142,8 +142,8 @@ export class RpcPort {
 }
 
 function unreadable(): WarrenError {
-  return new WarrenError('PROTOCOL_VIOLATION', 'The engine sent a message that cannot be read.', {
-    remedy: 'Create a new peer; make sure that package and .wasm come from one version.',
+  return new WarrenError('PROTOCOL_VIOLATION', 'The engine sent what cannot be read.', {
+    remedy: 'Create a new peer, with package and .wasm of one version.',
   });
 }
 

@@ -57,6 +57,8 @@ export interface Connection {
   rttMs?: number;
   /** What the other side calls itself. Unverified. */
   agent?: string;
+  /** Of a circuit: why the last try to do without the relay failed, and when the next one begins (milliseconds since 1970). */
+  kept?: { reason: string; retryAt?: number };
 }
 
 /** One Kademlia bucket: peers whose distance from this peer has its highest bit at `index`. */
@@ -69,6 +71,19 @@ export interface Bucket {
 export interface Routing {
   size: number;
   buckets: Bucket[];
+}
+
+/**
+ * A place at a relay, renewed as long as that is connected. When the connection is lost, so is the place, and `address` is no
+ * longer among the `addresses` of the peer (event `addresses`): ask for it again.
+ */
+export interface Reservation extends AsyncDisposable {
+  /** The relay's peer id. */
+  readonly relay: string;
+  /** Where others reach this peer: to be handed to them. */
+  readonly address: string;
+  /** Gives the place up, with the connection to the relay: nobody comes through it any more. Places asked for twice at one relay are one. */
+  release(): Promise<void>;
 }
 
 /** Everything the peer knows about itself at one moment. A plain copy: changing it changes nothing. */
@@ -121,6 +136,11 @@ export interface PeerEvents {
     transport: Transport;
     relayed: boolean;
   };
+  /**
+   * After a try to do without a relay towards a peer has ended. `kept`: the circuit stays, for that reason; the next try
+   * is at `retryAt` (milliseconds since 1970), or earlier when the network changes.
+   */
+  upgrade: { peer: string; state: 'direct' | 'kept'; reason?: string; retryAt?: number };
   /** After a try to reach a relay began or ended; steps closer together than a fifth of a second are one. */
   attempt: Attempt & { relay: string };
   /** After the addresses under which others reach this peer changed. */

@@ -34,7 +34,7 @@ export async function fetchWasm(url: string, wasm: WasmFile): Promise<Response |
 export function glueFailed(script: string, wasm: WasmFile, cause: unknown): WarrenError {
   return loadFailed(
     `The script of the ${wasm.what} could not be loaded.`,
-    `Check that ${script} of the package is deployed and allowed by the page's script-src.`,
+    `Deploy ${script} of the package, and allow it in the page's script-src.`,
     cause,
   );
 }
@@ -43,7 +43,7 @@ export function compileFailed(url: string, wasm: WasmFile, cause: unknown): Warr
   const described = describeCause(cause) ?? '';
   const remedy = /content security policy|unsafe-eval/i.test(described)
     ? "Add 'wasm-unsafe-eval' to script-src in the page's Content-Security-Policy."
-    : 'Check that the .wasm file and the script come from one version of the package.';
+    : 'Use the .wasm file and the script of one version of the package.';
   return loadFailed(`The ${wasm.what} at ${url} could not be compiled: ${described}`, remedy, cause);
 }
 

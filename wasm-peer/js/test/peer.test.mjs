@@ -72,6 +72,62 @@ test('tries are told when they begin and when they end, once', async (t) => {
   assert.deepEqual(seen, [['r', 'dialing', undefined], ['r', 'failed', 'refused']]);
 });
 
+test('a place at a relay has an address for others, and is given up', async (t) => {
+  const released = [];
+  const at = (where, relay) => `/ip4/${where}/tcp/1/ws/p2p/${relay}/p2p-circuit/p2p/peer-1`;
+  const addresses = [at('192.0.2.9', 'home'), at('10.0.0.1', 'r'), at('192.0.2.1', 'r')];
+  const methods = {
+    reserve: () => ({ id: 'r' }),
+    release: ({ id }) => void released.push(id),
+    snapshot: () => snapshot('joined', { addresses }),
+  };
+  const { engine, peer } = await start(t, methods);
+  engine.emit('snapshot', snapshot('joined', { addresses }));
+  for (const asked of ['/ip4/192.0.2.1/tcp/1/ws/p2p/r', '/ip4/192.0.2.1/tcp/1/ws']) {
+    const { address, relay } = await peer.reserve(asked);
+    assert.deepEqual([relay, address], ['r', '/ip4/192.0.2.1/tcp/1/ws/p2p/r/p2p-circuit/p2p/peer-1']);
+  }
+  const place = await peer.reserve('r');
+  assert.equal(place.address, '/ip4/10.0.0.1/tcp/1/ws/p2p/r/p2p-circuit/p2p/peer-1', 'what the relay tells, not what was asked');
+  const { params } = await engine.saw(({ method }) => method === 'reserve');
+  assert.deepEqual(params, { target: '/ip4/192.0.2.1/tcp/1/ws/p2p/r' });
+  await place.release();
+  await place.release();
+  assert.deepEqual(released, ['r']);
+});
+
+test('a circuit says why it is kept, as long as it is', async (t) => {
+  const circuit = { peer: 'far', address: '/r/p2p-circuit', transport: 'circuit', direction: 'outbound', relayed: true, since: 1 };
+  const relay = { ...circuit, peer: 'r', transport: 'websocket', relayed: false };
+  const now = snapshot('joined', { connections: [relay, circuit] });
+  const { engine, peer } = await start(t, { snapshot: () => now });
+  const show = async (connections) => {
+    engine.emit('snapshot', snapshot('joined', { connections }));
+    await settled(engine, peer);
+    return peer.connections.map(({ kept }) => kept);
+  };
+  await show([relay, circuit]);
+  let heard;
+  peer.on('upgrade', () => (heard = peer.connections[1].kept));
+  engine.emit('upgrade', { peer: 'far', state: 'kept', reason: 'no way was found', retryAt: 5 });
+  await settled(engine, peer);
+  const kept = { reason: 'no way was found', retryAt: 5 };
+  assert.deepEqual(heard, kept);
+  assert.deepEqual((await peer.snapshot()).connections[1].kept, kept);
+  // One that was on its way already, from before the circuit.
+  assert.deepEqual(await show([relay]), [undefined]);
+  assert.deepEqual(await show([relay, circuit]), [undefined, kept]);
+  engine.emit('upgrade', { peer: 'far', state: 'kept', reason: 'it does not speak it', retryAt: null });
+  assert.deepEqual(await show([relay, circuit]), [undefined, { reason: 'it does not speak it' }]);
+  engine.emit('upgrade', { peer: 'far', state: 'direct', reason: null, retryAt: null });
+  assert.deepEqual(await show([relay, circuit]), [undefined, undefined]);
+
+  engine.emit('upgrade', { peer: 'far', state: 'kept', reason: 'of an earlier circuit', retryAt: null });
+  await show([relay]);
+  await show([relay]);
+  assert.deepEqual(await show([relay, circuit]), [undefined, undefined]);
+});
+
 test('an identity in memory is said once, with the reason', async (t) => {
   const { peer } = await start(t, {}, { ephemeral: true, reason: 'another-tab' });
   assert.deepEqual(await next(peer, 'identity'), { ephemeral: true, reason: 'another-tab' });

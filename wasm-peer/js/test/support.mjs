@@ -18,9 +18,12 @@ export async function load(source) {
   return import(`data:text/javascript;base64,${Buffer.from(result.outputFiles[0].contents).toString('base64')}`);
 }
 
+/** What a method returns that will answer by itself. */
+export const LATER = Symbol('later');
+
 /**
  * An engine that records what it is sent and answers through `methods[name](params, {id, port})`.
- * A method returns the result, throws {code, message, …}, or returns `undefined` after `later()` to answer itself.
+ * A method returns the result, throws {code, message, …}, or returns `LATER` and answers by itself.
  */
 export class FakeEngine {
   received = [];
@@ -71,7 +74,8 @@ export class FakeEngine {
     const handler = this.methods[method];
     if (!handler) return; // A method without a script stays unanswered.
     try {
-      this.send({ id, ok: handler(params, { id, engine: this }) });
+      const ok = handler(params, { id, engine: this });
+      if (ok !== LATER) this.send({ id, ok });
     } catch (error) {
       this.send({ id, error });
     }

@@ -1,4 +1,4 @@
-//! Warnings and errors of the engine in the browser's console; panics as readable errors.
+//! Errors of the engine in the browser's console; panics as readable errors.
 
 use std::fmt::Write;
 use std::sync::Once;

@@ -1,7 +1,10 @@
 //! The browser's transports, composed into the one kind of connection the shared crate drives.
 
+mod handler;
 mod webrtc;
 mod websocket;
+
+pub use self::webrtc::{Adoption, Vessel};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,11 +21,15 @@ use warren_shared::net::swarm::Connections;
 use warren_shared::proto::key::SigningKey;
 
 /// The transports that the application allows and this browser has.
-pub fn connections(key: &SigningKey, allowed: &[String]) -> Result<Connections> {
+pub fn connections(
+    key: &SigningKey,
+    allowed: &[String],
+    adoption: &Adoption,
+) -> Result<Connections> {
     let key = keypair(key)?;
     let wants = |name: &str| allowed.is_empty() || allowed.iter().any(|allowed| allowed == name);
-    let webrtc =
-        (wants(Via::WebrtcDirect.as_str()) && webrtc::available()).then(|| webrtc::transport(&key));
+    // Also where no relay may be dialled by it: other pages are reached by nothing else.
+    let webrtc = webrtc::available().then(|| webrtc::transport(&key, adoption));
     let websocket = wants(Via::Websocket.as_str())
         .then(|| websocket::transport(&key))
         .transpose()?;

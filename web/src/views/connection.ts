@@ -93,7 +93,7 @@ function renderConnections(connections: readonly Connection[], now: number): voi
       lamp: 'good',
       title: shortId(connection.peer),
       what: capital(describe(connection)),
-      why: connection.agent,
+      why: connection.kept ? capital(connection.kept.reason) : connection.agent,
       side: milliseconds(connection.rttMs) || duration(now - connection.since),
       tip: `${connection.peer}\n${connection.address}`,
     });

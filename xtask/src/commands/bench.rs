@@ -19,10 +19,11 @@ use crate::wasm::WasmBuild;
 use crate::workspace::Workspace;
 
 /// The scripts of the folder that measure something; the others help them.
-const NAMES: [&str; 4] = ["chat", "join", "names", "webrtc"];
+const NAMES: [&str; 6] = ["b2b", "chat", "files", "join", "names", "webrtc"];
 
-/// Those that need the native side: a network or a room in one process, or native transports against each other.
-const WITH_NATIVE: [&str; 3] = ["chat", "names", "webrtc"];
+/// Those that need the native side: a network or a room in one process, native transports against each other,
+/// sources of files that are no good, or a long way between two pages.
+const WITH_NATIVE: [&str; 5] = ["b2b", "chat", "files", "names", "webrtc"];
 
 /// The one that also measures the stock WebRTC transports.
 const WITH_STOCK: &str = "webrtc";

@@ -11,7 +11,7 @@ use crate::toolchain::{TARGET, WasmToolchain};
 use crate::workspace::Workspace;
 
 /// The part of the workspace that compiles natively.
-const NATIVE: [&str; 9] = [
+const NATIVE: [&str; 11] = [
     "--workspace",
     "--exclude",
     "warren-wasm",
@@ -21,6 +21,8 @@ const NATIVE: [&str; 9] = [
     "warren-names",
     "--exclude",
     "warren-page",
+    "--exclude",
+    "warren-store",
 ];
 
 struct Check {
@@ -98,7 +100,8 @@ fn rust(workspace: &Workspace, toolchain: WasmToolchain) -> Vec<Check> {
     names.args(["--target", TARGET, "--", "-D", "warnings"]);
     let mut apps = toolchain.command(workspace, "cargo");
     apps.args(["clippy", "--locked", "--package", "warren-apps"]);
-    apps.args(["--package", "warren-shared", "--target", TARGET]);
+    apps.args(["--package", "warren-store", "--package", "warren-shared"]);
+    apps.args(["--target", TARGET]);
     apps.args(["--", "-D", "warnings"]);
     let mut documentation = workspace.command("cargo");
     documentation

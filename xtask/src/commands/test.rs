@@ -10,11 +10,10 @@ use crate::arguments::Arguments;
 use crate::chromium;
 use crate::commands::build_web;
 use crate::counts::{Counts, Dialect};
-use crate::dig;
 use crate::failure::Result;
-use crate::firefox;
 use crate::logged::run_logged;
 use crate::node::{self, Node};
+use crate::optional::{DIG, FIREFOX, NFT, Optional};
 use crate::python;
 use crate::relay;
 use crate::suite;
@@ -24,9 +23,9 @@ use crate::workspace::Workspace;
 
 const SUITES: [&str; 4] = ["native", "wasm", "package", "browser"];
 
-/// What is left out of the native suite: four do not compile natively; xtask is tested with the very
+/// What is left out of the native suite: five do not compile natively; xtask is tested with the very
 /// dependencies it was compiled with, so that nothing is compiled twice.
-const NATIVE: [&str; 11] = [
+const NATIVE: [&str; 13] = [
     "--workspace",
     "--exclude",
     "warren-wasm",
@@ -36,6 +35,8 @@ const NATIVE: [&str; 11] = [
     "warren-names",
     "--exclude",
     "warren-page",
+    "--exclude",
+    "warren-store",
     "--exclude",
     "xtask",
 ];
@@ -104,17 +105,17 @@ impl Session<'_> {
         let python = (self.options.long && self.options.wants("browser"))
             .then(|| python::ensure(self.workspace))
             .flatten();
-        let firefox = self
-            .options
-            .wants("browser")
-            .then(|| firefox::ensure(self.workspace))
-            .flatten();
+        let beside = |program: &Optional| {
+            let wanted = self.options.wants("browser");
+            wanted.then(|| program.ensure(self.workspace)).flatten()
+        };
+        let (firefox, nft) = (beside(&FIREFOX), beside(&NFT));
         let mut counts = Counts::default();
         if self.options.wants("native") {
             if self.options.long && self.options.filter.is_none() {
                 counts += self.cargo_test("tests: simulations and mutations", &OPTIMISED, None)?;
             }
-            let dig = dig::ensure(self.workspace);
+            let dig = DIG.ensure(self.workspace);
             counts += self.cargo_test("tests: native", &NATIVE, dig)?;
             counts +=
                 self.cargo_test("tests: developer commands", &["--package", "xtask"], None)?;
@@ -128,7 +129,8 @@ impl Session<'_> {
         if self.options.wants("browser") {
             let programs = [
                 (chromium::VARIABLE, browser),
-                (firefox::VARIABLE, firefox),
+                (FIREFOX.variable, firefox),
+                (NFT.variable, nft),
                 (python::VARIABLE, python),
             ];
             counts += self.node_test("tests: browser", "tests/e2e", &programs)?;
@@ -177,7 +179,7 @@ impl Session<'_> {
 
     fn cargo_test(&self, name: &str, packages: &[&str], dig: Option<PathBuf>) -> Result<Counts> {
         let mut cargo = self.workspace.command("cargo");
-        cargo.envs(dig.map(|program| (dig::VARIABLE, program)));
+        cargo.envs(dig.map(|program| (DIG.variable, program)));
         cargo
             .args(["test", "--locked", "--no-fail-fast"])
             .args(packages);

@@ -46,10 +46,21 @@ pub(super) fn crypto() -> Arc<CryptoProvider> {
     CRYPTO.clone()
 }
 
-/// One end of a connection, with channel 0 in preparation.
+/// What a connection begins with, beside streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// Channel 0 of WebRTC-direct, where both ends say who they are.
+    Handshake(ChannelId),
+    /// The channel `init` of a connection that this end negotiates: there has to be something to connect.
+    Init(ChannelId),
+    /// That of the remote, and whether it has come.
+    TheirInit(bool),
+}
+
+/// One end of a connection.
 pub(super) struct Agent {
     pub(super) rtc: Rtc,
-    pub(super) handshake: ChannelId,
+    pub(super) beginning: Beginning,
     pub(super) client: bool,
     /// How long to wait with the first message on channel 0, and with the first stream.
     pub(super) hesitation: Duration,
@@ -88,7 +99,32 @@ impl Agent {
         api.set_remote_fingerprint(any_fingerprint());
         start(rtc, true)
     }
+
+    /// One end of a connection that is negotiated: a full ICE agent, which believes in the certificate that the
+    /// remote has described and in no other.
+    pub(super) fn negotiated(certificate: &Certificate, dialled: bool) -> Agent {
+        let config = common(certificate).set_fingerprint_verification(true);
+        let mut rtc = config.build(Instant::now());
+        let mut api = rtc.direct_api();
+        api.set_ice_controlling(dialled);
+        let beginning = match dialled {
+            true => Beginning::Init(api.create_data_channel(ChannelConfig {
+                label: INIT.to_owned(),
+                ..channel()
+            })),
+            false => Beginning::TheirInit(false),
+        };
+        Agent {
+            rtc,
+            beginning,
+            client: false,
+            hesitation: Duration::ZERO,
+        }
+    }
 }
+
+/// The name of the channel that negotiated connections begin with.
+pub(super) const INIT: &str = "init";
 
 /// A stream of ours; the number that the remote sees is chosen by the stack.
 pub(super) fn channel() -> ChannelConfig {
@@ -104,10 +140,13 @@ pub(super) fn channel_0() -> ChannelConfig {
 }
 
 fn config(certificate: &Certificate, local: &Credentials) -> RtcConfig {
+    common(certificate).set_local_ice_credentials(credentials(local))
+}
+
+fn common(certificate: &Certificate) -> RtcConfig {
     RtcConfig::new()
         .set_crypto_provider(CRYPTO.clone())
         .set_dtls_cert(certificate.for_dtls())
-        .set_local_ice_credentials(credentials(local))
         .clear_codecs()
         .clear_extension_map()
         // One message more than we ever let in, so that it never refuses one.
@@ -121,7 +160,7 @@ fn start(mut rtc: Rtc, active: bool) -> Result<Agent> {
     let handshake = api.create_data_channel(channel_0());
     Ok(Agent {
         rtc,
-        handshake,
+        beginning: Beginning::Handshake(handshake),
         client: active,
         hesitation: Duration::ZERO,
     })
@@ -139,7 +178,7 @@ fn candidate(address: SocketAddr) -> Result<Candidate> {
     })
 }
 
-fn credentials(from: &Credentials) -> IceCreds {
+pub(super) fn credentials(from: &Credentials) -> IceCreds {
     IceCreds {
         ufrag: from.ufrag.clone(),
         pass: from.password.clone(),

@@ -5,34 +5,31 @@
 //! state. A panic of the stack ends this task and with it this connection, no other.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Instant;
 
-use str0m::net::{Protocol, Receive, Transmit};
+use str0m::net::{Protocol, Receive};
 use str0m::{Event, Input, Output, Rtc, RtcError};
 use warren_shared::webrtc::fingerprint::Fingerprint;
 
-use super::agent::{self, Agent};
+use super::agent::Agent;
 use super::limits;
-use super::outgoing::Outgoing;
 use super::pace::Pace;
-use super::path::{self, Path};
-use super::socket::{Arrived, Socket};
+use super::path;
+use super::socket::Arrived;
 use super::state::{Ended, Shared};
 use super::streams::Streams;
-use super::table::{Place, Post};
+use super::table::Post;
+use super::way::Way;
 
 /// DTLS records of the application, by their first byte.
 const APPLICATION_DATA: u8 = 23;
 
 /// What a connection's task owns.
-pub(super) struct Driver {
+pub(super) struct Driver<W: Way> {
     rtc: Rtc,
-    socket: Arc<Socket>,
     post: Post,
     shared: Shared,
-    path: Path,
-    outgoing: Outgoing,
+    way: W,
     streams: Streams,
     pace: Pace,
     connected: bool,
@@ -42,31 +39,21 @@ pub(super) struct Driver {
     unanswered: usize,
     remote_closed: bool,
     closing_since: Option<Instant>,
-    place: Option<Place>,
 }
 
-impl Driver {
-    pub(super) fn new(
-        agent: Agent,
-        socket: Arc<Socket>,
-        post: Post,
-        shared: Shared,
-        path: Path,
-        place: Option<Place>,
-    ) -> Self {
+impl<W: Way> Driver<W> {
+    pub(super) fn new(agent: Agent, post: Post, shared: Shared, way: W) -> Self {
         let streams = Streams::new(
             shared.clone(),
-            agent.handshake,
+            agent.beginning,
             agent.client,
             agent.hesitation,
         );
         Driver {
             rtc: agent.rtc,
-            outgoing: Outgoing::new(&socket),
-            socket,
             post,
             shared,
-            path,
+            way,
             streams,
             pace: Pace::default(),
             connected: false,
@@ -74,7 +61,6 @@ impl Driver {
             unanswered: 0,
             remote_closed: false,
             closing_since: None,
-            place,
         }
     }
 
@@ -85,9 +71,9 @@ impl Driver {
                 break ended;
             }
         };
-        tracing::debug!(remote = %self.path.current(), ?ended, "a WebRTC connection has ended");
+        tracing::debug!(remote = %self.way.remote(), ?ended, "a WebRTC connection has ended");
         self.farewell();
-        self.outgoing.send(&self.socket, self.path.local()).await;
+        self.way.send().await;
         self.end(ended);
     }
 
@@ -99,7 +85,7 @@ impl Driver {
         }
         loop {
             match self.rtc.poll_output() {
-                Ok(Output::Transmit(transmit)) => self.transmit(&transmit),
+                Ok(Output::Transmit(transmit)) => self.way.transmit(&transmit),
                 Ok(Output::Event(_)) => {}
                 Ok(Output::Timeout(_)) | Err(_) => return,
             }
@@ -115,6 +101,7 @@ impl Driver {
 
     async fn turn(&mut self) -> Result<(), Ended> {
         let deadline = loop {
+            self.way.work(&mut self.rtc, Instant::now())?;
             self.streams.work(&mut self.rtc)?;
             let deadline = self.drain()?;
             // What was acknowledged may have made room.
@@ -123,7 +110,7 @@ impl Driver {
                 break deadline;
             }
         };
-        self.outgoing.send(&self.socket, self.path.local()).await;
+        self.way.send().await;
         self.streams.wake();
         self.check_end()?;
         self.wait(deadline).await
@@ -131,7 +118,8 @@ impl Driver {
 
     async fn wait(&mut self, deadline: Instant) -> Result<(), Ended> {
         let others = [
-            Some(self.path.silent_at()),
+            Some(self.way.silent_at()),
+            self.way.due(),
             self.streams.due(),
             self.closing_since.map(|since| since + limits::FAREWELL),
         ];
@@ -140,6 +128,7 @@ impl Driver {
         tokio::select! {
             arrived = self.post.take() => self.receive_all(arrived),
             () = self.shared.rung() => Ok(()),
+            () = self.way.asked() => Ok(()),
             () = tokio::time::sleep_until(until.into()) => {
                 let now = Instant::now();
                 self.rtc.handle_input(Input::Timeout(now)).map_err(broken)
@@ -155,7 +144,7 @@ impl Driver {
                 "the remote closed the connection",
             ));
         }
-        if now >= self.path.silent_at() {
+        if now >= self.way.silent_at() {
             return Err(Ended::new(
                 io::ErrorKind::TimedOut,
                 "nothing arrived from the remote any more",
@@ -201,8 +190,19 @@ impl Driver {
         for datagram in arrived.datagrams() {
             taken += 1;
             let now = Instant::now();
-            let contents = Receive::new(Protocol::Udp, self.path.known(), agent::LOCAL, &datagram);
+            if self.way.intercepts(&mut self.rtc, arrived, &datagram) {
+                continue;
+            }
+            let (remote, local) = self.way.ends(arrived);
+            let contents = Receive::new(Protocol::Udp, remote, local, &datagram);
             let Ok(contents) = contents else { continue };
+            let input = Input::Receive(now, contents);
+            if !self
+                .way
+                .admits(&self.rtc, &input, arrived.source, &datagram)
+            {
+                continue;
+            }
             let record = path::is_record(&datagram);
             if record && !self.takes_record(&datagram)? {
                 continue;
@@ -212,8 +212,8 @@ impl Driver {
             if !bulk {
                 self.answer()?;
             }
-            self.path.heard(now, arrived, &datagram);
-            if let Err(error) = self.rtc.handle_input(Input::Receive(now, contents)) {
+            self.way.heard(now, arrived, &datagram);
+            if let Err(error) = self.rtc.handle_input(input) {
                 // Anybody on the way can put in a datagram that is no good. One that breaks the
                 // handshake keeps it from being done in time.
                 tracing::debug!(%error, "a datagram was not understood");
@@ -230,10 +230,7 @@ impl Driver {
     fn answer(&mut self) -> Result<(), Ended> {
         if std::mem::take(&mut self.unanswered) > 0 {
             self.drain()?;
-            self.path.settle();
-            if let Some(place) = &mut self.place {
-                place.uses(self.path.current());
-            }
+            self.way.settle();
         }
         Ok(())
     }
@@ -255,21 +252,17 @@ impl Driver {
         loop {
             match self.rtc.poll_output().map_err(broken)? {
                 Output::Timeout(at) => return Ok(at),
-                Output::Transmit(transmit) => self.transmit(&transmit),
+                Output::Transmit(transmit) => self.way.transmit(&transmit),
                 Output::Event(event) => self.on_event(event)?,
             }
         }
     }
 
-    fn transmit(&mut self, transmit: &Transmit) {
-        let to = self.path.destination(&transmit.contents);
-        self.outgoing.push(to, &transmit.contents);
-    }
-
     fn on_event(&mut self, event: Event) -> Result<(), Ended> {
+        self.way.on_event(&mut self.rtc, &event)?;
         match event {
             Event::Connected => self.on_connected()?,
-            Event::ChannelOpen(id, _) => self.streams.on_open(&mut self.rtc, id)?,
+            Event::ChannelOpen(id, label) => self.streams.on_open(&mut self.rtc, id, &label)?,
             Event::ChannelData(data) => self.streams.on_data(data)?,
             Event::ChannelClose(id) => self.streams.on_close(&mut self.rtc, id),
             Event::Closed => self.remote_closed = true,
@@ -294,7 +287,7 @@ impl Driver {
     }
 }
 
-impl Drop for Driver {
+impl<W: Way> Drop for Driver<W> {
     fn drop(&mut self) {
         self.end(Ended::new(
             io::ErrorKind::Other,

@@ -16,6 +16,7 @@ use super::session::Peer;
 use super::socket::{Arrived, Reader, Socket};
 use super::state::Shared;
 use super::table::{Permit, Table, mailbox};
+use super::way::Direct;
 use super::{Certificate, limits};
 
 /// Between two tries when the system refuses to read: it may be out of memory for a moment.
@@ -149,14 +150,8 @@ impl Gateway {
         early.for_each(|datagram| mailbox.put(datagram));
         let shared = Shared::with_caller();
         let path = Path::to_client(source, local.ip(), Instant::now());
-        let driver = Driver::new(
-            agent,
-            self.socket.clone(),
-            post,
-            shared.clone(),
-            path,
-            Some(entry),
-        );
+        let way = Direct::new(self.socket.clone(), path, Some(entry));
+        let driver = Driver::new(agent, post, shared.clone(), way);
         tokio::spawn(driver.run());
         place.send(Incoming {
             peer: Peer::new(shared),

@@ -92,3 +92,20 @@ pub(super) const CALLS_IN_VAIN: u32 = 32;
 pub(super) const PAUSE_IN_VAIN: Duration = Duration::from_millis(50);
 /// Streams that the remote opened and that nobody has accepted.
 pub(super) const UNACCEPTED: usize = 512;
+
+/// An attempt at a negotiated connection: the negotiation gives up before, so nothing outlives it for long.
+pub(super) const NEGOTIATION: Duration = Duration::from_secs(25);
+/// Addresses of this machine that a remote is told: more than machines have, containers aside.
+pub(super) const HOSTS: usize = 16;
+/// Questions of one attempt to servers that tell how it is seen from outside: two servers, two families.
+pub(super) const QUESTIONS: usize = 4;
+/// How often each is asked, if it does not answer: for 7.5 seconds in all.
+pub(super) const QUESTION_TRIES: u32 = 4;
+/// Until a question is asked again, at first; twice as long each time.
+pub(super) const QUESTION_AGAIN: Duration = Duration::from_millis(500);
+/// What a negotiation may ask of its stack at a time: descriptions and all candidates.
+pub(super) const ASKS: usize = 160;
+/// What a stack may tell it at a time: all candidates, twice, and how it ends.
+pub(super) const NEWS: usize = 64;
+/// Addresses from which authentic checks have come, of those that records are taken from.
+pub(super) const CHECKED_SOURCES: usize = 16;

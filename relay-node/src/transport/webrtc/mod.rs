@@ -3,11 +3,12 @@
 //! The stack underneath (`str0m`) does no I/O. Here are a socket and a loop per listener
 //! (`gateway`), the gate for strangers (`callers`), a task per connection (`driver`, `streams`) and the
 //! state it shares with the application's streams (`state`). What is said on the streams is in the
-//! shared crate. See `shared/spec/webrtc.md`.
+//! shared crate. See `shared/spec/webrtc.md`. Connections that two ends negotiate over a circuit are in `calls`.
 
 mod address;
 mod agent;
 mod callers;
+pub mod calls;
 mod certificate;
 mod driver;
 mod gateway;
@@ -23,6 +24,7 @@ mod state;
 mod streams;
 mod table;
 mod upgrade;
+mod way;
 
 use std::collections::VecDeque;
 use std::pin::Pin;

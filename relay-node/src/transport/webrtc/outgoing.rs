@@ -7,8 +7,9 @@ use super::socket::Socket;
 /// The kernel takes no more in one call.
 const LARGEST: usize = 60 * 1024;
 
-/// Datagrams to one address, of equal size but for the last.
+/// Datagrams between two addresses, of equal size but for the last.
 struct Batch {
+    from: Option<IpAddr>,
     to: SocketAddr,
     bytes: Vec<u8>,
     stride: usize,
@@ -31,9 +32,11 @@ impl Outgoing {
         }
     }
 
-    pub(super) fn push(&mut self, to: SocketAddr, datagram: &[u8]) {
+    /// One more, from that address of ours if the socket has several.
+    pub(super) fn push(&mut self, from: Option<IpAddr>, to: SocketAddr, datagram: &[u8]) {
         if let Some(batch) = self.batches.last_mut()
             && batch.to == to
+            && batch.from == from
             && !batch.full
             && batch.count < self.largest
             && datagram.len() <= batch.stride
@@ -45,6 +48,7 @@ impl Outgoing {
             return;
         }
         self.batches.push(Batch {
+            from,
             to,
             bytes: datagram.to_vec(),
             stride: datagram.len(),
@@ -53,10 +57,10 @@ impl Outgoing {
         });
     }
 
-    pub(super) async fn send(&mut self, socket: &Socket, from: Option<IpAddr>) {
+    pub(super) async fn send(&mut self, socket: &Socket) {
         for batch in self.batches.drain(..) {
             socket
-                .send(from, batch.to, &batch.bytes, batch.stride)
+                .send(batch.from, batch.to, &batch.bytes, batch.stride)
                 .await;
         }
         // A network card that turns out to take no batches shows it only now.

@@ -120,7 +120,8 @@ impl Path {
     }
 }
 
-fn is_stun(datagram: &[u8]) -> bool {
+/// Whether it is of STUN.
+pub(super) fn is_stun(datagram: &[u8]) -> bool {
     datagram.first().is_some_and(|first| *first < 4)
 }
 

@@ -226,6 +226,13 @@ impl Shared {
         shared
     }
 
+    /// The state of a connection that is negotiated: it has no channel 0.
+    pub(super) fn negotiated() -> Self {
+        let shared = Shared::default();
+        shared.lock().next = HANDSHAKE + 1;
+        shared
+    }
+
     /// The remote has said who it is.
     pub(super) fn authenticated(&self) {
         self.lock().early = None;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use str0m::channel::{ChannelData, ChannelId};
 use str0m::{Input, Rtc};
 
+use super::agent::Beginning;
 use super::driver::broken;
 use super::room::Room;
 use super::state::{Ended, HANDSHAKE, Key, Shared, Wakers};
@@ -17,8 +18,7 @@ use super::{agent, limits};
 pub(super) struct Streams {
     shared: Shared,
     pub(super) wakers: Wakers,
-    /// Channel 0, as the stack calls it.
-    handshake: ChannelId,
+    beginning: Beginning,
     client: bool,
     hesitation: Hesitation,
     /// By the stack's names.
@@ -54,25 +54,26 @@ struct Hesitation {
 impl Streams {
     pub(super) fn new(
         shared: Shared,
-        handshake: ChannelId,
+        beginning: Beginning,
         client: bool,
         hesitation: Duration,
     ) -> Self {
-        let line = Line {
-            id: handshake,
-            open: false,
-        };
+        let (mut keys, mut lines) = (HashMap::new(), HashMap::new());
+        if let Beginning::Handshake(id) = beginning {
+            keys.insert(id, HANDSHAKE);
+            lines.insert(HANDSHAKE, Line { id, open: false });
+        }
         Streams {
             shared,
             wakers: Wakers::new(),
-            handshake,
+            beginning,
             client,
             hesitation: Hesitation {
                 time: hesitation,
                 ..Hesitation::default()
             },
-            keys: HashMap::from([(handshake, HANDSHAKE)]),
-            lines: HashMap::from([(HANDSHAKE, line)]),
+            keys,
+            lines,
             unconfirmed: VecDeque::new(),
             refusals: 0,
             sending: Vec::new(),
@@ -127,14 +128,27 @@ impl Streams {
         }
     }
 
-    pub(super) fn on_open(&mut self, rtc: &mut Rtc, id: ChannelId) -> Result<(), Ended> {
+    pub(super) fn on_open(
+        &mut self,
+        rtc: &mut Rtc,
+        id: ChannelId,
+        label: &str,
+    ) -> Result<(), Ended> {
         match self.keys.get(&id) {
             Some(&HANDSHAKE) if !self.hesitation.time.is_zero() => {
                 self.hesitation.handshake = Some(Instant::now() + self.hesitation.time);
             }
             Some(key) => self.open(*key),
-            None if id == self.handshake => {}
-            None => return self.accept(rtc, id),
+            None => match self.beginning {
+                Beginning::Handshake(handshake) if id == handshake => {}
+                // It has served its purpose.
+                Beginning::Init(init) if id == init => rtc.direct_api().close_data_channel(id),
+                // Its owner closes it.
+                Beginning::TheirInit(false) if label == agent::INIT => {
+                    self.beginning = Beginning::TheirInit(true);
+                }
+                _ => return self.accept(rtc, id),
+            },
         }
         Ok(())
     }
@@ -172,10 +186,11 @@ impl Streams {
             self.lines.remove(&key);
             self.shared.lock().gone(key, &mut self.wakers);
         }
-        if id == self.handshake && self.client {
+        if self.beginning == Beginning::Handshake(id) && self.client {
             // Some servers close channel 0 after the handshake. Its number is taken for good, so
             // that nothing late can be meant for another stream.
-            self.handshake = rtc.direct_api().create_data_channel(agent::channel_0());
+            let again = rtc.direct_api().create_data_channel(agent::channel_0());
+            self.beginning = Beginning::Handshake(again);
         }
     }
 

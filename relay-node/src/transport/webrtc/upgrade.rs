@@ -21,6 +21,7 @@ use super::session::{Peer, Pipe};
 use super::socket::{Reader, Socket};
 use super::state::Shared;
 use super::table::{Mailbox, mailbox};
+use super::way::Direct;
 use super::{Certificate, limits};
 
 /// A connection of its own needs no more: what does not fit waits in the system.
@@ -58,12 +59,17 @@ pub(super) async fn dial(local: Local, target: Target) -> Result<(PeerId, Stream
     let (mailbox, post) = mailbox();
     let shared = Shared::new();
     let path = Path::to_server(server, agent::SERVER, Instant::now());
-    let driver = Driver::new(agent, socket.clone(), post, shared.clone(), path, None);
+    let driver = Driver::new(
+        agent,
+        post,
+        shared.clone(),
+        Direct::new(socket.clone(), path, None),
+    );
     tokio::spawn(async move {
         // The socket is read for as long as the connection lives.
         tokio::select! {
             () = driver.run() => {}
-            () = read(socket, server, mailbox) => {}
+            () = read(socket, Some(server), mailbox) => {}
         }
     });
     let peer = Peer::new(shared);
@@ -83,11 +89,12 @@ pub(super) async fn dial(local: Local, target: Target) -> Result<(PeerId, Stream
     .await
 }
 
-async fn read(socket: Arc<Socket>, server: SocketAddr, mailbox: Mailbox) {
+/// Reads what comes from there, or from anywhere.
+pub(super) async fn read(socket: Arc<Socket>, from: Option<SocketAddr>, mailbox: Mailbox) {
     let mut reader = Reader::new(&socket, BUFFERS);
     loop {
         let read = reader.read(&socket, |arrived| {
-            if arrived.source == server {
+            if from.is_none_or(|from| arrived.source == from) {
                 mailbox.put(arrived);
             }
         });
@@ -104,7 +111,7 @@ async fn connected(peer: &Peer) -> Result<(Fingerprint, Pipe)> {
     })
 }
 
-fn muxer(peer: Peer) -> StreamMuxerBox {
+pub(super) fn muxer(peer: Peer) -> StreamMuxerBox {
     StreamMuxerBox::new(Muxer::new(peer))
 }
 

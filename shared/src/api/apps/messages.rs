@@ -10,6 +10,8 @@ pub enum AppCall {
     Rpc(RpcCall),
     Direct(DirectCall),
     Chat(ChatCall),
+    #[cfg(feature = "files")]
+    Files(FilesCall),
     Close {},
 }
 
@@ -32,6 +34,8 @@ pub struct AppParams {
     room: String,
     nick: String,
     on: bool,
+    #[cfg(feature = "files")]
+    files: Option<FilesAction>,
 }
 
 impl AppParams {
@@ -56,6 +60,15 @@ impl AppParams {
                 known: self.text,
                 place: self.place,
                 limit: self.limit,
+            }),
+            #[cfg(feature = "files")]
+            "files" => AppCall::Files(FilesCall {
+                action: self.files?,
+                id: self.id,
+                text: self.text,
+                call: self.call,
+                place: self.place,
+                value: self.value,
             }),
             "close" => AppCall::Close {},
             other => AppCall::Rpc(RpcCall {
@@ -197,6 +210,52 @@ pub enum ChatAction {
     Read,
 }
 
+/// A call about files. One shape for all of them.
+#[cfg(feature = "files")]
+#[derive(Clone, Debug)]
+pub struct FilesCall {
+    /// What to do.
+    pub action: FilesAction,
+    /// The id of a file.
+    pub id: String,
+    /// What is said about the file, as JSON, or what is searched.
+    pub text: String,
+    /// Which file that is being handed over.
+    pub call: f64,
+    /// Which piece of the file; of one that is handed over, how large it is, if that is known.
+    pub place: Option<f64>,
+    /// The next bytes of what is handed over.
+    pub value: Option<WireValue>,
+}
+
+/// What can be done with files.
+#[cfg(feature = "files")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FilesAction {
+    /// Hands a file over: the first item has a number for what follows.
+    Share,
+    /// The next bytes of it.
+    Take,
+    /// There are no more.
+    End,
+    /// Fetches a file; items tell how far it is.
+    Fetch,
+    /// Asks nobody for more of a file.
+    Pause,
+    /// Goes on with it.
+    Resume,
+    /// A piece of a file, as soon as it is there.
+    Read,
+    /// All that is there.
+    List,
+    Remove,
+    /// Files with some words, as they are found.
+    Search,
+    /// Where files are kept, and how many more fit.
+    Storage,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,6 +288,15 @@ mod tests {
                 ..
             }))
         ));
+        #[cfg(feature = "files")]
+        {
+            let read = call("files", r#"{"files": "read", "id": "x", "place": 2}"#);
+            assert!(matches!(
+                read,
+                Some(AppCall::Files(FilesCall { action: FilesAction::Read, place: Some(2.0), id, .. })) if id == "x"
+            ));
+            assert!(call("files", "{}").is_none());
+        }
         assert!(matches!(call("close", "{}"), Some(AppCall::Close {})));
     }
 

@@ -75,7 +75,7 @@ impl AppSession {
                 batch(&apps, call).await
             }
             _ => {
-                let apps = self.joined().await?;
+                let apps = self.reaching(&call.id).await?;
                 self.ask(id, &apps, call).await
             }
         }

@@ -190,6 +190,10 @@ impl Session {
             keepsakes: surroundings.keepsakes.clone(),
             #[cfg(feature = "apps")]
             shelf: std::sync::Arc::new(crate::net::direct::MemoryShelf::default()),
+            #[cfg(feature = "server")]
+            stacks: None,
+            #[cfg(feature = "server")]
+            relay_only: false,
             solver: surroundings.solver.clone(),
             homes: HomesConfig::browser(),
             outside: surroundings.outside.clone(),

@@ -8,7 +8,9 @@ use futures::channel::{mpsc, oneshot};
 use super::task::Order;
 use crate::error::{Code, Error, Result};
 use crate::limits;
-use crate::proto::chat::{Content, Entry, FileCard, MemberView, MessageId, RoomEvent, Topic};
+use crate::proto::chat::{
+    Content, Entry, FileCard, Holds, MemberView, MessageId, RoomEvent, Topic,
+};
 
 /// The way to a room. Cheap to clone; of no use when the room was left.
 #[derive(Clone)]
@@ -121,9 +123,10 @@ impl RoomHandle {
         self.ask(|reply| Order::Rename(nick, reply)).await?
     }
 
-    /// The newest messages, or those before one of them; the oldest first.
+    /// The newest messages, or those before one of them; the oldest first. An error if that one is not here.
     pub async fn history(&self, before: Option<MessageId>, limit: usize) -> Result<Vec<Entry>> {
-        self.ask(|reply| Order::History(before, limit, reply)).await
+        let history = self.ask(|reply| Order::History(before, limit, reply));
+        history.await?
     }
 
     /// Who else is here.
@@ -134,6 +137,11 @@ impl RoomHandle {
     /// How many messages are known to be missing, and how many were not read.
     pub async fn counts(&self) -> Result<(u64, u64)> {
         self.ask(Order::Counts).await
+    }
+
+    /// How much this peer holds of it.
+    pub async fn holds(&self) -> Result<Holds> {
+        self.ask(Order::Holds).await
     }
 
     /// Everything so far was read.

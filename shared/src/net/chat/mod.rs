@@ -126,16 +126,14 @@ impl Rooms {
     /// Leaves all rooms, so that the others know.
     pub async fn close(&self) {
         let rooms: Vec<_> = self.entered.rooms().values().cloned().collect();
-        let some = !rooms.is_empty();
         for mut orders in rooms {
             let (reply, left) = oneshot::channel();
             if orders.send(Order::Leave(reply)).await.is_ok() {
                 select(left, platform::sleep(limits::CLOSING)).await;
             }
         }
-        if some {
-            self.leaf.settle().await;
-        }
+        // Also what was said in rooms that were left just now.
+        self.leaf.settle().await;
     }
 }
 

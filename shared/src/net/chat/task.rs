@@ -18,7 +18,7 @@ use crate::net::streams::Service;
 use crate::proto::Millis;
 use crate::proto::chat::history::{Answer, Request};
 use crate::proto::chat::{
-    Content, Entry, MemberView, MessageId, Output, Room, RoomConfig, RoomEvent, RoomKeys,
+    Content, Entry, Holds, MemberView, MessageId, Output, Room, RoomConfig, RoomEvent, RoomKeys,
 };
 use crate::proto::key::{PublicKey, SigningKey};
 use crate::proto::record::Refusal;
@@ -38,9 +38,10 @@ pub(super) enum Order {
     Say(Content, Reply<Result<MessageId>>),
     Typing(bool, Reply<Result<()>>),
     Rename(String, Reply<Result<()>>),
-    History(Option<MessageId>, usize, Reply<Vec<Entry>>),
+    History(Option<MessageId>, usize, Reply<Result<Vec<Entry>>>),
     Members(Reply<Vec<MemberView>>),
     Counts(Reply<(u64, u64)>),
+    Holds(Reply<Holds>),
     Read(Reply<()>),
     Me(Reply<PublicKey>),
     Serve(Request, Reply<Answer>),
@@ -155,7 +156,7 @@ impl Task {
         if self.save_at.is_some_and(|at| at <= now) {
             self.save_at = None;
             if let Err(error) = self.save().await {
-                tracing::warn!(%error, "messages of a room could not be kept");
+                tracing::error!(%error, "messages of a room could not be kept");
             }
         }
     }
@@ -193,6 +194,7 @@ impl Task {
             }
             Order::Members(reply) => drop(reply.send(self.room.members())),
             Order::Counts(reply) => drop(reply.send((self.room.missing(), self.room.unread()))),
+            Order::Holds(reply) => drop(reply.send(self.room.holds())),
             Order::Read(reply) => {
                 self.room.mark_read();
                 self.save_soon();
@@ -273,7 +275,7 @@ impl Task {
         if self.shelf.is_changed()
             && let Err(error) = self.save().await
         {
-            tracing::warn!(%error, "messages of a room could not be kept");
+            tracing::error!(%error, "messages of a room could not be kept");
         }
     }
 }

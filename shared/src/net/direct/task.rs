@@ -209,7 +209,7 @@ impl Task {
                     .last(beginning.to_owned(), before.take(), MESSAGES_PAGE);
                 let page = match page.await {
                     Ok(page) => page,
-                    Err(error) => return tracing::warn!(%error, "messages cannot be read"),
+                    Err(error) => return tracing::error!(%error, "messages cannot be read"),
                 };
                 let whole = page.len() == MESSAGES_PAGE;
                 rows.extend(page);

@@ -58,9 +58,20 @@ fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<std::io::ErrorKi
     kind
 }
 
+/// Why a relay forwards no connections to this peer. It need not have said anything: then the connection broke.
+pub(super) fn no_place(reason: Option<&dyn std::error::Error>) -> Error {
+    match reason {
+        None => Error::new(Code::NotConnected, "the relay is not connected"),
+        Some(reason) => {
+            let text = "the relay forwards no connections to this peer";
+            Error::new(Code::Refused, text).caused_by(reason_of(reason))
+        }
+    }
+}
+
 /// The innermost cause, which is the one that says something.
-pub(super) fn reason_of(error: &libp2p::TransportError<std::io::Error>) -> String {
-    let mut cause: &dyn std::error::Error = error;
+pub(super) fn reason_of(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }

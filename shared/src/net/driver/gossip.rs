@@ -16,8 +16,8 @@ impl Driver {
     pub(super) fn gossiped(&mut self, event: Event) {
         match event {
             Event::Topics(event) => self.heard(event),
-            Event::Held(peer) => {
-                self.router.held(peer, platform::now());
+            Event::Held(waited) => {
+                self.router.held(waited, platform::now());
                 self.cut_off();
             }
         }

@@ -11,13 +11,14 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol};
 use super::super::address::{self, Via};
 use super::super::behaviour::Role;
 use super::super::discover::wrong_network;
-use super::super::handle::Event;
+use super::super::handle::{Event, Reply};
 use super::super::heartbeat::Due;
 use super::super::keeper::Step;
 use super::super::ping;
 use super::super::protocols::{self, network_of};
-use super::failures::dial_error;
+use super::failures::{dial_error, no_place};
 use super::{Done, Driver};
+use crate::error::Result;
 use crate::limits::{MAX_HINT_ADDRESSES, MAX_PROOFS};
 use crate::platform;
 use crate::proto::Millis;
@@ -174,18 +175,53 @@ impl Driver {
         let _ = self.swarm.disconnect_peer_id(peer);
     }
 
-    pub(super) fn reserve(&mut self, peer: PeerId) {
+    /// Asks a connected relay to forward connections to this peer; [`Self::reserved`] has its answer.
+    fn reserve(&mut self, peer: PeerId) {
         let Some(connection) = self.table.best(&peer) else {
-            return;
+            return self.reserved(peer, Err(no_place(None)));
         };
         let circuit = address::with_peer(connection.address.clone(), peer)
             .with(libp2p::multiaddr::Protocol::P2pCircuit);
         match self.swarm.listen_on(circuit) {
             Ok(listener) => self.keeper.reserving(peer, listener),
-            Err(error) => {
-                tracing::debug!(%peer, %error, "reservation could not be asked for");
-                self.keeper.reserved(&peer, false, platform::now());
-            }
+            Err(error) => self.reserved(peer, Err(no_place(Some(&error)))),
+        }
+    }
+
+    /// The same for somebody who waits for the answer. What was asked already is not asked twice.
+    pub(super) fn reserve_for(&mut self, relay: PeerId, reply: Reply<Result<()>>) {
+        let place = self.keeper.place_at(&relay);
+        if place == Some(true) {
+            return drop(reply.send(Ok(())));
+        }
+        self.waiting.places.push((relay, reply));
+        if place.is_none() {
+            self.reserve(relay);
+        }
+    }
+
+    /// A relay forwards connections from now on, or does so no more, or not at all.
+    pub(super) fn reserved(&mut self, relay: PeerId, answer: Result<()>) {
+        if let Err(error) = &answer {
+            tracing::debug!(%relay, %error, "no reservation");
+        }
+        self.keeper
+            .reserved(&relay, answer.is_ok(), platform::now());
+        self.changed = true;
+        let places = &mut self.waiting.places;
+        let waiting = places.extract_if(.., |(asked, _)| *asked == relay);
+        let told = waiting.map(|(_, reply)| reply.send(answer.clone()).is_ok());
+        // Who has given up waiting does not give up the place.
+        if told.reduce(|one, other| one | other) == Some(false) && answer.is_ok() {
+            self.release(relay);
+        }
+    }
+
+    /// Gives up a place that an application has asked for, with the connection: the stock client does not expect that one is given
+    /// up while the relay is asked for more time, which cannot be seen from here. Homes are kept.
+    pub(super) fn release(&mut self, relay: PeerId) {
+        if self.keeper.place_at(&relay).is_some() && !self.keeper.is_connected(&relay) {
+            let _ = self.swarm.disconnect_peer_id(relay);
         }
     }
 

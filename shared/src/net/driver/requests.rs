@@ -42,10 +42,10 @@ impl Driver {
             return;
         }
         let options = match (peer, addresses.as_slice()) {
-            (Some(peer), _) => DialOpts::peer_id(peer)
-                .addresses(addresses.clone())
-                .extend_addresses_through_behaviour()
-                .build(),
+            (Some(peer), _) => {
+                let hiding = self.swarm.behaviour().streams.hiding;
+                hiding.options(peer, addresses.clone())
+            }
             (None, [address]) => DialOpts::unknown_peer_id().address(address.clone()).build(),
             (None, _) => {
                 let _ = reply.send(Err(Error::new(

@@ -1,5 +1,7 @@
 //! What the swarm reports: connections, addresses, and the stock protocols' events.
 
+use std::error::Error;
+
 use libp2p::core::ConnectedPoint;
 use libp2p::kad::{self};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
@@ -11,7 +13,7 @@ use super::super::handle::Route;
 use super::super::protocols;
 use super::super::table::Connection;
 use super::Driver;
-use super::failures::{dial_error, reason_of};
+use super::failures::{dial_error, no_place, reason_of};
 #[cfg(feature = "server")]
 use crate::limits;
 use crate::platform;
@@ -53,23 +55,30 @@ impl Driver {
             } => {
                 self.dial_ended(peer_id, connection_id, &error);
             }
-            SwarmEvent::NewListenAddr { address, .. } => {
+            SwarmEvent::NewListenAddr {
+                listener_id,
+                address,
+            } => {
                 tracing::info!(%address, "listening");
+                if let Some(relay) = self.keeper.asked_by(listener_id) {
+                    self.reserved(relay, Ok(()));
+                }
                 if self.role == Role::Relay && !address::is_relayed(&address) {
                     self.swarm.add_external_address(address);
                 }
                 self.addresses_changed();
             }
             SwarmEvent::ExpiredListenAddr { address, .. } => self.withdraw(&[address]),
+            SwarmEvent::ExternalAddrExpired { .. } => self.addresses_changed(),
             SwarmEvent::ListenerClosed {
                 listener_id,
                 reason,
                 addresses,
             } => {
-                if let Err(error) = &reason {
-                    tracing::debug!(%error, "listener closed");
+                if let Some(relay) = self.keeper.listener_closed(listener_id) {
+                    let reason = reason.as_ref().err().map(|error| error as &dyn Error);
+                    self.reserved(relay, Err(no_place(reason)));
                 }
-                self.keeper.listener_closed(listener_id, platform::now());
                 self.withdraw(&addresses);
             }
             SwarmEvent::ListenerError { error, .. } => tracing::debug!(%error, "listener error"),
@@ -88,6 +97,12 @@ impl Driver {
         let via = Via::of(&address);
         if dialled && !address::is_relayed(&address) && !self.table.dialled(&peer).is_empty() {
             return self.surplus(peer, id, &address);
+        }
+        // The remote would not have negotiated another one if it still had this one.
+        if via == Via::Webrtc
+            && let Some(older) = self.table.negotiated(&peer)
+        {
+            self.swarm.close_connection(older);
         }
         self.table.attempt_won(&peer, &address, now);
         self.subscribers.connection("open", &peer, &address, via);
@@ -220,13 +235,6 @@ impl Driver {
             BehaviourEvent::Streams(asked) => self.asked(asked),
             #[cfg(feature = "server")]
             BehaviourEvent::Gossip(event) => self.gossiped(event),
-            BehaviourEvent::RelayClient(relay::client::Event::ReservationReqAccepted {
-                relay_peer_id,
-                ..
-            }) => {
-                self.keeper.reserved(&relay_peer_id, true, platform::now());
-                self.changed = true;
-            }
             _ => {}
         }
     }

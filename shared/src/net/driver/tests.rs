@@ -94,6 +94,8 @@ fn relay(connections: Roaming, listen: Multiaddr) -> Node {
         mailboxes: None,
         keepsakes: Arc::new(Forgetful::default()),
         shelf: Arc::new(MemoryShelf::default()),
+        stacks: None,
+        relay_only: false,
         solver: cooperative(),
         homes: HomesConfig::native(),
         outside: Arc::new(Nowhere),

@@ -9,23 +9,26 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures::channel::{mpsc, oneshot};
-use futures::future::select;
+use futures::future::{join_all, select};
 use futures::{FutureExt, SinkExt, StreamExt, select_biased};
 use libp2p::PeerId;
 
-use super::lines::{Said, listen, speak};
+use super::lines::{Line, Said, listen, speak};
 use super::wire::{self, Rpc};
 use crate::limits;
+use crate::net::finding::connected;
 use crate::net::handle::{Event, Handle};
 use crate::net::protocols::GOSSIP;
 use crate::net::streams::{Incoming, Registry};
 use crate::platform;
+use crate::proto::Millis;
 use crate::proto::chat::{PacketId, packet_id};
 
 /// Before a stream to a relay is opened again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// What was handed over leaves the machine within this: nothing tells when.
-const SETTLING: Duration = Duration::from_millis(50);
+/// How long a relay takes for each packet in one topic, and how much of that it gives in advance.
+const EACH: Millis = 1_000 / limits::CHAT_VOICE_PER_SECOND as Millis;
+const AT_ONCE: Millis = EACH * limits::CHAT_VOICE_FIRST as Millis;
 /// Packets that are remembered, because each comes from several relays.
 const SEEN: usize = 1_024;
 /// Peers whose subscriptions are remembered: homes, those that are about to be, and strangers, which go first.
@@ -79,12 +82,11 @@ impl Leaf {
         self.order(Order::Publish(topic, data)).await;
     }
 
-    /// Waits until relays have taken everything so far, but not for long.
+    /// Waits until relays have read everything so far, but not for long.
     pub async fn settle(&self) {
         let (reply, settled) = oneshot::channel();
         self.order(Order::Settle(reply)).await;
         select(settled, platform::sleep(limits::CLOSING)).await;
-        platform::sleep(SETTLING).await;
     }
 
     async fn order(&self, order: Order) {
@@ -95,13 +97,15 @@ impl Leaf {
 struct Topic {
     name: String,
     to: mpsc::Sender<Heard>,
+    /// When what was said here is as good as forgotten by those who read it little by little.
+    spent: Millis,
 }
 
 /// A home relay.
 struct Link {
     peer: PeerId,
     /// Frames for it, while there is a stream.
-    frames: Option<mpsc::Sender<Vec<u8>>>,
+    frames: Option<mpsc::Sender<Line>>,
     /// Topics that it takes, as far as their readers were told.
     taken: Vec<u64>,
     /// Packets of topics that it does not take yet.
@@ -115,7 +119,9 @@ struct State {
     /// Which topics others want, by a hash: they say it once.
     wanted: Vec<(PeerId, Vec<u64>)>,
     seen: VecDeque<PacketId>,
-    /// Those that wait until relays have everything.
+    /// When relays have read everything, as slowly as they do.
+    read_at: Millis,
+    /// Those that wait until then.
     settling: Vec<oneshot::Sender<()>>,
     said: mpsc::Sender<Said>,
 }
@@ -135,6 +141,7 @@ async fn run(
         links: Vec::new(),
         wanted: Vec::new(),
         seen: VecDeque::new(),
+        read_at: 0,
         settling: Vec::new(),
         said,
     };
@@ -174,13 +181,26 @@ async fn run(
 }
 
 impl State {
+    /// Tells those who wait for it when everything is read, once nothing waits for a relay any more.
     fn settle(&mut self) {
         let taken = self.links.iter().any(|link| link.frames.is_some());
-        if taken && self.links.iter().all(|link| link.waiting.is_empty()) {
-            for reply in self.settling.drain(..) {
+        let waiting = self.links.iter().any(|link| !link.waiting.is_empty());
+        if waiting || self.settling.is_empty() || !(taken || self.topics.is_empty()) {
+            return;
+        }
+        let handle = &self.handle;
+        let read: Vec<_> = { self.links.iter_mut() }
+            .filter_map(|link| Some(read_by(handle.clone(), link.peer, link.frames.as_mut()?)))
+            .collect();
+        let replies = std::mem::take(&mut self.settling);
+        let later = Duration::from_millis(self.read_at.saturating_sub(platform::now()));
+        platform::spawn(async move {
+            join_all(read).await;
+            platform::sleep(later).await;
+            for reply in replies {
                 let _ = reply.send(());
             }
-        }
+        });
     }
 
     /// How long there is nothing to do, unless something happens.
@@ -226,7 +246,7 @@ impl State {
             if link.frames.is_none() && !self.topics.is_empty() {
                 let (mut frames, queue) = mpsc::channel(limits::GOSSIP_QUEUE);
                 let names = self.topics.iter().map(|topic| topic.name.as_str());
-                let _ = frames.try_send(wire::subscriptions(true, names));
+                let _ = frames.try_send(Line::Frame(wire::subscriptions(true, names)));
                 link.frames = Some(frames);
                 platform::spawn(speak(
                     self.handle.clone(),
@@ -250,7 +270,8 @@ impl State {
             Order::Join(name, to) => {
                 let hello = wire::subscriptions(true, [name.as_str()].into_iter());
                 self.forget(&name);
-                self.topics.push(Topic { name, to });
+                let spent = 0;
+                self.topics.push(Topic { name, to, spent });
                 self.tell_relays(&hello);
                 self.connect();
                 let homes: Vec<PeerId> = self.links.iter().map(|link| link.peer).collect();
@@ -279,17 +300,21 @@ impl State {
             .iter_mut()
             .filter_map(|link| link.frames.as_mut())
         {
-            let _ = frames.try_send(frame.to_vec());
+            let _ = frames.try_send(Line::Frame(frame.to_vec()));
         }
     }
 
     fn publish(&mut self, name: String, data: Vec<u8>) {
         let hash = hash_of(name.as_bytes());
+        if let Some(topic) = self.topics.iter_mut().find(|topic| topic.name == name) {
+            topic.spent = topic.spent.max(platform::now()) + EACH;
+            self.read_at = self.read_at.max(topic.spent.saturating_sub(AT_ONCE));
+        }
         for link in &mut self.links {
             let wants = wants(&self.wanted, &link.peer, hash);
             match link.frames.as_mut().filter(|_| wants) {
                 // What a relay is too slow for is found missing later.
-                Some(frames) => drop(frames.try_send(wire::publication(&name, &data))),
+                Some(frames) => drop(frames.try_send(Line::Frame(wire::publication(&name, &data)))),
                 None => {
                     if link.waiting.len() >= limits::GOSSIP_QUEUE {
                         link.waiting.pop_front();
@@ -371,7 +396,7 @@ impl State {
         link.waiting.retain(|(name, data)| {
             let wants = wants(wanted, &peer, hash_of(name.as_bytes()));
             if wants {
-                let _ = frames.try_send(wire::publication(name, data));
+                let _ = frames.try_send(Line::Frame(wire::publication(name, data)));
             }
             !wants
         });
@@ -384,12 +409,28 @@ impl State {
     }
 }
 
+/// Done when a relay has read all frames so far: it answers what it is asked after them on the same connection.
+/// A connection that is closed before takes along what its other end has not looked at.
+fn read_by(
+    handle: Handle,
+    peer: PeerId,
+    frames: &mut mpsc::Sender<Line>,
+) -> impl Future<Output = ()> + use<> {
+    let (written, told) = oneshot::channel();
+    let _ = frames.try_send(Line::Written(written));
+    async move {
+        if told.await.is_ok() {
+            let _ = handle.ping(connected(peer)).await;
+        }
+    }
+}
+
 fn wants(wanted: &[(PeerId, Vec<u64>)], peer: &PeerId, topic: u64) -> bool {
     let known = wanted.iter().find(|(known, _)| known == peer);
     known.is_some_and(|(_, topics)| topics.contains(&topic))
 }
 
-fn hash_of(topic: &[u8]) -> u64 {
+pub(super) fn hash_of(topic: &[u8]) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&blake3::hash(topic).as_bytes()[..8]);
     u64::from_be_bytes(first)

@@ -1,6 +1,6 @@
 //! The two streams between a leaf and another peer: one is read, one is written.
 
-use futures::channel::mpsc;
+use futures::channel::{mpsc, oneshot};
 use futures::{AsyncWriteExt, SinkExt, StreamExt};
 use libp2p::PeerId;
 
@@ -18,6 +18,13 @@ pub(super) enum Said {
     Rpc(PeerId, Rpc),
     /// The stream to it has ended.
     Ended(PeerId),
+}
+
+/// What is to be written.
+pub(super) enum Line {
+    Frame(Vec<u8>),
+    /// Tells that everything before was.
+    Written(oneshot::Sender<()>),
 }
 
 /// Reads what a peer says until it has nothing more to say.
@@ -41,12 +48,12 @@ pub(super) fn listen(incoming: Incoming, mut said: mpsc::Sender<Said>) {
 pub(super) async fn speak(
     handle: Handle,
     peer: PeerId,
-    frames: mpsc::Receiver<Vec<u8>>,
+    lines: mpsc::Receiver<Line>,
     mut said: mpsc::Sender<Said>,
 ) {
     match handle.open(connected(peer), GOSSIP).await {
         Ok(opened) => {
-            let ended = write_all(opened.stream, frames).await;
+            let ended = write_all(opened.stream, lines).await;
             tracing::debug!(%peer, ?ended, "no more topics with this relay");
         }
         Err(failure) => tracing::debug!(%peer, %failure, "no topics with this relay"),
@@ -54,11 +61,16 @@ pub(super) async fn speak(
     let _ = said.send(Said::Ended(peer)).await;
 }
 
-async fn write_all(mut stream: Stream, mut frames: mpsc::Receiver<Vec<u8>>) -> std::io::Result<()> {
-    while let Some(frame) = frames.next().await {
-        let frame = encode_frame(&frame).map_err(std::io::Error::other)?;
-        stream.write_all(&frame).await?;
-        stream.flush().await?;
+async fn write_all(mut stream: Stream, mut lines: mpsc::Receiver<Line>) -> std::io::Result<()> {
+    while let Some(line) = lines.next().await {
+        match line {
+            Line::Frame(frame) => {
+                let frame = encode_frame(&frame).map_err(std::io::Error::other)?;
+                stream.write_all(&frame).await?;
+                stream.flush().await?;
+            }
+            Line::Written(told) => drop(told.send(())),
+        }
     }
     stream.close().await
 }

@@ -1,8 +1,9 @@
 //! How fast a relay reads what peers say about topics: whoever has more to say waits in its own connection,
 //! where it costs this relay nothing.
 //!
-//! Knows weights and time. Nothing is lost here: what is too much is read later.
+//! Knows weights, names of topics and time. Nothing is lost here: what is too much is read later.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::limits;
@@ -39,6 +40,12 @@ impl Purse {
         missing.div_ceil(u64::from(per_second).max(1))
     }
 }
+
+/// What one peer may say in one topic.
+const VOICE: Rate = Rate {
+    burst: limits::CHAT_BURST,
+    per_second: limits::CHAT_VOICE_PER_SECOND,
+};
 
 /// What all peers of one address may say together; once one of them was cut off, no more than one peer may.
 pub struct Address {
@@ -81,6 +88,8 @@ impl Address {
 /// What one peer may say, on all its connections.
 pub struct Speaker {
     purse: Purse,
+    /// What it may say in each topic, by a hash.
+    voices: HashMap<u64, Purse>,
     relay: bool,
 }
 
@@ -91,8 +100,24 @@ impl Speaker {
     pub fn new(now: Millis) -> Speaker {
         Speaker {
             purse: Purse::new(many(1), now),
+            voices: HashMap::new(),
             relay: false,
         }
+    }
+
+    /// A packet in a topic; how long it has to wait.
+    fn speaks(&mut self, topic: u64, now: Millis) -> Millis {
+        // Whoever names so many only to be forgotten has spent more on them than it gains.
+        if self.voices.len() >= limits::MAX_TOPICS_PER_PEER && !self.voices.contains_key(&topic) {
+            self.voices.clear();
+        }
+        let fresh = || Purse {
+            rate: VOICE,
+            left: i64::from(limits::CHAT_VOICE_FIRST) * 1_000,
+            since: now,
+        };
+        let voice = self.voices.entry(topic).or_insert_with(fresh);
+        voice.spend(1, now)
     }
 
     /// It speaks for many, as far as is known.
@@ -104,19 +129,38 @@ impl Speaker {
     }
 }
 
-/// How long what a peer has said, on a connection from that address, is not looked at.
+/// How long something is not looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wait {
+    pub time: Millis,
+    /// Whether that is because of how much was said in one topic.
+    pub in_one: bool,
+}
+
+/// How long what a peer has said, in these topics on a connection from that address, is not looked at.
 pub fn wait(
     speaker: &SharedSpeaker,
     address: Option<&SharedAddress>,
     weight: u32,
+    topics: impl Iterator<Item = u64>,
     now: Millis,
-) -> Millis {
+) -> Wait {
     let mut speaker = locked(speaker);
     let own = speaker.purse.spend(weight, now);
     // What is behind a relay was counted there.
-    let address = address.filter(|_| !speaker.relay);
+    if speaker.relay {
+        return Wait {
+            time: own,
+            in_one: false,
+        };
+    }
+    let voices = topics.map(|topic| speaker.speaks(topic, now)).max();
+    let voices = voices.unwrap_or(0);
     let shared = address.map_or(0, |address| locked(address).spend(weight, now));
-    own.max(shared)
+    Wait {
+        time: own.max(shared).max(voices),
+        in_one: voices > 0,
+    }
 }
 
 pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -132,6 +176,8 @@ fn many(share: u32) -> Rate {
 
 #[cfg(all(test, not(target_family = "wasm")))]
 mod tests {
+    use std::iter::{empty, once};
+
     use super::*;
 
     const BURST: u32 = limits::CHAT_READ_BURST;
@@ -145,7 +191,7 @@ mod tests {
     fn read(speaker: &SharedSpeaker, address: Option<&SharedAddress>, from: Millis) -> u32 {
         let (mut now, mut read) = (from, 0);
         loop {
-            now += wait(speaker, address, 1, now);
+            now += wait(speaker, address, 1, empty(), now).time;
             if now >= from + 1_000 {
                 return read;
             }
@@ -156,8 +202,8 @@ mod tests {
     #[test]
     fn a_burst_is_read_at_once_and_then_so_much_in_a_second() {
         let speaker = shared(Speaker::new(0));
-        let read_at_first = read(&speaker, None, 0);
         let most = BURST + PER_SECOND;
+        let read_at_first = read(&speaker, None, 0);
         assert!(
             (most - 2..=most).contains(&read_at_first),
             "{read_at_first}"
@@ -171,9 +217,46 @@ mod tests {
     #[test]
     fn what_weighs_much_is_waited_for_and_a_clock_set_back_does_no_harm() {
         let speaker = shared(Speaker::new(5_000));
-        assert_eq!(wait(&speaker, None, BURST + PER_SECOND, 5_000), 1_000);
-        assert!(wait(&speaker, None, 1, 0) > 1_000);
-        assert_eq!(wait(&speaker, None, 0, 60_000), 0);
+        let waits = |weight, now| wait(&speaker, None, weight, empty(), now).time;
+        assert_eq!(waits(BURST + PER_SECOND, 5_000), 1_000);
+        assert!(waits(1, 0) > 1_000);
+        assert_eq!(waits(0, 60_000), 0);
+    }
+
+    #[test]
+    fn a_newcomer_fills_no_topic_and_what_it_says_in_many_is_read_sooner() {
+        let mut heard = [0, 0];
+        for (heard, topics) in heard.iter_mut().zip([1, 20]) {
+            let speaker = shared(Speaker::new(0));
+            let mut now = 0;
+            for topic in (0..topics).cycle() {
+                let wait = wait(&speaker, None, 1, once(topic), now);
+                assert_eq!(wait.in_one, wait.time > 0 && topics == 1);
+                now += wait.time;
+                if now >= 1_000 {
+                    break;
+                }
+                *heard += 1;
+            }
+        }
+        let most = limits::CHAT_VOICE_FIRST + limits::CHAT_VOICE_PER_SECOND;
+        assert!((most - 2..=most).contains(&heard[0]), "{heard:?}");
+        assert!((BURST + PER_SECOND - 2..).contains(&heard[1]), "{heard:?}");
+        // Whoever was silent for a while may say more at once.
+        let speaker = shared(Speaker::new(0));
+        let said = |now| wait(&speaker, None, 1, once(7), now).time;
+        said(0);
+        assert!((0..limits::CHAT_BURST).all(|_| said(10_000) == 0));
+        assert_ne!(said(10_000), 0);
+    }
+
+    #[test]
+    fn topics_that_are_named_take_no_room_for_ever() {
+        let speaker = shared(Speaker::new(0));
+        for topic in 0..10_000 {
+            wait(&speaker, None, 1, once(topic), topic);
+        }
+        assert!(locked(&speaker).voices.len() <= limits::MAX_TOPICS_PER_PEER);
     }
 
     #[test]
@@ -188,7 +271,7 @@ mod tests {
             for now in from..from + 1_000 {
                 for (speaker, due) in &mut peers {
                     while *due == now {
-                        *due += wait(speaker, Some(&address), 1, now);
+                        *due += wait(speaker, Some(&address), 1, empty(), now).time;
                         read += u32::from(*due < from + 1_000);
                     }
                 }

@@ -19,6 +19,7 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId, gossipsub};
 
+use super::leaf::hash_of;
 use super::pace::{Address, SharedAddress, SharedSpeaker, Speaker, locked, wait};
 use crate::net::address;
 use crate::net::admission::Subscriber;
@@ -38,7 +39,7 @@ pub struct Paced {
     pub topics: Topics,
     speakers: HashMap<PeerId, Known>,
     addresses: HashMap<Subscriber, SharedAddress>,
-    held: VecDeque<PeerId>,
+    held: VecDeque<Waited>,
 }
 
 struct Known {
@@ -52,7 +53,15 @@ struct Known {
 pub enum Event {
     Topics(gossipsub::Event),
     /// A peer said more than is read at once, and had to wait.
-    Held(PeerId),
+    Held(Waited),
+}
+
+/// A peer that had to wait.
+#[derive(Debug)]
+pub struct Waited {
+    pub peer: PeerId,
+    /// Whether because of how much it said in one topic.
+    pub in_one: bool,
 }
 
 impl Paced {
@@ -168,15 +177,15 @@ impl NetworkBehaviour for Paced {
     }
 
     fn on_connection_handler_event(&mut self, peer: PeerId, id: ConnectionId, said: Said) {
-        if said.held {
-            self.held.push_back(peer);
+        if let Some(in_one) = said.held {
+            self.held.push_back(Waited { peer, in_one });
         }
         self.topics.on_connection_handler_event(peer, id, said.told);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Event, THandlerInEvent<Self>>> {
-        if let Some(peer) = self.held.pop_front() {
-            return Poll::Ready(ToSwarm::GenerateEvent(Event::Held(peer)));
+        if let Some(waited) = self.held.pop_front() {
+            return Poll::Ready(ToSwarm::GenerateEvent(Event::Held(waited)));
         }
         self.topics
             .poll(cx)
@@ -184,11 +193,11 @@ impl NetworkBehaviour for Paced {
     }
 }
 
-/// What a peer said, and whether it had to wait before that was looked at.
+/// What a peer said; and if it had to wait before that was looked at, whether because of one topic.
 #[derive(Debug)]
 pub struct Said {
     told: Told,
-    held: bool,
+    held: Option<bool>,
 }
 
 /// The topics of one connection.
@@ -197,7 +206,7 @@ pub struct Handler {
     speaker: SharedSpeaker,
     address: Option<SharedAddress>,
     /// What was read last, while it has to wait.
-    held: Option<(Told, BoxFuture<'static, ()>)>,
+    held: Option<(Said, BoxFuture<'static, ()>)>,
 }
 
 impl Handler {
@@ -205,11 +214,14 @@ impl Handler {
     fn read(&mut self, told: Told) -> Option<Said> {
         let now = platform::now();
         let weight = weight(&told);
-        let wait = wait(&self.speaker, self.address.as_ref(), weight, now);
-        if wait == 0 {
-            return Some(Said { told, held: false });
+        let address = self.address.as_ref();
+        let wait = wait(&self.speaker, address, weight, topics(&told), now);
+        if wait.time == 0 {
+            return Some(Said { told, held: None });
         }
-        self.held = Some((told, platform::sleep(Duration::from_millis(wait))));
+        let held = Some(wait.in_one);
+        let due = platform::sleep(Duration::from_millis(wait.time));
+        self.held = Some((Said { told, held }, due));
         None
     }
 }
@@ -235,12 +247,11 @@ impl ConnectionHandler for Handler {
         cx: &mut Context<'_>,
     ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, (), Said>> {
         loop {
-            if let Some((told, mut due)) = self.held.take() {
+            if let Some((said, mut due)) = self.held.take() {
                 if due.poll_unpin(cx).is_pending() {
-                    self.held = Some((told, due));
+                    self.held = Some((said, due));
                     return Poll::Pending;
                 }
-                let said = Said { told, held: true };
                 return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(said));
             }
             match self.inner.poll(cx) {
@@ -273,6 +284,17 @@ impl ConnectionHandler for Handler {
     ) {
         self.inner.on_connection_event(event);
     }
+}
+
+/// The topic of each packet.
+fn topics(told: &Told) -> impl Iterator<Item = u64> {
+    let messages = match told {
+        Told::Message { rpc, .. } => &rpc.messages[..],
+        _ => &[],
+    };
+    messages
+        .iter()
+        .map(|message| hash_of(message.topic.as_str().as_bytes()))
 }
 
 /// One for each packet and control message, for a few subscriptions, and for a few kibibytes.

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use libp2p::PeerId;
 use libp2p::gossipsub::{IdentTopic, MessageAcceptance, MessageId};
 
+use super::paced::Waited;
 use crate::limits;
 use crate::net::admission::Subscriber;
 use crate::net::chat::HistorySlot;
@@ -36,7 +37,8 @@ pub struct Router {
     claimed: HashSet<PeerId>,
     /// Those of them that this relay has dialled, and that answered as relays.
     relays: HashSet<PeerId>,
-    authors: Rates<PublicKey>,
+    /// What each author says in each topic: who is in many is heard in each of them.
+    authors: Rates<(PublicKey, Topic)>,
     rooms: Rates<Topic>,
     sources: Rates<PeerId>,
     /// What each peer sends into each topic.
@@ -150,9 +152,14 @@ impl Router {
     }
 
     /// A peer had more to say than is read.
-    pub fn held(&mut self, peer: PeerId, now: Millis) {
+    pub fn held(&mut self, waited: Waited, now: Millis) {
+        let Waited { peer, in_one } = waited;
+        let points = match in_one {
+            true => limits::CHAT_OFFENCE_EXCESS,
+            false => limits::CHAT_OFFENCE_HASTE,
+        };
         if !self.relays.contains(&peer) {
-            self.offended(peer, limits::CHAT_OFFENCE_EXCESS, now);
+            self.offended(peer, points, now);
         }
     }
 
@@ -228,7 +235,7 @@ impl Router {
             return MessageAcceptance::Ignore;
         }
         let allowed = match seen.author() {
-            Some(author) => self.authors.allow(author, now),
+            Some(author) => self.authors.allow((author, topic), now),
             // Who speaks in a private room cannot be seen; the room as a whole has a rate.
             None => self.rooms.allow(topic, now),
         };

@@ -117,3 +117,22 @@ fn what_a_relay_says_of_other_hosts_is_not_believed() {
     let hint = &keeper.hints(0)[0];
     assert_eq!((hint.addresses.len(), &hint.http), (2, &None));
 }
+
+#[test]
+fn a_place_is_lost_only_with_the_last_listener() {
+    let mut keeper = keeper();
+    let home = name(&mut keeper, 1).unwrap();
+    for relay in [home, PeerId::random()] {
+        let (first, second) = (ListenerId::next(), ListenerId::next());
+        keeper.reserving(relay, first);
+        assert_eq!(keeper.place_at(&relay), Some(false));
+        keeper.reserved(&relay, true, 1);
+        assert_eq!(keeper.place_at(&relay), Some(true));
+        keeper.reserving(relay, second);
+        assert_eq!(keeper.listener_closed(first), None, "asked once more");
+        assert_eq!(keeper.place_at(&relay), Some(false));
+        assert_eq!(keeper.listener_closed(second), Some(relay));
+        assert_eq!(keeper.place_at(&relay), None);
+        assert_eq!(keeper.listener_closed(second), None);
+    }
+}

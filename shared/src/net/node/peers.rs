@@ -11,7 +11,7 @@ use super::{Node, parse_peer};
 use crate::error::{Code, Result};
 use crate::limits;
 use crate::net::address;
-use crate::net::handle::Route;
+use crate::net::handle::{Handle, Route};
 use crate::net::overlay::Overlay;
 use crate::proto::Millis;
 #[cfg(feature = "server")]
@@ -48,7 +48,8 @@ impl Node {
     /// Connects to a peer by id alone, or at an address.
     pub async fn connect(&self, target: &str) -> Result<PeerId> {
         if target.starts_with('/') {
-            let address = address::parse(target)?;
+            // Of who is to be reached by WebRTC the circuit is dialled: what is direct follows by itself.
+            let address = address::parse(&target.replace("/p2p-circuit/webrtc", "/p2p-circuit"))?;
             return self
                 .handle
                 .dial(address::peer_of(&address), vec![address])
@@ -66,47 +67,12 @@ impl Node {
 
     /// Where this peer can be reached, direct addresses of public kind first.
     pub(super) async fn reachable_at(&self) -> Result<Vec<Multiaddr>> {
-        let mut addresses: Vec<Multiaddr> = self
-            .handle
-            .snapshot()
-            .await?
-            .addresses
-            .iter()
-            .filter_map(|text| text.parse().ok())
-            .collect();
-        let rank = |address: &Multiaddr| {
-            let ip = address::ip_of(address);
-            (
-                address::is_relayed(address),
-                ip.is_some_and(|ip| ip.is_loopback()),
-                ip.is_some_and(|ip| ip.is_ipv6()),
-            )
-        };
-        sort_short(&mut addresses, |one, two| rank(one).cmp(&rank(two)));
-        // One direct and one relayed address say more than two of a kind.
-        if let Some(relayed) = addresses
-            .iter()
-            .position(address::is_relayed)
-            .filter(|position| *position > 1)
-        {
-            let address = addresses.remove(relayed);
-            addresses.insert(1, address);
-        }
-        Ok(addresses)
+        self.handle.reachable_at().await
     }
 
     /// Publishes where this peer can be reached; nothing to do before there is an address.
     pub async fn publish_peer_record(&self) -> Result<()> {
-        let addresses: Vec<Vec<u8>> = self
-            .reachable_at()
-            .await?
-            .iter()
-            .take(limits::MAX_PEER_ADDRESSES)
-            .map(|address| address.to_vec())
-            .collect();
-        if addresses.is_empty() {
-            return Ok(());
-        }
+        let reachable = self.reachable_at().await?;
         let snapshot = self.handle.snapshot().await?;
         let relays: Vec<Vec<u8>> = snapshot
             .relays
@@ -116,6 +82,19 @@ impl Node {
             .map(|peer: PeerId| peer.to_bytes())
             .take(limits::MAX_PEER_RELAYS)
             .collect();
+        // Of places at other relays the application tells whom it likes.
+        let of_homes = |address: &&Multiaddr| {
+            address::relay_of(address).is_none_or(|relay| relays.contains(&relay.to_bytes()))
+        };
+        let addresses = reachable.iter().filter(of_homes);
+        let addresses: Vec<Vec<u8>> = addresses
+            .map(|address| address.to_vec())
+            .filter(|address| address.len() <= limits::MAX_ADDRESS)
+            .take(limits::MAX_PEER_ADDRESSES)
+            .collect();
+        if addresses.is_empty() {
+            return Ok(());
+        }
         let keys = &self.keys;
         let now = self.overlay.client().now();
         let author = AuthorProof::sign(&keys.author, &keys.transport.public(), &keys.network, now)?;
@@ -150,6 +129,34 @@ impl Node {
             }
         }
         outcome
+    }
+}
+
+impl Handle {
+    /// Where this peer can be reached, direct addresses of public kind first.
+    pub(in crate::net) async fn reachable_at(&self) -> Result<Vec<Multiaddr>> {
+        let told = self.addresses().await?;
+        let mut addresses: Vec<Multiaddr> =
+            told.iter().filter_map(|text| text.parse().ok()).collect();
+        let rank = |address: &Multiaddr| {
+            let ip = address::ip_of(address);
+            (
+                address::is_relayed(address),
+                ip.is_some_and(|ip| ip.is_loopback()),
+                ip.is_some_and(|ip| ip.is_ipv6()),
+            )
+        };
+        sort_short(&mut addresses, |one, two| rank(one).cmp(&rank(two)));
+        // One direct and one relayed address say more than two of a kind.
+        if let Some(relayed) = addresses
+            .iter()
+            .position(address::is_relayed)
+            .filter(|position| *position > 1)
+        {
+            let address = addresses.remove(relayed);
+            addresses.insert(1, address);
+        }
+        Ok(addresses)
     }
 }
 

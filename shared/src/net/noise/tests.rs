@@ -1,6 +1,6 @@
 //! Against the stock upgrade, against itself, and over streams that cut, stall and lie.
 
-mod pipe;
+pub(in crate::net) mod pipe;
 
 use std::io;
 use std::sync::Arc;

@@ -8,21 +8,23 @@ use futures::channel::{mpsc, oneshot};
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished, DialFailure};
-use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, DialError, FromSwarm, NetworkBehaviour, NotifyHandler,
-    THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+    CloseConnection, ConnectionDenied, ConnectionId, DialError, FromSwarm, NetworkBehaviour,
+    NotifyHandler, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
 
-use super::handler::Handler;
+use super::handler::{Done, Handler};
 use super::opening::Wanted;
 use super::{Asked, Failure, Opened, Opening, Protocol, Registry, Service};
 use crate::limits;
 use crate::net::address::{is_relayed, quota_prefix};
+use crate::net::hiding::Hiding;
 
 /// The behaviour of all protocols that are streams. What it reports are requests of remotes.
 pub struct Behaviour {
+    /// Whether others than relays are dialled over circuits only.
+    pub hiding: Hiding,
     registry: Registry,
     links: HashMap<PeerId, Vec<Link>>,
     dials: HashMap<PeerId, Dial>,
@@ -62,6 +64,7 @@ impl Behaviour {
             }
         }
         Behaviour {
+            hiding: Hiding::default(),
             registry,
             links: HashMap::new(),
             dials: HashMap::new(),
@@ -152,10 +155,7 @@ impl Behaviour {
             }
             return dial.waiting.push(wanted);
         }
-        let opts = DialOpts::peer_id(wanted.peer)
-            .addresses(wanted.addresses.clone())
-            .extend_addresses_through_behaviour()
-            .build();
+        let opts = self.hiding.options(wanted.peer, wanted.addresses.clone());
         let own = Some(opts.connection_id());
         let (peer, waiting) = (wanted.peer, vec![wanted]);
         self.dials.insert(peer, Dial { own, waiting });
@@ -165,7 +165,18 @@ impl Behaviour {
     fn connected(&mut self, peer: PeerId, id: ConnectionId, relayed: bool) {
         let lost = Vec::new();
         let link = Link { id, relayed, lost };
-        self.links.entry(peer).or_default().push(link);
+        let links = self.links.entry(peer).or_default();
+        links.push(link);
+        // A circuit is spare beside a direct connection, whichever was there first.
+        if links.iter().any(|link| !link.relayed) {
+            for link in links.iter().filter(|link| link.relayed) {
+                self.events.push_back(ToSwarm::NotifyHandler {
+                    peer_id: peer,
+                    handler: NotifyHandler::One(link.id),
+                    event: Opening::elsewhere(self.losing.clone()),
+                });
+            }
+        }
         let waiting = self.dials.remove(&peer).map(|dial| dial.waiting);
         for wanted in waiting.into_iter().flatten() {
             self.pass(id, wanted);
@@ -255,11 +266,17 @@ impl NetworkBehaviour for Behaviour {
 
     fn on_connection_handler_event(
         &mut self,
-        _: PeerId,
-        _: ConnectionId,
-        event: THandlerOutEvent<Self>,
+        peer_id: PeerId,
+        connection: ConnectionId,
+        Done: THandlerOutEvent<Self>,
     ) {
-        match event {}
+        let links = self.links.get(&peer_id).into_iter().flatten();
+        if links.into_iter().any(|link| !link.relayed) {
+            self.events.push_back(ToSwarm::CloseConnection {
+                peer_id,
+                connection: CloseConnection::One(connection),
+            });
+        }
     }
 
     fn poll(

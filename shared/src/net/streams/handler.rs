@@ -6,7 +6,7 @@ use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
 use futures::channel::mpsc;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Fuse, FusedFuture};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use libp2p::core::upgrade::{InboundUpgrade, OutboundUpgrade, UpgradeInfo};
@@ -35,6 +35,9 @@ pub struct Handler {
     lanes: Vec<Lane>,
     /// Requests that are being read and answered; they end with the connection.
     serving: FuturesUnordered<BoxFuture<'static, ()>>,
+    /// There is a better connection to the peer. This one is done once that is known at the other end, too, and
+    /// nobody uses this one any more.
+    spare: Option<Fuse<BoxFuture<'static, ()>>>,
 }
 
 /// The streams of one protocol. There are as many lanes as we speak protocols.
@@ -64,7 +67,16 @@ impl Handler {
             asked,
             lanes: Vec::new(),
             serving: FuturesUnordered::new(),
+            spare: None,
         }
+    }
+
+    fn is_done(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(known) = &mut self.spare else {
+            return false;
+        };
+        let known = known.is_terminated() || known.poll_unpin(cx).is_ready();
+        known && self.serving.is_empty() && self.lanes.iter().all(|lane| lane.is_free(cx))
     }
 
     fn lane(&mut self, name: &StreamProtocol) -> &mut Lane {
@@ -128,6 +140,12 @@ impl Lane {
         self.waiting.push_back((opening, patience));
     }
 
+    fn is_free(&self, cx: &Context<'_>) -> bool {
+        // Both are asked, so that either wakes.
+        let free = [&self.inbound, &self.outbound].map(|slots| slots.poll_free(cx));
+        self.waiting.is_empty() && free == [true, true]
+    }
+
     /// The next one to be opened, when there is a place for it.
     fn next(&mut self, cx: &mut Context<'_>) -> Option<(Opening, Slot)> {
         loop {
@@ -147,11 +165,15 @@ impl Lane {
     }
 }
 
-type Request = ConnectionHandlerEvent<Offer, Ticket, Infallible>;
+type Request = ConnectionHandlerEvent<Offer, Ticket, Done>;
+
+/// A spare connection is not used any more.
+#[derive(Debug)]
+pub struct Done;
 
 impl ConnectionHandler for Handler {
     type FromBehaviour = Opening;
-    type ToBehaviour = Infallible;
+    type ToBehaviour = Done;
     type InboundProtocol = Offer;
     type OutboundProtocol = Offer;
     type InboundOpenInfo = ();
@@ -163,6 +185,7 @@ impl ConnectionHandler for Handler {
 
     fn on_behaviour_event(&mut self, opening: Opening) {
         let Some(protocol) = opening.protocol().cloned() else {
+            self.spare = Some(platform::sleep(limits::SPARE_LEAST).fuse());
             return;
         };
         let lane = self.lane(&protocol.name);
@@ -183,6 +206,10 @@ impl ConnectionHandler for Handler {
                     .with_timeout(limits::OPEN_DEADLINE);
                 return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
             }
+        }
+        if self.is_done(cx) {
+            self.spare = None;
+            return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(Done));
         }
         Poll::Pending
     }

@@ -43,6 +43,11 @@ impl Opening {
         Opening { wanted, lost }
     }
 
+    /// None: there is a better connection.
+    pub(super) fn elsewhere(lost: mpsc::UnboundedSender<Wanted>) -> Self {
+        Opening { wanted: None, lost }
+    }
+
     pub(super) fn protocol(&self) -> Option<&Protocol> {
         self.wanted.as_ref().map(|wanted| &wanted.protocol)
     }

@@ -36,6 +36,12 @@ impl Slots {
         self.0.count.load(Ordering::Acquire) >= limit
     }
 
+    /// Whether none is taken; otherwise the task is woken whenever one is given back.
+    pub fn poll_free(&self, cx: &Context<'_>) -> bool {
+        self.0.waiting.register(cx.waker());
+        self.0.count.load(Ordering::Acquire) == 0
+    }
+
     /// As [`Slots::take`]; when there is none, the task is woken once one is given back.
     pub fn poll_take(&self, limit: usize, cx: &Context<'_>) -> Option<Slot> {
         self.take(limit).or_else(|| {

@@ -12,7 +12,7 @@ use futures::task::{ArcWake, AtomicWaker, waker};
 use futures::{AsyncRead, AsyncWrite};
 
 use crate::platform;
-use crate::webrtc::frame::MAX_PAYLOAD;
+use crate::webrtc::frame::MAX_MESSAGE;
 use crate::webrtc::stream::{Failed, LIMIT_STEP, Read, Stream, Urgency};
 
 /// How long a stream that the application has dropped waits for the remote to end it too. Nothing
@@ -25,6 +25,11 @@ const MESSAGES_AT_ONCE: usize = 256;
 pub trait Channel: Unpin + Send + 'static {
     /// By how much a limit moves before the remote is told.
     const LIMIT_STEP: u64 = LIMIT_STEP;
+
+    /// Bytes of the largest message that it carries.
+    fn largest(&self) -> usize {
+        MAX_MESSAGE
+    }
 
     /// Ready when one more message may be sent: the platform's buffer is below its bound.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
@@ -115,6 +120,7 @@ impl<C: Channel> Inner<C> {
         let wakers = Arc::new(Wakers::default());
         let mut state = Stream::default();
         state.set_step(C::LIMIT_STEP);
+        state.set_largest(channel.largest());
         Inner {
             channel,
             state,
@@ -218,10 +224,11 @@ impl<C: Channel> Inner<C> {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        if self.gathered.len() == MAX_PAYLOAD {
+        let largest = self.state.largest();
+        if self.gathered.len() >= largest {
             ready!(self.poll_send_gathered())?;
         }
-        if self.gathered.is_empty() && bytes.len() >= MAX_PAYLOAD {
+        if self.gathered.is_empty() && bytes.len() >= largest {
             let room = ready!(self.poll_room())?;
             let message = self.state.write(&bytes[..room.min(bytes.len())]);
             self.channel.send(message)?;
@@ -230,7 +237,7 @@ impl<C: Channel> Inner<C> {
         if let Err(why) = self.state.writable() {
             return Poll::Ready(Err(why.into()));
         }
-        let room = (MAX_PAYLOAD - self.gathered.len()).min(bytes.len());
+        let room = (largest - self.gathered.len()).min(bytes.len());
         self.gathered.extend_from_slice(&bytes[..room]);
         Poll::Ready(Ok(room))
     }

@@ -3,8 +3,8 @@
 use super::stamp::Stamp;
 use super::view::MemberView;
 use crate::limits::{
-    CLOCK_TOLERANCE, MAX_ROOM_MEMBERS, PRESENCE_CROWD, PRESENCE_EVERY, PRESENCE_SLOWEST,
-    TYPING_LASTS,
+    CLOCK_TOLERANCE, MAX_ROOM_DEVICES, MAX_ROOM_MEMBERS, PRESENCE_CROWD, PRESENCE_EVERY,
+    PRESENCE_SLOWEST, TYPING_LASTS,
 };
 use crate::proto::Millis;
 use crate::proto::key::PublicKey;
@@ -69,7 +69,8 @@ impl Members {
                 Heard::Again
             };
         }
-        if self.here.len() >= MAX_ROOM_MEMBERS {
+        let devices = self.here.keys().filter(|(author, _)| *author == id.0);
+        if self.here.len() >= MAX_ROOM_MEMBERS || devices.count() >= MAX_ROOM_DEVICES {
             return Heard::Nothing;
         }
         let member = Member {
@@ -109,9 +110,17 @@ impl Members {
         members.collect()
     }
 
+    /// Nobody makes this forget others by coming and going.
     fn remember(&mut self, id: MemberId, at: Stamp) {
-        if self.left.len() >= 2 * MAX_ROOM_MEMBERS {
-            self.left.pop_first();
+        let own = self.left.iter().filter(|((author, _), _)| *author == id.0);
+        let own: Vec<(Stamp, MemberId)> = own.map(|(id, at)| (*at, *id)).collect();
+        let oldest = match own.len() >= 2 * MAX_ROOM_DEVICES {
+            true => own.into_iter().min(),
+            false if self.left.len() < 2 * MAX_ROOM_MEMBERS => None,
+            false => self.left.iter().map(|(id, at)| (*at, *id)).min(),
+        };
+        if let Some((_, oldest)) = oldest {
+            self.left.remove(&oldest);
         }
         self.left.insert(id, at);
     }
@@ -146,11 +155,20 @@ impl Members {
         self.here.get(id).map(|member| member.view(id))
     }
 
+    pub fn count(&self) -> usize {
+        self.here.len()
+    }
+
     pub fn views(&self) -> Vec<MemberView> {
         self.here
             .iter()
             .map(|(id, member)| member.view(id))
             .collect()
+    }
+
+    /// Which peer a member said that it is.
+    pub fn peer(&self, id: &MemberId) -> Option<Vec<u8>> {
+        self.here.get(id).map(|member| member.peer.clone())
     }
 
     /// Whether a peer is a member's.
@@ -176,6 +194,70 @@ impl Member {
             session: format!("{session:x}"),
             nick: self.nick.clone(),
             since: self.since,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::key::SigningKey;
+
+    fn id(author: u32, session: u64) -> MemberId {
+        let mut seed = [7; 32];
+        seed[..4].copy_from_slice(&author.to_be_bytes());
+        (SigningKey::from_seed(seed).public(), session)
+    }
+
+    fn says(members: &mut Members, id: MemberId, time: Millis) -> Heard {
+        let sign = Sign {
+            nick: String::new(),
+            peer: vec![1],
+            every: PRESENCE_EVERY,
+            at: Stamp { time, count: 0 },
+        };
+        members.heard(id, sign, time)
+    }
+
+    #[test]
+    fn an_author_is_so_many_members_at_most() {
+        let mut members = Members::default();
+        for session in 0..100 {
+            says(&mut members, id(1, session), 10 + session);
+        }
+        assert_eq!(members.views().len(), MAX_ROOM_DEVICES);
+        assert_eq!(says(&mut members, id(1, 3), 200), Heard::Again);
+        assert_eq!(says(&mut members, id(2, 1), 200), Heard::New);
+        let at = |time| Stamp { time, count: 0 };
+        assert!(members.left(id(1, 3), at(300)).is_some());
+        assert_eq!(says(&mut members, id(1, 99), 301), Heard::New);
+    }
+
+    #[test]
+    fn there_are_so_many_members_at_most() {
+        let mut members = Members::default();
+        for author in 0..2 * MAX_ROOM_MEMBERS as u32 {
+            says(&mut members, id(author, 1), 10);
+        }
+        assert_eq!(members.views().len(), MAX_ROOM_MEMBERS);
+    }
+
+    #[test]
+    fn who_left_is_not_forgotten_because_somebody_comes_and_goes() {
+        let mut members = Members::default();
+        let at = |time| Stamp { time, count: 0 };
+        // Whatever the order of their keys is.
+        let honest: Vec<MemberId> = (0..20).map(|author| id(author, 1)).collect();
+        for id in &honest {
+            says(&mut members, *id, 10);
+            members.left(*id, at(20));
+        }
+        for session in 0..5_000 {
+            members.left(id(99, session), at(30 + session));
+        }
+        assert!(members.left.len() <= honest.len() + 2 * MAX_ROOM_DEVICES);
+        for id in honest {
+            assert_eq!(says(&mut members, id, 15), Heard::Nothing, "said before");
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod view;
 mod sim;
 
 pub use keys::{RoomKeys, RoomRef, Topic};
+pub use log::Holds;
 pub use message::{Content, FileCard, MessageId};
 pub use packet::{PacketId, packet_id};
 pub use room::{Output, Room, RoomConfig};

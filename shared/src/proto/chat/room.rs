@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::history::{Answer, Request};
 use super::keys::{RoomKeys, Topic};
-use super::log::{Held, Log, Taken};
+use super::log::{Held, Holds, Log, Taken};
 use super::members::Members;
 use super::message::{Body, Content, MessageId};
 use super::packet::{PacketId, packet_id};
@@ -20,7 +20,7 @@ use super::rates::{Rate, Rates};
 use super::stamp::{Clock, Stamp};
 use super::sync::Sync;
 use super::view::{self, Entry, MemberView, RoomEvent};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::limits;
 use crate::proto::Millis;
 use crate::proto::key::{PublicKey, SigningKey};
@@ -79,10 +79,25 @@ pub struct Room {
     draft: Option<(Body, Vec<u8>)>,
     outputs: VecDeque<Output>,
     read: Stamp,
+    /// How many messages of others are later than that.
+    unread: u64,
     told_missing: u64,
     told_unread: u64,
     synced: bool,
+    /// When somebody else was heard last.
+    heard_at: Millis,
     beat: Beat,
+}
+
+/// Where a message comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// It was said here, and is kept already.
+    Own,
+    /// It came when it was said.
+    Heard,
+    /// Somebody gave it later.
+    Given,
 }
 
 /// When this member says that it is here.
@@ -128,23 +143,31 @@ impl Room {
             draft: None,
             outputs: VecDeque::new(),
             read: Stamp::default(),
+            unread: 0,
             told_missing: 0,
             told_unread: 0,
             synced: false,
+            heard_at: 0,
             beat: Beat::default(),
         })
     }
 
     /// Takes back what was kept: packets in any order, and up to where it was read. What is not valid is
-    /// passed over; whether everything was.
+    /// passed over; whether everything was, and own numbers can go on.
     pub fn restore(&mut self, packets: Vec<Vec<u8>>, read: Stamp, now: Millis) -> bool {
-        let mut whole = true;
+        let (mut whole, some) = (true, !packets.is_empty());
         for packet in packets {
             whole &= match self.keys.read(&packet) {
                 Ok(body) => {
                     self.clock.saw(body.at, now);
                     let id = packet_id(&packet);
-                    let taken = self.log.take(Held { id, packet, body });
+                    let heard = false;
+                    let taken = self.log.take(Held {
+                        id,
+                        packet,
+                        body,
+                        heard,
+                    });
                     self.make_room(taken);
                     true
                 }
@@ -153,9 +176,11 @@ impl Room {
         }
         self.count_on();
         self.read = read;
+        self.count_unread();
         self.told_missing = self.log.missing();
-        self.told_unread = self.unread();
-        whole
+        self.told_unread = self.unread;
+        // Own messages may have made room for those of others, and their numbers with them.
+        whole && !(some && self.next_number == 1)
     }
 
     /// What to do next.
@@ -221,18 +246,27 @@ impl Room {
     }
 
     /// The newest messages, or those before one of them; the oldest first.
-    pub fn history(&self, before: Option<&MessageId>, limit: usize) -> Vec<Entry> {
-        let before = before.map(|id| {
-            self.log
-                .get(id)
-                .map_or(Stamp::default(), |held| held.body.at)
-        });
-        view::entries(&self.log, before, limit, &self.me())
+    pub fn history(&self, before: Option<&MessageId>, limit: usize) -> Result<Vec<Entry>> {
+        let place = |id: &MessageId| {
+            let held = self.log.get(id).ok_or_else(gone)?;
+            Ok::<_, Error>((held.body.at, *id))
+        };
+        let before = before.map(place).transpose()?;
+        Ok(view::entries(&self.log, before, limit, &self.me()))
     }
 
     /// Who is here, this member excepted.
     pub fn members(&self) -> Vec<MemberView> {
         self.members.views()
+    }
+
+    /// How much is held of it.
+    pub fn holds(&self) -> Holds {
+        let members = self.members.count();
+        Holds {
+            members,
+            ..self.log.holds()
+        }
     }
 
     /// How many messages are known to be missing.
@@ -242,11 +276,7 @@ impl Room {
 
     /// How many messages of others were not read.
     pub fn unread(&self) -> u64 {
-        let me = self.me();
-        let newest = self.log.iter().rev();
-        let new = newest.take_while(|held| held.body.at > self.read);
-        new.filter(|held| view::is_shown(held) && held.body.author != me)
-            .count() as u64
+        self.unread
     }
 
     /// Up to where it was read, to be kept.
@@ -279,6 +309,16 @@ impl Room {
         self.read = self
             .read
             .max(last.map_or(Stamp::default(), |held| held.body.at));
+        self.unread = 0;
+    }
+
+    fn is_unread(&self, held: &Held) -> bool {
+        held.body.at > self.read && view::is_shown(held) && held.body.author != self.me()
+    }
+
+    /// Counts them all: too much for every message that comes.
+    fn count_unread(&mut self) {
+        self.unread = self.log.iter().filter(|held| self.is_unread(held)).count() as u64;
     }
 
     /// Asks whoever is to be asked now.
@@ -310,7 +350,7 @@ impl Room {
     }
 
     fn tell_unread(&mut self) {
-        let count = self.unread();
+        let count = self.unread;
         if std::mem::replace(&mut self.told_unread, count) != count {
             self.tell(RoomEvent::Unread { count });
         }
@@ -326,6 +366,14 @@ impl Room {
             self.tell(RoomEvent::Missing { count });
         }
     }
+}
+
+fn gone() -> Error {
+    Error::new(
+        Code::NotFound,
+        "the message before which the history is wanted is not here",
+    )
+    .with_remedy("Ask for the newest messages; it may be deleted, or have made room for others.")
 }
 
 /// What had to give way to a message.

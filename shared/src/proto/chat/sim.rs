@@ -1,10 +1,12 @@
 //! A room with many members under virtual time, from a seed: packets are lost, members come and go,
 //! silently too, and no relay keeps anything.
 
+mod relays;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::relays::Relays;
 use super::history::{Answer, Request};
 use super::keys::RoomRef;
 use super::*;
@@ -26,6 +28,8 @@ pub(super) struct Device {
     /// Messages that this life was told of.
     told: BTreeSet<String>,
     pub events: Vec<(Millis, RoomEvent)>,
+    /// When the room wants to be looked at.
+    wake: Millis,
 }
 
 #[derive(Debug)]
@@ -46,6 +50,10 @@ pub(super) struct Sim {
     pub loss: u64,
     secret: Option<[u8; 16]>,
     pub requests: usize,
+    /// Who has asked whom.
+    pub asked: BTreeSet<(usize, usize)>,
+    /// What packets pass; nothing, if everybody hears everybody.
+    pub relays: Option<Relays>,
 }
 
 impl Sim {
@@ -59,6 +67,7 @@ impl Sim {
             life: 0,
             told: BTreeSet::new(),
             events: Vec::new(),
+            wake: Millis::MAX,
         };
         let devices = (0..devices).map(device).collect();
         Sim {
@@ -71,6 +80,8 @@ impl Sim {
             loss: 0,
             secret: (seed % 2 == 1).then_some([seed as u8; 16]),
             requests: 0,
+            asked: BTreeSet::new(),
+            relays: None,
         }
     }
 
@@ -93,7 +104,11 @@ impl Sim {
         };
         let mut room = Room::new(config).unwrap();
         let kept = device.kept.values().cloned().collect();
-        assert!(room.restore(kept, Stamp::default(), self.now));
+        if !room.restore(kept, Stamp::default(), self.now) {
+            // It never spoke, or nothing of that is left.
+            device.session = self.random.next_u64();
+            room.abandon(device.session);
+        }
         room.enter(self.now);
         device.room = Some(room);
         self.drain(number);
@@ -152,17 +167,7 @@ impl Sim {
         let room = |sim: &mut Sim| sim.devices[number].room.as_mut().and_then(Room::poll);
         while let Some(output) = room(self) {
             match output {
-                Output::Publish(packet) => {
-                    for to in self.present().into_iter().filter(|to| *to != number) {
-                        if !self.lost() {
-                            self.send(to, Arrival::Packet(to, packet.clone()));
-                        }
-                        // Some come twice.
-                        if self.random.below(100) < self.loss.min(100 - self.loss) {
-                            self.send(to, Arrival::Packet(to, packet.clone()));
-                        }
-                    }
-                }
+                Output::Publish(packet) => self.publish(number, &packet),
                 Output::Keep(id, packet) => {
                     self.devices[number].kept.insert(id, packet);
                 }
@@ -172,10 +177,37 @@ impl Sim {
                 Output::Ask(peer, request) => {
                     self.requests += 1;
                     let to = usize::from(peer[0]);
+                    self.asked.insert((number, to));
                     self.send(to, Arrival::Question(number, to, request));
                 }
                 Output::Blame(peer) => panic!("seed {}: {peer:?} is blamed", self.seed),
                 Output::Event(event) => self.told(number, event),
+            }
+        }
+        let device = &mut self.devices[number];
+        device.wake = device.room.as_ref().map_or(Millis::MAX, Room::wake);
+    }
+
+    fn publish(&mut self, from: usize, packet: &[u8]) {
+        let reached = match self.relays.take() {
+            Some(relays) => {
+                let reached = relays.reached(from, || self.lost());
+                self.relays = Some(relays);
+                reached
+            }
+            None => {
+                let mut all: Vec<usize> = (0..self.devices.len()).collect();
+                // Some come twice.
+                let twice = self.loss.min(100 - self.loss);
+                let again = all.iter().copied();
+                let again: Vec<usize> = again.filter(|_| self.random.below(100) < twice).collect();
+                all.retain(|_| !self.lost());
+                [all, again].concat()
+            }
+        };
+        for to in reached {
+            if to != from && self.devices[to].room.is_some() {
+                self.send(to, Arrival::Packet(to, packet.to_vec()));
             }
         }
     }
@@ -196,14 +228,15 @@ impl Sim {
     pub fn run(&mut self, duration: Millis) {
         let end = self.now + duration;
         loop {
-            let wake = |device: &Device| device.room.as_ref().map(Room::wake);
-            let due = self.devices.iter().filter_map(wake).min();
+            let there = self.devices.iter().filter(|device| device.room.is_some());
+            let due = there.map(|device| device.wake).min();
             let arrival = self.under_way.keys().next().map(|(at, _)| *at);
-            let next = due.into_iter().chain(arrival).min().unwrap_or(end);
-            if next > end {
+            let next = due.into_iter().chain(arrival).min();
+            // Nothing, when nobody is there.
+            let Some(next) = next.filter(|next| *next <= end) else {
                 self.now = end;
                 return;
-            }
+            };
             self.now = self.now.max(next);
             match self.under_way.first_key_value() {
                 Some(((at, _), _)) if *at <= self.now => {
@@ -218,12 +251,12 @@ impl Sim {
     fn tick(&mut self) {
         for number in self.present() {
             let now = self.now;
-            let room = self.devices[number].room.as_mut().unwrap();
-            if room.wake() <= now {
+            let device = &mut self.devices[number];
+            if let Some(room) = device.room.as_mut().filter(|_| device.wake <= now) {
                 room.tick(now);
                 assert!(room.wake() > now, "seed {}: never rests", self.seed);
+                self.drain(number);
             }
-            self.drain(number);
         }
     }
 
@@ -241,7 +274,11 @@ impl Sim {
                 let request = Request::decode(&request.encode()).unwrap();
                 let room = self.devices[to].room.as_ref();
                 let answer = room.map(|room| room.answer(&request));
-                let answer = answer.filter(|_| self.random.below(100) >= self.loss);
+                let apart = self
+                    .relays
+                    .as_ref()
+                    .is_some_and(|all| all.are_apart(from, to));
+                let answer = answer.filter(|_| !apart && self.random.below(100) >= self.loss);
                 self.send(from, Arrival::Answer(from, to, answer));
             }
             Arrival::Answer(to, from, answer) => {
@@ -255,13 +292,29 @@ impl Sim {
         }
     }
 
+    fn rooms(&self) -> impl Iterator<Item = &Room> {
+        self.devices.iter().filter_map(|one| one.room.as_ref())
+    }
+
+    /// Whether everybody who is there has so many messages.
+    pub fn all_have(&self, count: usize) -> bool {
+        let mut rooms = self.rooms();
+        rooms.all(|room| room.log().digest().count as usize == count)
+    }
+
+    /// Whether everybody who is there knows of everybody else who is.
+    pub fn all_know_all(&self) -> bool {
+        let others = self.rooms().count() - 1;
+        self.rooms().all(|room| room.holds().members == others)
+    }
+
     /// Everybody who is there has the same, and lacks nothing.
     pub fn check(&self) -> usize {
         let seed = self.seed;
         let mut seen: Option<(log::Digest, Vec<Entry>)> = None;
         for number in self.present() {
             let room = self.devices[number].room.as_ref().unwrap();
-            let mut entries = room.history(None, usize::MAX);
+            let mut entries = room.history(None, usize::MAX).unwrap();
             entries.iter_mut().for_each(|entry| entry.mine = false);
             let own = (room.log().digest(), entries);
             assert_eq!(

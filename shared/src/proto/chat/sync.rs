@@ -7,7 +7,8 @@
 use super::log::Digest;
 use crate::limits::{
     HISTORY_ASKED, HISTORY_DEADLINE, HISTORY_GUEST_EVERY, HISTORY_PARTNERS, HISTORY_RETRY,
-    HISTORY_RETRY_LONGEST, HISTORY_RETRY_UNREACHED, MAX_ROOM_MEMBERS, MAX_SAFE_INTEGER,
+    HISTORY_RETRY_LONGEST, HISTORY_RETRY_UNREACHED, HISTORY_UNDER_WAY, MAX_ROOM_MEMBERS,
+    MAX_SAFE_INTEGER,
 };
 use crate::proto::Millis;
 use crate::proto::prng::Prng;
@@ -15,6 +16,9 @@ use crate::sorted::SortedMap;
 
 /// An answer that does not come counts as none after this: the request itself has failed before.
 const GIVEN_UP: Millis = 3 * HISTORY_DEADLINE.as_millis() as Millis;
+
+/// Members that may ask one of them within a quarter of [`HISTORY_RETRY`]; in larger rooms they take longer.
+const CROWD: u64 = 8;
 
 /// How often somebody was asked in vain, and how near it is: the lowest are asked first.
 type Place = (u32, u64);
@@ -31,6 +35,8 @@ struct Holder {
     /// What a member said last that it has, whether twice, and what both had when it was asked last.
     has: Digest,
     stable: bool,
+    /// Whether it had more than we when it said so last.
+    ahead: bool,
     compared: Option<(Digest, Digest)>,
     due: Millis,
     wait: Millis,
@@ -44,6 +50,8 @@ struct Holder {
 pub(super) struct Sync {
     me: Vec<u8>,
     holders: SortedMap<Vec<u8>, Holder>,
+    /// Whether anybody has given all that there is.
+    met: bool,
     /// When a member that is no partner may be asked.
     guest_at: Millis,
     random: Prng,
@@ -54,6 +62,7 @@ impl Sync {
         Sync {
             me,
             holders: SortedMap::default(),
+            met: false,
             guest_at: 0,
             random: Prng::new(seed),
         }
@@ -68,22 +77,26 @@ impl Sync {
         }
     }
 
-    /// A member says what it has. While messages are under way that is something else than we have all the time; one
-    /// that was asked in vain is asked again soon only when it says the same twice, and both sides have something else
-    /// than then.
+    /// A member says what it has. While messages are under way that is something else than we have all the time: once
+    /// somebody has given us all, one that has not much more than we is asked only when it has more, or says the same,
+    /// twice. One that was asked in vain is asked again soon only when it says the same twice, and both sides have
+    /// something else than then.
     pub fn member(&mut self, peer: Vec<u8>, theirs: Digest, ours: Digest, now: Millis) {
-        // Not everybody asks the same one at the same moment.
-        let due = now + self.random.below(HISTORY_RETRY / 4);
+        let due = now + self.moment();
+        let most = ours.count + if self.met { HISTORY_UNDER_WAY } else { 0 };
         let Some(holder) = self.holder(peer, false) else {
             return;
         };
         holder.stable = holder.has == theirs;
         holder.has = theirs;
+        let ahead = theirs.count > ours.count;
+        let lead = std::mem::replace(&mut holder.ahead, ahead) && ahead;
         if theirs == ours {
             holder.differs = false;
             return;
         }
-        if !std::mem::replace(&mut holder.differs, true) {
+        if !holder.differs && (holder.stable || lead || theirs.count > most) {
+            holder.differs = true;
             (holder.due, holder.wait) = (due, HISTORY_RETRY);
         }
         if holder.stable && holder.compared != Some((theirs, ours)) {
@@ -104,6 +117,7 @@ impl Sync {
                 differs: false,
                 has: Digest::default(),
                 stable: false,
+                ahead: false,
                 compared: None,
                 due: 0,
                 wait: HISTORY_RETRY,
@@ -128,34 +142,38 @@ impl Sync {
         }
     }
 
-    /// Something is missing that anybody may have who does not have just what we have.
+    /// Something is missing that anybody may have who does not have just what we have. Everybody misses it, and not all
+    /// ask at the same moment.
     pub fn wanted(&mut self, ours: Digest, now: Millis) {
+        let later = now + self.moment();
         for holder in self.holders.values_mut() {
-            if holder.relay || holder.has != ours {
-                let soon = now + holder.wait;
-                holder.due = match std::mem::replace(&mut holder.differs, true) {
-                    true => holder.due.min(soon),
-                    false => soon,
-                };
+            let may_have = holder.relay || holder.has != ours;
+            if may_have && !std::mem::replace(&mut holder.differs, true) {
+                holder.due = later + holder.wait;
             }
         }
     }
 
+    /// So that not everybody asks the same ones at the same time.
+    fn moment(&mut self) -> Millis {
+        let crowds = 1 + self.holders.len() as u64 / CROWD;
+        self.random.below(HISTORY_RETRY / 4 * crowds)
+    }
+
     /// Whom to ask now, and before which time.
     pub fn next_to_ask(&mut self, now: Millis) -> Option<(Vec<u8>, Millis)> {
+        let mut under_way = 0;
         for holder in self.holders.values_mut() {
             if holder.asked.is_some_and(|asked| asked + GIVEN_UP <= now) {
                 holder.failed(now);
             }
+            under_way += usize::from(holder.asked.is_some());
         }
-        if self.under_way().count() >= HISTORY_ASKED {
+        if under_way >= HISTORY_ASKED {
             return None;
         }
+        let (_, peer) = self.turn().filter(|(due, _)| *due <= now)?;
         let free = self.free();
-        let (due, peer) = self.turn(free)?;
-        if due > now {
-            return None;
-        }
         let holder = self.holders.get_mut(&peer)?;
         match holder.may_be_partner(free) {
             true => holder.partner = !holder.relay,
@@ -167,37 +185,42 @@ impl Sync {
 
     /// When there is something to do.
     pub fn next(&self) -> Option<Millis> {
-        let first = self.under_way().map(|at| at + GIVEN_UP).min();
-        if self.under_way().count() >= HISTORY_ASKED {
+        let (mut under_way, mut first) = (0, None);
+        for asked in self.holders.values().filter_map(|one| one.asked) {
+            under_way += 1;
+            first = first.into_iter().chain([asked + GIVEN_UP]).min();
+        }
+        if under_way >= HISTORY_ASKED {
             return first;
         }
-        let turn = self.turn(self.free()).map(|(due, _)| due);
+        let turn = self.turn().map(|(due, _)| due);
         turn.into_iter().chain(first).min()
-    }
-
-    fn under_way(&self) -> impl Iterator<Item = Millis> {
-        self.holders.values().filter_map(|one| one.asked)
-    }
-
-    fn members(&self, partner: bool) -> impl Iterator<Item = &Holder> {
-        let members = self.holders.values();
-        members.filter(move |one| !one.relay && one.partner == partner)
     }
 
     /// Up to which place members may become partners, if there are too few.
     fn free(&self) -> Option<Place> {
-        let mut last = None;
-        for _ in self.members(true).count()..HISTORY_PARTNERS {
-            let places = self.members(false).map(|one| one.place);
-            let beyond = places.filter(|place| last.is_none_or(|last| *place > last));
-            last = beyond.min().or(last);
+        let (mut partners, mut nearest) = (0, Vec::with_capacity(HISTORY_PARTNERS + 1));
+        for one in self.holders.values().filter(|one| !one.relay) {
+            if one.partner {
+                partners += 1;
+            } else if nearest.len() < HISTORY_PARTNERS || nearest.last() > Some(&one.place) {
+                let at = nearest.partition_point(|nearer| *nearer < one.place);
+                nearest.insert(at, one.place);
+                nearest.truncate(HISTORY_PARTNERS);
+            }
         }
-        last
+        nearest.truncate(HISTORY_PARTNERS.saturating_sub(partners));
+        nearest.pop()
     }
 
     /// Who is asked next, and when: relays and partners, and now and then another member who goes on to have something
     /// else, so that partners who keep something to themselves do not keep it for ever.
-    fn turn(&self, free: Option<Place>) -> Option<(Millis, Vec<u8>)> {
+    fn turn(&self) -> Option<(Millis, Vec<u8>)> {
+        // Nobody, most of the time.
+        if !self.holders.values().any(Holder::is_wanted) {
+            return None;
+        }
+        let free = self.free();
         let wanted = self.holders.iter().filter(|(_, one)| one.is_wanted());
         let turns = wanted.filter_map(|(peer, one)| {
             let due = match one.may_be_partner(free) {
@@ -241,6 +264,10 @@ impl Sync {
         }
         let fruitful = holder.fruitful;
         holder.ended(now);
+        self.met = true;
+        let Some(holder) = self.holders.get_mut(peer) else {
+            return;
+        };
         if !fruitful && holder.has.count > ours.count {
             // It said that it has more.
             holder.partner = false;
@@ -249,13 +276,21 @@ impl Sync {
 
     /// A guest was of use and is a partner now: the least useful other one gives way, if there are too many.
     fn too_many_partners(&mut self, guest: &Vec<u8>) {
-        if self.members(true).count() > HISTORY_PARTNERS {
+        let partners = self.holders.values();
+        let partners = partners.filter(|one| one.partner && !one.relay);
+        if partners.count() > HISTORY_PARTNERS {
             let others = self.holders.iter_mut();
             let others = others.filter(|(peer, one)| one.partner && *peer != guest);
             if let Some((_, worst)) = others.max_by_key(|(_, one)| one.place) {
                 worst.partner = false;
             }
         }
+    }
+
+    /// How many may be asked.
+    #[cfg(test)]
+    pub fn holders(&self) -> usize {
+        self.holders.len()
     }
 
     /// Somebody has not answered.

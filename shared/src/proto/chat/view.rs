@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use super::log::{Held, Log};
+use super::log::{Held, Log, Place};
 use super::message::{Content, FileCard, MessageId};
-use super::stamp::Stamp;
 use crate::proto::Millis;
 use crate::proto::key::PublicKey;
 
@@ -112,14 +111,13 @@ pub(super) fn is_shown(held: &Held) -> bool {
 /// The message of this name as it is now, if it is to be shown.
 pub(super) fn entry(log: &Log, id: &MessageId, me: &PublicKey) -> Option<Entry> {
     let held = log.get(id).filter(|held| is_shown(held))?;
-    let touching = log.iter().filter(|one| one.body.touches() == Some(*id));
-    Some(with_changes(held, touching, me))
+    Some(with_changes(held, log.changes(*id), me))
 }
 
-/// The newest messages before one of them, the oldest first.
+/// The newest messages before a place, the oldest first.
 pub(super) fn entries(
     log: &Log,
-    before: Option<Stamp>,
+    before: Option<Place>,
     limit: usize,
     me: &PublicKey,
 ) -> Vec<Entry> {
@@ -127,7 +125,8 @@ pub(super) fn entries(
         .iter()
         .filter_map(|held| Some((held.body.touches()?, held)))
         .collect();
-    let earlier = |held: &&Held| before.is_none_or(|before| held.body.at < before);
+    let earlier =
+        |held: &&Held| before.is_none_or(|before| (held.body.at, held.body.id()) < before);
     let newest = log.iter().rev().filter(|held| is_shown(held));
     let mut entries: Vec<Entry> = newest
         .filter(earlier)

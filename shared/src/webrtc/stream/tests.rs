@@ -1,5 +1,5 @@
 use super::*;
-use crate::webrtc::frame::{BadFrame, MAX_MESSAGE};
+use crate::webrtc::frame::{BadFrame, MAX_FRAME, MAX_MESSAGE};
 
 /// Moves every frame of `from` to `to`; returns how many there were.
 fn deliver(from: &mut Stream, to: &mut Stream) -> usize {
@@ -44,6 +44,29 @@ fn both_halves_end_after_everything_was_read() {
     assert_eq!(read_all(&mut a), b"answer");
     assert_eq!(a.read(&mut [0; 1]), Ok(Read::End));
     assert!(a.settled() && b.settled());
+}
+
+#[test]
+fn who_has_told_a_limit_gets_the_largest_messages_that_channels_carry() {
+    for (carried, most) in [(0, MAX_MESSAGE), (40_000, 40_000), (262_144, MAX_FRAME)] {
+        let (mut a, mut b) = (Stream::default(), Stream::default());
+        a.set_largest(carried);
+        assert!(a.writable().unwrap() < CAUTIOUS_MESSAGE);
+        a.receive(Frame::encode_payload(&[0; MAX_PAYLOAD]).into());
+        assert_eq!(
+            a.writable(),
+            Ok(MAX_PAYLOAD - LIMIT_OVERHEAD),
+            "any implementation may have sent that"
+        );
+        send(&mut a, &mut b, b"question");
+        send(&mut b, &mut a, b"answer");
+        let piece = vec![7; a.writable().unwrap()];
+        assert_eq!(piece.len(), a.largest());
+        let message = a.write(&piece);
+        assert_eq!(message.len(), most);
+        b.receive(message.into());
+        assert_eq!(read_all(&mut b).len(), 8 + piece.len());
+    }
 }
 
 #[test]

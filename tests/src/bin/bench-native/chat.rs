@@ -28,6 +28,10 @@ use super::{Failure, usage};
 
 /// The room that everybody is in.
 pub const ROOM: &str = "bench";
+/// Relays are reached at every address of the machine, or of its network namespace.
+const EVERYWHERE: &str = "0.0.0.0:0";
+/// Messages that were said before.
+const EARLIER: usize = 20;
 /// A message that has not come after this was lost, for these purposes.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A peer that has said too much waits so long.
@@ -67,12 +71,20 @@ pub async fn serve(relays: &str, peers: &str) -> Result<(), Failure> {
 
 impl Bench {
     async fn start(relays: usize, peers: usize) -> Result<Bench, Failure> {
-        let mut all = vec![TestRelay::first().await];
+        let mut all = Vec::new();
         while all.len() < relays {
-            let known = all.iter().map(TestRelay::url).collect();
-            all.push(TestRelay::start(|args| args.join = known).await?);
+            let relay = TestRelay::start(|args| {
+                args.join = all.iter().map(TestRelay::url).collect();
+                args.tcp = Some(EVERYWHERE.into());
+            });
+            all.push(relay.await?);
         }
         let room = public(ROOM);
+        // Whoever comes has something to ask for, as in any room that is not new.
+        let first = Guest::of(one_of_many(&all[0]).await?, &room, "the first").await;
+        for number in 0..EARLIER {
+            first.room.send(&format!("earlier {number}")).await?;
+        }
         let (tell, heard) = mpsc::unbounded_channel();
         let mut guests = Vec::new();
         for number in 0..peers {
@@ -81,9 +93,18 @@ impl Bench {
             listen(&mut guest, number, tell.clone());
             guests.push(guest);
         }
+        for guest in &guests {
+            until("everybody knows everybody and everything", || async {
+                let members = guest.room.members().await.ok()?;
+                let messages = guest.room.holds().await.ok()?.messages;
+                (members.len() == peers && messages == EARLIER).then_some(())
+            })
+            .await;
+        }
+        first.close().await;
         let others = peers - 1;
         for guest in &guests {
-            until("everybody knows everybody", || async {
+            until("the first has left", || async {
                 let members = guest.room.members().await.ok()?;
                 (members.len() == others).then_some(())
             })

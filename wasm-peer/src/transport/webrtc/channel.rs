@@ -16,7 +16,7 @@ use warren_shared::webrtc::stream;
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, RtcDataChannel, RtcDataChannelState, RtcDataChannelType};
 
-use super::handler::Handler;
+use super::super::handler::Handler;
 use super::link::Link;
 use warren_page::host::describe;
 
@@ -299,6 +299,13 @@ impl State {
 }
 
 impl Channel for DataChannel {
+    /// Whoever sends waits here for the thread of the browser that is busy with what arrives: limits are told rarely.
+    const LIMIT_STEP: u64 = stream::WINDOW / 4;
+
+    fn largest(&self) -> usize {
+        self.0.link.largest.get()
+    }
+
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.poll_ready(cx)
     }

@@ -14,8 +14,8 @@ use warren_shared::platform;
 use wasm_bindgen::prelude::*;
 use web_sys::RtcDataChannelEvent;
 
+use super::super::handler::Handler;
 use super::channel::DataChannel;
-use super::handler::Handler;
 use super::link::Link;
 use super::peer::RtcPeer;
 use warren_page::host::describe;
@@ -45,13 +45,21 @@ struct Inner {
 impl PeerConnection {
     /// A connection that leads nowhere yet, but misses nothing from the first moment on.
     pub fn new() -> Result<Self> {
-        let js = RtcPeer::open()?;
+        PeerConnection::with(&JsValue::UNDEFINED)
+    }
+
+    /// The same with settings: which servers tell this peer where it is.
+    pub fn with(settings: &JsValue) -> Result<Self> {
+        let js = RtcPeer::open(settings)?;
         let link = Rc::new(Link::default());
         let mut handlers = Vec::new();
         let inbound = link.clone();
         handlers.push(Handler::new(&js, "ondatachannel", move |event| {
             let channel = event.unchecked_into::<RtcDataChannelEvent>().channel();
-            inbound.offer(DataChannel::new(channel, &inbound));
+            // Whoever negotiates a connection opens one that carries nothing.
+            if channel.label() != "init" {
+                inbound.offer(DataChannel::new(channel, &inbound));
+            }
         }));
         for name in ["onconnectionstatechange", "oniceconnectionstatechange"] {
             let (peer, link) = (js.clone(), link.clone());
@@ -88,6 +96,9 @@ impl PeerConnection {
             return;
         }
         let (link, carrier) = (self.inner.link.clone(), sctp.clone());
+        let largest = js_sys::Reflect::get(&sctp, &"maxMessageSize".into());
+        let largest = largest.ok().and_then(|largest| largest.as_f64());
+        link.largest.set(largest.unwrap_or_default() as usize);
         let handler = Handler::new(&sctp, "onstatechange", move |_| {
             let state = js_sys::Reflect::get(&carrier, &"state".into());
             if state.is_ok_and(|state| state == "closed") {

@@ -22,6 +22,8 @@ const MAX_INBOUND: usize = 256;
 #[derive(Default)]
 pub(super) struct Link {
     unread: Cell<usize>,
+    /// Bytes of the largest message that both browsers take; less than any when that is not known.
+    pub largest: Cell<usize>,
     end: RefCell<Option<&'static str>>,
     inbound: RefCell<VecDeque<DataChannel>>,
     channels: RefCell<HashMap<u64, Rc<Wire>>>,

@@ -1,12 +1,13 @@
 //! WebRTC-direct: a browser reaches a server that has neither domain nor certificate.
 //!
 //! Here is the policy of a dial: which certificate, which version of the protocol, how long. What
-//! one call does is in [`dial`], what the connection then is in [`connection`] and [`channel`].
+//! one call does is in [`dial`], what the connection then is in [`connection`] and [`channel`]. Connections that
+//! another module has negotiated come in by [`adopted`].
 
+mod adopted;
 mod channel;
 mod connection;
 mod dial;
-mod handler;
 mod link;
 mod peer;
 
@@ -17,14 +18,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::{BoxFuture, Either, Pending, select};
+use futures::StreamExt;
+use futures::channel::mpsc;
+use futures::future::{BoxFuture, Either, Ready, ready, select};
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{DialOpts, ListenerId, TransportError, TransportEvent};
 use libp2p::identity::Keypair;
+use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId, Transport};
 use send_wrapper::SendWrapper;
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::limits::DIAL_DEADLINE;
+use warren_shared::net::address;
 use warren_shared::net::swarm::Connections;
 use warren_shared::net::webrtc::{Muxer, Target};
 use warren_shared::platform;
@@ -32,6 +37,8 @@ use warren_shared::webrtc::ufrag::Version;
 use warren_shared::webrtc::versions::{Plan, Versions};
 use wasm_bindgen::JsValue;
 
+use self::adopted::Adopted;
+pub use self::adopted::{Adoption, Vessel};
 use self::connection::PeerConnection;
 use self::dial::Attempt;
 
@@ -52,20 +59,22 @@ pub(super) fn available() -> bool {
         .is_ok_and(|found| found.is_function())
 }
 
-pub(super) fn transport(key: &Keypair) -> Connections {
-    Dialler { key: key.clone() }
+pub(super) fn transport(key: &Keypair, adoption: &Adoption) -> Connections {
+    let (key, adopted) = (key.clone(), adoption.begin());
+    Dialler { key, adopted }
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(Muxer::new(connection))))
         .boxed()
 }
 
 struct Dialler {
     key: Keypair,
+    adopted: mpsc::UnboundedReceiver<Adopted>,
 }
 
 impl Transport for Dialler {
     type Output = Connected;
     type Error = Failed;
-    type ListenerUpgrade = Pending<Result<Connected, Failed>>;
+    type ListenerUpgrade = Ready<Result<Connected, Failed>>;
     type Dial = BoxFuture<'static, Result<Connected, Failed>>;
 
     fn listen_on(
@@ -94,11 +103,20 @@ impl Transport for Dialler {
         Ok(SendWrapper::new(dial).boxed())
     }
 
+    /// Nobody calls a browser; what was negotiated elsewhere looks as if somebody had.
     fn poll(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
     ) -> Poll<TransportEvent<Self::ListenerUpgrade, Failed>> {
-        Poll::Pending
+        let Poll::Ready(Some((peer, seen, connection))) = self.adopted.poll_next_unpin(cx) else {
+            return Poll::Pending;
+        };
+        Poll::Ready(TransportEvent::Incoming {
+            listener_id: ListenerId::next(),
+            send_back_addr: address::with_peer(seen, peer),
+            local_addr: Multiaddr::empty().with(Protocol::WebRTC),
+            upgrade: ready(Ok((peer, connection))),
+        })
     }
 }
 

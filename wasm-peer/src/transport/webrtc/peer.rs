@@ -13,10 +13,10 @@ extern "C" {
     /// A peer connection of the browser.
     #[derive(Clone)]
     #[wasm_bindgen(js_name = RTCPeerConnection)]
-    pub(super) type RtcPeer;
+    pub type RtcPeer;
 
     #[wasm_bindgen(catch, constructor, js_class = "RTCPeerConnection")]
-    fn create() -> Result<RtcPeer, JsValue>;
+    fn create(settings: &JsValue) -> Result<RtcPeer, JsValue>;
 
     #[wasm_bindgen(catch, method, js_name = createDataChannel)]
     fn create_data_channel(
@@ -56,8 +56,8 @@ extern "C" {
 
 impl RtcPeer {
     /// A connection that leads nowhere yet.
-    pub fn open() -> Result<Self> {
-        RtcPeer::create().map_err(|cause| {
+    pub fn open(settings: &JsValue) -> Result<Self> {
+        RtcPeer::create(settings).map_err(|cause| {
             Error::new(
                 Code::Overloaded,
                 "the browser does not give this page another WebRTC connection",

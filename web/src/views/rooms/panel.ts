@@ -1,6 +1,6 @@
 // One room: who is there, what was said, and a place to say something.
 
-import type { ChatMessage, Room, RoomEvent, RoomMember } from 'warren-p2p';
+import { isWarrenError, type ChatMessage, type Room, type RoomEvent, type RoomMember } from 'warren-p2p';
 import { copyButton } from '../../copy.ts';
 import { h, keyed, setText } from '../../dom.ts';
 import { count } from '../../words.ts';
@@ -112,10 +112,21 @@ export class RoomPanel {
   }
 
   async #older(): Promise<boolean> {
-    const first = this.#ordered[0];
-    const found = await this.room.history({ limit: PAGE, ...(first ? { before: first.id } : {}) });
+    const found = await this.#before(this.#ordered.map(({ id }) => id));
     this.#put(found);
     return found.length === PAGE;
+  }
+
+  /** What was said before the first of these that is still here: those before it may have made room for newer ones. */
+  async #before(ids: readonly string[]): Promise<ChatMessage[]> {
+    for (const before of ids) {
+      try {
+        return await this.room.history({ limit: PAGE, before });
+      } catch (error) {
+        if (!isWarrenError(error) || error.code !== 'NOT_FOUND') throw error;
+      }
+    }
+    return this.room.history({ limit: PAGE });
   }
 
   #put(messages: readonly ChatMessage[]): void {

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
@@ -6,7 +7,10 @@ use futures::task::{ArcWake, waker};
 use warren_shared::webrtc::ufrag::Call;
 
 use super::super::Certificate;
+use super::super::path::Path;
+use super::super::socket::Socket;
 use super::super::table::{Mailbox, mailbox};
+use super::super::way::Direct;
 use super::*;
 
 /// Whether it was woken.
@@ -24,13 +28,18 @@ fn address() -> SocketAddr {
 }
 
 /// The driver of a call that has just begun.
-fn driver() -> (Driver, Mailbox) {
+fn driver() -> (Driver<Direct>, Mailbox) {
     let certificate = Certificate::from_pem(&Certificate::generate().unwrap()).unwrap();
     let agent = Agent::server(&certificate, &Call::v1(&[1; 32])).unwrap();
     let socket = Arc::new(Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap());
     let (mailbox, post) = mailbox();
     let path = Path::to_client(address(), address().ip(), Instant::now());
-    let driver = Driver::new(agent, socket, post, Shared::with_caller(), path, None);
+    let driver = Driver::new(
+        agent,
+        post,
+        Shared::with_caller(),
+        Direct::new(socket, path, None),
+    );
     (driver, mailbox)
 }
 
@@ -39,7 +48,7 @@ fn datagram(bytes: &'static [u8]) -> Arrived {
 }
 
 /// Somebody who was to be woken at the end of a turn.
-fn waiting(driver: &mut Driver) -> Arc<Woken> {
+fn waiting(driver: &mut Driver<Direct>) -> Arc<Woken> {
     let woken = Arc::new(Woken::default());
     driver.streams.wakers.push(waker(woken.clone()));
     woken
@@ -95,7 +104,7 @@ async fn a_caller_that_begins_in_the_middle_is_sent_away() {
 #[tokio::test]
 async fn noise_on_the_line_does_not_end_the_silence() {
     let (mut driver, _mailbox) = driver();
-    let before = driver.path.silent_at();
+    let before = driver.way.silent_at();
     driver.receive(&datagram(&[0, 1, 0, 0])).unwrap();
-    assert_eq!(driver.path.silent_at(), before);
+    assert_eq!(driver.way.silent_at(), before);
 }

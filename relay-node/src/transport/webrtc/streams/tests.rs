@@ -15,7 +15,12 @@ fn alone(numbers: bool) -> (Rtc, Streams, Shared) {
     }
     let handshake = rtc.direct_api().create_data_channel(agent::channel_0());
     let shared = Shared::new();
-    let streams = Streams::new(shared.clone(), handshake, false, Duration::ZERO);
+    let streams = Streams::new(
+        shared.clone(),
+        Beginning::Handshake(handshake),
+        false,
+        Duration::ZERO,
+    );
     (rtc, streams, shared)
 }
 
@@ -40,7 +45,7 @@ fn whoever_goes_on_opening_refused_streams_is_cut_off() {
     let mut opened = 0;
     let ended = loop {
         let id = rtc.direct_api().create_data_channel(agent::channel());
-        if let Err(ended) = streams.on_open(&mut rtc, id) {
+        if let Err(ended) = streams.on_open(&mut rtc, id, "") {
             break ended;
         }
         opened += 1;

@@ -328,7 +328,7 @@ async fn kept_floors(from: &SharedKeepsakes, network: &NetworkId) -> Result<Floo
 
 /// What is kept cannot be read: that is not the same as that nothing is kept.
 fn unreadable(what: &str, error: &Error) -> Error {
-    tracing::warn!(%error, what, "what was kept about names cannot be read");
+    tracing::error!(%error, what, "what was kept about names cannot be read");
     Error::new(
         Code::StorageFailed,
         format!("what was kept about names (names-{what}-…) cannot be read"),

@@ -30,7 +30,7 @@ impl Lane {
 }
 
 /// One end.
-pub(super) struct Pipe {
+pub(in crate::net) struct Pipe {
     incoming: Arc<Mutex<Lane>>,
     outgoing: Arc<Mutex<Lane>>,
     room: usize,
@@ -38,7 +38,7 @@ pub(super) struct Pipe {
 }
 
 /// Both ends: each direction holds `room` bytes, and one call moves at most `step`.
-pub(super) fn pipe(room: usize, step: usize) -> (Pipe, Pipe) {
+pub(in crate::net) fn pipe(room: usize, step: usize) -> (Pipe, Pipe) {
     let (one, other) = (Arc::<Mutex<Lane>>::default(), Arc::<Mutex<Lane>>::default());
     let end = |incoming: &Arc<_>, outgoing: &Arc<_>| Pipe {
         incoming: Arc::clone(incoming),

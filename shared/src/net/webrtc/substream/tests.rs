@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use futures::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::webrtc::frame::Frame;
+use crate::webrtc::frame::{Frame, MAX_PAYLOAD};
 use crate::webrtc::stream::WINDOW;
 
 /// Both directions of a channel in memory.

@@ -19,10 +19,14 @@ impl Room {
         if !own && !self.rates.allow(body.author, now) {
             return Err(Refusal::RateLimited);
         }
+        self.notice_silence(now);
+        if !own {
+            self.heard_at = now;
+        }
         self.clock.saw(body.at, now);
         if body.content.lasts() {
             self.stops_typing(&body);
-            self.accept(body, packet, true);
+            self.accept(body, packet, Source::Heard);
             self.tell_counts(now);
         } else if !(own && body.session == self.session) {
             self.sign_of_life(body, now);
@@ -33,6 +37,7 @@ impl Room {
 
     /// Somebody has answered a request for history; nothing, if that failed.
     pub fn answered(&mut self, peer: &Vec<u8>, answer: Option<Answer>, now: Millis) {
+        self.notice_silence(now);
         match answer {
             Some(Answer::Packets { packets, more }) => {
                 let (new, oldest) = self.take_history(peer, packets, now);
@@ -49,6 +54,13 @@ impl Room {
             _ => self.sync.failed(peer, now),
         }
         self.pump(now);
+    }
+
+    /// Whoever was cut off gets all that was said meanwhile, also when there is no room left.
+    fn notice_silence(&mut self, now: Millis) {
+        if self.heard_at + limits::CHAT_SILENCE <= now {
+            self.log.missed_much();
+        }
     }
 
     fn take_history(
@@ -69,7 +81,7 @@ impl Room {
             }
             oldest = Some(oldest.map_or(time, |oldest: Millis| oldest.min(time)));
             self.clock.saw(body.at, now);
-            new += usize::from(self.accept(body, packet, true));
+            new += usize::from(self.accept(body, packet, Source::Given));
         }
         if damaged {
             self.outputs.push_back(Output::Blame(from.to_vec()));
@@ -78,20 +90,29 @@ impl Room {
     }
 
     /// Takes a message into the log, and tells what that changes; whether it was new.
-    pub(super) fn accept(&mut self, body: Body, packet: Vec<u8>, keep: bool) -> bool {
+    pub(super) fn accept(&mut self, body: Body, packet: Vec<u8>, source: Source) -> bool {
         let (id, touched, name) = (body.id(), body.touches(), packet_id(&packet));
         let deletes = matches!(body.content, Content::Delete { .. });
         let held = Held {
             id: name,
             packet: packet.clone(),
             body,
+            heard: source != Source::Given,
         };
-        let Taken::New(removed) = self.log.take(held) else {
-            self.count_on();
-            return false;
-        };
+        let unread = self.is_unread(&held);
+        let taken = self.log.take(held);
         self.count_on();
-        if keep {
+        let removed = match taken {
+            Taken::New(removed) => removed,
+            Taken::Known => return false,
+            Taken::TooOld => {
+                self.count_unread();
+                return false;
+            }
+        };
+        self.unread += u64::from(unread);
+        self.unread -= removed.iter().filter(|one| self.is_unread(one)).count() as u64;
+        if source != Source::Own {
             self.outputs.push_back(Output::Keep(name, packet));
         }
         self.tell_change(id, touched, deletes, &removed);
@@ -150,9 +171,14 @@ impl Room {
                     every,
                     at: body.at,
                 };
+                let before = self.members.peer(&id);
                 let heard = self.members.heard(id, sign, now);
                 if heard == Heard::Nothing {
                     return;
+                }
+                // Whoever names one peer after the other is not asked at all of them.
+                if let Some(before) = before.filter(|peer| !self.members.has_peer(peer)) {
+                    self.sync.no_member(&before);
                 }
                 self.log.expect(body.author, body.session, head);
                 self.tell_member(id, heard);
@@ -178,8 +204,11 @@ impl Room {
     /// Somebody has come who does not know us yet. Not everybody answers at the same moment.
     fn answer_newcomer(&mut self, now: Millis) {
         if let Some(due) = self.beat.due {
-            let soon = now + self.random.below(limits::PRESENCE_ANSWER);
-            let rested = self.beat.last + limits::PRESENCE_ANSWER / 2;
+            // In large rooms it takes longer, so that all of them together are not more.
+            let share =
+                self.members.count() as Millis * limits::SECOND / limits::PRESENCE_PER_SECOND;
+            let soon = now + self.random.below(limits::PRESENCE_ANSWER.max(share));
+            let rested = self.beat.last + share.max(limits::PRESENCE_ANSWER / 2);
             self.beat.due = Some(due.min(soon.max(rested)));
         }
     }

@@ -1,7 +1,6 @@
 //! What a member says: what lasts in two steps, what is about the moment at once.
 
 use super::*;
-use crate::error::{Code, Error};
 use crate::proto::chat::message::{Body, VERSION, unsayable};
 use crate::proto::chat::packet::{Nonce, packet_id};
 use crate::proto::record::Refusal;
@@ -28,8 +27,8 @@ impl Room {
         let id = body.id();
         self.next_number = id.number + 1;
         self.outputs.push_back(Output::Publish(packet.clone()));
-        let read_all = self.unread() == 0;
-        self.accept(body, packet, false);
+        let read_all = self.unread == 0;
+        self.accept(body, packet, Source::Own);
         if read_all {
             self.read_up_to_end();
         }

@@ -56,7 +56,10 @@ fn messages_of_others_are_unread_until_they_are_read() {
     let mut again = room(1, None);
     let kept = me.log().iter().map(|held| held.packet.clone()).collect();
     assert!(again.restore(kept, read, NOW));
-    assert_eq!((again.unread(), again.history(None, 9).len()), (0, 4));
+    assert_eq!(
+        (again.unread(), again.history(None, 9).unwrap().len()),
+        (0, 4)
+    );
 }
 
 #[test]
@@ -96,11 +99,11 @@ fn edits_and_deletions_are_the_authors_alone() {
     };
     let (_, packet) = say(&mut other, edit, NOW);
     me.received(packet, NOW).unwrap();
-    let shown = me.history(None, 9);
+    let shown = me.history(None, 9).unwrap();
     assert_eq!((shown[0].text.as_str(), shown[0].edited), ("better", true));
     let (_, packet) = say(&mut other, Content::Delete { session, number }, NOW);
     me.received(packet, NOW).unwrap();
-    assert!(me.history(None, 9).is_empty());
+    assert!(me.history(None, 9).unwrap().is_empty());
     let told = events(&mut me);
     assert!(
         told.contains(&RoomEvent::Deleted { id: id.to_string() }),
@@ -125,7 +128,7 @@ fn marks_are_put_and_taken_away() {
     ] {
         say(&mut me, content, NOW);
     }
-    let reactions = me.history(None, 1).remove(0).reactions;
+    let reactions = me.history(None, 1).unwrap().remove(0).reactions;
     assert_eq!(reactions.len(), 1);
     assert_eq!(
         (reactions[0].mark.as_str(), reactions[0].authors.len()),
@@ -179,6 +182,7 @@ fn an_answer_is_later_than_what_it_answers_whatever_the_clocks_say() {
     me.received(packet, NOW).unwrap();
     let texts: Vec<String> = me
         .history(None, 9)
+        .unwrap()
         .into_iter()
         .map(|one| one.text)
         .collect();
@@ -200,10 +204,139 @@ fn who_gives_damaged_history_is_blamed_and_for_what_only_members_see_nobody_is()
         };
         assert_eq!(blames(&mut me, vec![bad.clone(), bad, good.clone()]), 1);
         assert_eq!(
-            me.history(None, 9).len(),
+            me.history(None, 9).unwrap().len(),
             1,
             "what is good counts all the same"
         );
         assert_eq!(blames(&mut me, vec![good]), 0);
     }
+}
+
+#[test]
+fn newcomers_do_not_make_a_member_speak_all_the_time() {
+    let mut me = room(1, None);
+    me.enter(NOW);
+    let mut spoken = 0;
+    // Somebody new every tenth of a second, of an author who is here already or not.
+    for number in 0..600u64 {
+        let now = NOW + number * SECOND / 10;
+        let mut other = room(2 + (number % 200) as u8, None);
+        other.abandon(number);
+        other.enter(now);
+        let here = std::iter::from_fn(|| other.poll());
+        let here = here.filter_map(|output| match output {
+            Output::Publish(packet) => Some(packet),
+            _ => None,
+        });
+        here.for_each(|packet| me.received(packet, now).unwrap());
+        me.tick(now);
+        let said = std::iter::from_fn(|| me.poll());
+        spoken += said
+            .filter(|output| matches!(output, Output::Publish(_)))
+            .count();
+    }
+    // All of them together say so sixteen times a second.
+    assert!(me.members().len() > 100, "{}", me.members().len());
+    assert!(spoken < 60, "{spoken} times in a minute");
+}
+
+#[test]
+fn who_names_many_peers_is_asked_at_one() {
+    let (mut me, mut other) = (room(1, None), room(2, None));
+    me.enter(NOW);
+    let mut asked = std::collections::BTreeSet::new();
+    for number in 0..40u64 {
+        let now = NOW + number * SECOND;
+        let here = Content::Here {
+            peer: vec![2, number as u8],
+            every: 5_000,
+            head: 0,
+            new: false,
+            count: 9,
+            sum: 9,
+        };
+        let (_, packet) = other.write(here, 0, now).unwrap();
+        me.received(packet, now).unwrap();
+        me.tick(now + SECOND - 1);
+        while let Some(output) = me.poll() {
+            if let Output::Ask(peer, _) = output {
+                asked.insert(peer);
+            }
+        }
+        let waiting = me.sync.holders();
+        assert!(waiting <= 1, "{waiting} peers of one member");
+    }
+    assert!(!asked.is_empty());
+}
+
+#[test]
+fn history_before_what_is_not_here_is_an_error() {
+    let mut me = room(1, None);
+    let (one, _) = say(&mut me, text("one"), NOW);
+    let (two, _) = say(&mut me, text("two"), NOW + 1);
+    assert_eq!(me.history(Some(&two), 9).unwrap().len(), 1);
+    assert!(me.history(Some(&one), 9).unwrap().is_empty());
+    let (session, number) = (two.session, two.number);
+    say(&mut me, Content::Delete { session, number }, NOW + 2);
+    let error = me.history(Some(&two), 9).unwrap_err();
+    assert_eq!(error.code(), Code::NotFound);
+}
+
+#[test]
+fn pages_of_history_part_nobody_who_spoke_at_one_moment() {
+    let mut me = room(1, None);
+    for by in 2..8 {
+        let (_, packet) = say(&mut room(by, None), text(&format!("from {by}")), NOW);
+        me.received(packet, NOW).unwrap();
+    }
+    let whole = me.history(None, 9).unwrap();
+    assert_eq!(whole.len(), 6);
+    assert!(
+        whole
+            .iter()
+            .all(|entry| (entry.time, entry.count) == (NOW, 0))
+    );
+    let mut paged: Vec<Entry> = Vec::new();
+    loop {
+        let before = paged.first().map(|entry| entry.id.parse().unwrap());
+        let page = me.history(before.as_ref(), 2).unwrap();
+        if page.is_empty() {
+            break;
+        }
+        paged.splice(..0, page);
+    }
+    assert_eq!(paged, whole);
+}
+
+#[test]
+fn numbers_are_not_used_again_when_none_of_them_is_found() {
+    let (mut me, mut other) = (room(1, None), room(2, None));
+    let (_, packet) = say(&mut other, text("hello"), NOW);
+    // Own messages have made room for those of others.
+    assert!(!me.restore(vec![packet], Stamp::default(), NOW));
+    assert!(
+        room(1, None).restore(Vec::new(), Stamp::default(), NOW),
+        "the first time"
+    );
+}
+
+#[test]
+fn after_a_silence_what_was_heard_counts_no_more_than_what_is_given() {
+    let (mut me, mut other) = (room(1, None), room(2, None));
+    let (_, packet) = say(&mut other, text("hello"), NOW);
+    me.received(packet, NOW).unwrap();
+    let heard_when_given = |me: &mut Room, now| {
+        let (packets, more) = (Vec::new(), false);
+        me.answered(&vec![7], Some(Answer::Packets { packets, more }), now);
+        me.holds().heard
+    };
+    let soon = NOW + limits::CHAT_SILENCE - 1;
+    assert_eq!(heard_when_given(&mut me, soon), 1);
+    // Whoever says that it is there is heard, too.
+    let (_, packet) = other.write(Content::Typing { on: true }, 0, soon).unwrap();
+    me.received(packet, soon).unwrap();
+    assert_eq!(heard_when_given(&mut me, soon + 1), 1);
+    let later = soon + limits::CHAT_SILENCE;
+    assert_eq!(heard_when_given(&mut me, later), 0);
+    assert_eq!(me.history(None, 9).unwrap().len(), 1, "it is still there");
 }

@@ -71,6 +71,56 @@ fn after_loss_and_churn_everybody_has_everything_and_nothing_was_told_twice() {
     }
 }
 
+/// Many devices at several relays: what gets lost differs from one to the next.
+#[test]
+fn of_many_members_everybody_gets_everything_from_few() {
+    let long = std::env::var_os("WARREN_LONG").is_some();
+    let (seeds, count, steps) = if long { (4, 100, 200) } else { (1, 100, 20) };
+    for seed in 0..seeds {
+        let mut sim = Sim::new(seed, count);
+        sim.relays = Some(Relays::new(seed, 3 + count / 10, count));
+        sim.loss = 5;
+        for number in 0..count {
+            sim.start(number);
+            sim.run(100);
+        }
+        let mut said = 0;
+        for _ in 0..steps {
+            let number = sim.random.below(count as u64) as usize;
+            match (sim.random.below(20), sim.devices[number].room.is_some()) {
+                (0, true) => sim.leave(number),
+                (1, true) => sim.vanish(number),
+                (_, false) => sim.start(number),
+                (_, true) => said += usize::from(sim.say(number, text("hello")).is_some()),
+            }
+            let pause = sim.random.below(SECOND);
+            sim.run(pause);
+        }
+        for number in 0..count {
+            if sim.devices[number].room.is_none() {
+                sim.start(number);
+            }
+        }
+        // Packets and answers go on to be lost.
+        let talked = sim.now;
+        while !sim.all_have(said) {
+            assert!(sim.now < talked + 20 * MINUTE, "seed {seed}: never ends");
+            sim.run(SECOND);
+        }
+        println!(
+            "seed {seed}: {said} messages, {} pairs, {} requests, resynchronised after {} ms",
+            sim.asked.len(),
+            sim.requests,
+            sim.now - talked
+        );
+        while !sim.all_know_all() {
+            assert!(sim.now < talked + 30 * MINUTE, "seed {seed}: never ends");
+            sim.run(SECOND);
+        }
+        assert_eq!(sim.check(), said, "seed {seed}");
+    }
+}
+
 #[test]
 fn a_late_joiner_gets_a_long_history_in_pages() {
     for seed in 0..2 {

@@ -1,0 +1,84 @@
+//! A directory on its way to its place: its list first, then its files, many at a time over the same streams.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use warren_shared::error::{Code, Error, Result};
+use warren_shared::limits::MAX_DIRECTORY;
+use warren_shared::net::files::{Held, How};
+use warren_shared::proto::files::cid::Cid;
+use warren_shared::proto::files::directory::{Directory, Entry};
+use warren_shared::proto::files::tree::Tree;
+
+use super::Got;
+use super::fetch::Getting;
+use super::work::is_there;
+use crate::files::{SmallFile, failed, place_in};
+
+/// Files that are fetched at the same time: enough that small ones do not wait for each other's way there and back.
+const AT_ONCE: usize = 16;
+
+impl Getting<'_> {
+    /// Fetches a directory to its place. Files that are there already are checked and stay.
+    pub async fn folder(&self, cid: Cid, place: &Path) -> Result<Got> {
+        let directory = self.list(cid).await?;
+        std::fs::create_dir_all(place).map_err(|error| failed("make", place, error))?;
+        let (size, had) = (directory.size(), AtomicU64::new(0));
+        self.shown.begin(cid, size, 0).await;
+        // Whoever has the directory has its files.
+        let how = How {
+            whole: true,
+            ..self.how.clone()
+        };
+        let each = |entry: Entry| {
+            let (how, had) = (how.clone(), &had);
+            async move { self.entry(entry, place, how, had).await }
+        };
+        let entries = stream::iter(directory.entries().to_vec()).map(each);
+        let all = entries.buffer_unordered(AT_ONCE).try_collect::<()>();
+        let kept = || 0;
+        self.shown.while_waiting(&self.how.tally, kept, all).await?;
+        Ok(self.got(size, had.into_inner()))
+    }
+
+    /// The list of its files. What is no list, or leads out of its place, is refused before anything is written there.
+    async fn list(&self, cid: Cid) -> Result<Directory> {
+        let partial = self.begin(cid).await?;
+        if partial.tree().size() > MAX_DIRECTORY as u64 {
+            return Err(Error::new(
+                Code::TooLarge,
+                "the directory has too many files",
+            ));
+        }
+        let how = How {
+            tally: Arc::default(),
+            ..self.how.clone()
+        };
+        self.fetch(&partial, &how).await?;
+        Ok(Directory::decode(&partial.whole()?)?)
+    }
+
+    async fn entry(&self, entry: Entry, root: &Path, how: How, had: &AtomicU64) -> Result<()> {
+        let place = place_in(root, &entry.path)?;
+        if is_there(&place, entry.cid).await? {
+            had.fetch_add(entry.size, Ordering::Relaxed);
+            return Ok(());
+        }
+        let tree = Tree::new(entry.size)
+            .ok_or_else(|| Error::new(Code::TooLarge, "a file of the directory is too large"))?;
+        if let Some(small) = SmallFile::new(entry.cid, tree) {
+            let target = Arc::new(small.clone());
+            self.files.fetch(&self.sources, target, how).await?;
+            return small.finish(&self.work.folder, place).await;
+        }
+        let partial = self.open(entry.cid, tree).await?;
+        had.fetch_add(partial.bytes(), Ordering::Relaxed);
+        self.files.share(Arc::new(partial.clone()))?;
+        self.fetch(&partial, &how).await?;
+        partial.finish(place).await?;
+        self.files.unshare(&partial.cid());
+        Ok(())
+    }
+}

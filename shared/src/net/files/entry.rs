@@ -1,0 +1,239 @@
+//! A file of a collection: what it is called, who follows it, and who waits for a piece of it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use futures::channel::oneshot;
+use futures::future::{Either, Shared, select};
+
+use super::how::Tally;
+use super::note::Note;
+use super::pause::Pause;
+use super::store::{Held, Partial, Portion, Stored};
+use crate::error::{Code, Error, Result};
+use crate::limits::PIECE;
+use crate::proto::files::cid::Cid;
+use crate::proto::files::pieces::Pieces;
+use crate::proto::files::search::Listing;
+use crate::proto::files::tree::{Sender, Tree, Verified};
+
+/// What is said about a file by whoever shares it, or by the link under which it is fetched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// What it is called. Without a name it is found by its id only.
+    pub name: String,
+    /// Its media type, if known.
+    pub media: String,
+    /// Words by which it is found beside those of its name.
+    pub tags: Vec<String>,
+}
+
+impl About {
+    pub(super) fn listing(&self, cid: Cid, size: u64) -> Option<Listing> {
+        let mut tags = self.tags.clone();
+        tags.sort_unstable();
+        tags.dedup();
+        (!self.name.is_empty()).then(|| Listing {
+            cid,
+            name: self.name.clone(),
+            size,
+            media: self.media.clone(),
+            tags,
+        })
+    }
+}
+
+/// A file that is there, or on its way.
+pub struct Entry {
+    stored: Arc<dyn Stored>,
+    about: About,
+    pub(super) tally: Arc<Tally>,
+    pub(super) pause: Pause,
+    /// Of those who want all of it, whose turn it is to fetch.
+    pub(super) turn: futures::lock::Mutex<()>,
+    /// Who wants all of it. Counted under the lock of the collection.
+    pub(super) followers: AtomicUsize,
+    waiting: Mutex<Vec<(u64, oneshot::Sender<()>)>>,
+    close: Mutex<Option<oneshot::Sender<()>>>,
+    closed: Shared<oneshot::Receiver<()>>,
+}
+
+impl Entry {
+    pub(super) fn new(stored: Arc<dyn Stored>, about: About) -> Arc<Entry> {
+        let (close, closed) = oneshot::channel();
+        Arc::new(Entry {
+            stored,
+            about,
+            tally: Arc::default(),
+            pause: Pause::default(),
+            turn: futures::lock::Mutex::default(),
+            followers: AtomicUsize::new(0),
+            waiting: Mutex::default(),
+            close: Mutex::new(Some(close)),
+            closed: closed.shared(),
+        })
+    }
+
+    /// What is said about it.
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// Verified bytes that are there.
+    pub fn there(&self) -> u64 {
+        let (tree, pieces) = (self.stored.tree(), self.stored.pieces());
+        let last = tree.pieces() - 1;
+        // The last piece may be shorter.
+        let missing = match pieces.has(last) {
+            true => tree.pieces() * PIECE - tree.size(),
+            false => 0,
+        };
+        pieces.count() * PIECE - missing
+    }
+
+    /// Whether all of it is.
+    pub fn is_whole(&self) -> bool {
+        self.stored.pieces().is_full()
+    }
+
+    /// Whether nothing more of it is asked for, though some is missing.
+    pub fn is_paused(&self) -> bool {
+        self.pause.is_on() && !self.is_whole()
+    }
+
+    /// Peers that send it, or could.
+    pub fn sources(&self) -> usize {
+        self.tally.sources.load(Ordering::Relaxed)
+    }
+
+    /// The bytes of a piece, as soon as they are there.
+    pub async fn read_piece(&self, piece: u64) -> Result<Vec<u8>> {
+        if piece >= self.stored.tree().pieces() {
+            let beyond = Error::new(Code::InvalidArgument, "the file has no such piece");
+            return Err(beyond);
+        }
+        if let Some(arrival) = self.arrival(piece) {
+            if self.followers.load(Ordering::Relaxed) == 0 {
+                return Err(removed());
+            }
+            match select(arrival, self.closed.clone()).await {
+                Either::Left((Ok(()), _)) => {}
+                _ => return Err(removed()),
+            }
+        }
+        self.stored.bytes(piece).await
+    }
+
+    /// When a piece that is missing has come.
+    fn arrival(&self, piece: u64) -> Option<oneshot::Receiver<()>> {
+        let mut waiting = self.waiting();
+        if self.stored.pieces().has(piece) {
+            return None;
+        }
+        let (arrived, arrival) = oneshot::channel();
+        waiting.retain(|(_, waiter)| !waiter.is_canceled());
+        waiting.push((piece, arrived));
+        Some(arrival)
+    }
+
+    /// It is not in the collection any more: nobody waits for it from now on, and its bytes go.
+    pub(super) fn discard(&self) {
+        self.end();
+        self.stored.discard();
+    }
+
+    /// Nobody waits for it from now on. What is kept of it stays.
+    pub(super) fn close(&self) {
+        self.end();
+        self.stored.close();
+    }
+
+    /// Nobody fetches it any more: nobody waits for what is not there.
+    pub(super) fn give_up(&self) {
+        self.waiting().clear();
+    }
+
+    /// Keeps it over a restart, if there is a store for that, and what is said about it.
+    pub(super) async fn keep(&self, listed: bool) -> Result<()> {
+        let note = Note {
+            about: self.about.clone(),
+            listed,
+        };
+        self.stored.keep(note.encode()).await
+    }
+
+    /// Whether what is there of it stays.
+    pub(super) fn is_kept(&self) -> bool {
+        self.stored.is_kept()
+    }
+
+    fn end(&self) {
+        let mut close = self.close.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(close.take());
+    }
+
+    /// Resolves when it was closed.
+    pub(super) fn closed(&self) -> Shared<oneshot::Receiver<()>> {
+        self.closed.clone()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<(u64, oneshot::Sender<()>)>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why there is nothing of a file any more.
+pub fn removed() -> Error {
+    Error::new(
+        Code::Cancelled,
+        "the file was removed, or is not fetched any more",
+    )
+    .with_remedy("Fetch it again.")
+}
+
+#[async_trait]
+impl Held for Entry {
+    fn cid(&self) -> Cid {
+        self.stored.cid()
+    }
+
+    fn tree(&self) -> Tree {
+        self.stored.tree()
+    }
+
+    fn pieces(&self) -> Pieces {
+        self.stored.pieces()
+    }
+
+    async fn read(&self, sender: Sender, room: usize) -> Portion {
+        self.stored.read(sender, room).await
+    }
+}
+
+#[async_trait]
+impl Partial for Entry {
+    async fn write(&self, parts: Vec<Verified>) -> Result<()> {
+        self.stored.write(parts).await
+    }
+
+    async fn complete(&self, piece: u64) -> Result<()> {
+        self.stored.complete(piece).await?;
+        let mut waiting = self.waiting();
+        for (_, waiter) in waiting.extract_if(.., |(of, _)| *of == piece) {
+            let _ = waiter.send(());
+        }
+        Ok(())
+    }
+
+    fn awaited(&self) -> Option<u64> {
+        let waiting = self.waiting();
+        let wanted = waiting.iter().filter(|(_, waiter)| !waiter.is_canceled());
+        wanted.map(|(piece, _)| *piece).min()
+    }
+
+    fn rests(&self) -> bool {
+        self.is_paused()
+    }
+}

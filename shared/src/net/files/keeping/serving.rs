@@ -1,0 +1,193 @@
+//! A relay that is asked to keep files: requests are verified here; room and disks are somebody else's.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use futures::channel::mpsc;
+use futures::future::{Either, select};
+use futures::{AsyncWriteExt, FutureExt, StreamExt};
+use libp2p::PeerId;
+
+use crate::error::{Code, Error, Result};
+use crate::limits::{
+    FILE_IDLE, FILE_TRANSFER, KEEP_JOBS, KEEP_JOBS_PER_PEER, KEEP_JOBS_PER_PREFIX, KEEP_TOLD_EVERY,
+    MAX_KEPT_ANNOUNCED,
+};
+use crate::net::budget::{Asker, Limits, SharedBudget};
+use crate::net::codec::{invalid, read_frame, send_frame};
+use crate::net::files::serving::in_time;
+use crate::net::files::{Files, announcing};
+use crate::net::overlay::Overlay;
+use crate::net::protocols;
+use crate::net::streams::{Incoming, Registry, Stream};
+use crate::platform;
+use crate::proto::Millis;
+use crate::proto::files::cid::{Cid, Root};
+use crate::proto::files::keeping::{KeepAnswer, KeepRefusal, KeepRequest};
+use crate::proto::files::search::{holders, word};
+use crate::proto::record::Refusal;
+use crate::store::Source;
+
+/// A request that verifies.
+pub struct Wanted {
+    /// What it says.
+    pub request: KeepRequest,
+    /// Who brought it, and is the first to be asked for the file.
+    pub peer: PeerId,
+    /// What quotas count it under.
+    pub source: u64,
+    /// How many bytes have come, for whoever waits.
+    pub came: Arc<AtomicU64>,
+}
+
+/// Where files of others are kept.
+#[async_trait]
+pub trait Keeper: Send + Sync + 'static {
+    /// Keeps a file, or says why not. Returns when all of it is there: until when it stays.
+    async fn keep(&self, wanted: Wanted) -> std::result::Result<Millis, KeepRefusal>;
+}
+
+impl Files {
+    /// Answers those who ask for something to be kept, from now on.
+    pub(in crate::net) fn keep_with(
+        &self,
+        keeper: Arc<dyn Keeper>,
+        streams: &Registry,
+    ) -> Result<()> {
+        let handle = self.overlay.handle();
+        let incoming = streams
+            .accept(protocols::keep(handle.network()))
+            .map_err(|_| Error::new(Code::Internal, "files are kept already"))?;
+        let share = Limits(KEEP_JOBS, KEEP_JOBS_PER_PEER, KEEP_JOBS_PER_PREFIX);
+        let serving = Serving {
+            files: self.clone(),
+            keeper,
+            budget: SharedBudget::new(share),
+        };
+        self.shelf.announce_at_most(MAX_KEPT_ANNOUNCED);
+        platform::spawn(run(Arc::new(serving), incoming));
+        Ok(())
+    }
+
+    /// Says in the network that this peer has something, and lists it under these words, and keeps that said: as
+    /// [`Files::announce`] and [`Files::announce_words`], but says nothing again that is said already.
+    pub async fn announce_kept(&self, cid: &Cid, words: &[String]) -> Result<()> {
+        let network = self.overlay.handle().network();
+        let places = words.iter().map(|token| word(network, token));
+        let places: Vec<_> = [holders(network, cid)].into_iter().chain(places).collect();
+        let known = self.shelf.announced();
+        let mut outcome = Ok(());
+        for place in places.into_iter().filter(|place| !known.contains(place)) {
+            // What fails now is said with the rest the next time.
+            self.shelf.announces(place);
+            let announced = announcing::announce(&self.overlay, place).await;
+            outcome = outcome.and(announced);
+        }
+        outcome
+    }
+
+    /// Gives these files to nobody, whoever shares them here, and says that the owner does not want that.
+    pub fn deny(&self, roots: impl IntoIterator<Item = Root>) {
+        self.shelf.deny(roots.into_iter().collect());
+    }
+
+    /// Lists nothing any more whose time is over, and is named for its words no longer.
+    pub fn expire_listings(&self) {
+        let (network, now) = (self.overlay.handle().network(), self.overlay.client().now());
+        let mut catalogue = self.shelf.catalogue();
+        let before: Vec<String> = catalogue.words().map(str::to_owned).collect();
+        catalogue.expire(now);
+        let unused = before.iter().filter(|token| !catalogue.has(token));
+        let unused: Vec<_> = unused.map(|token| word(network, token)).collect();
+        drop(catalogue);
+        self.shelf.keys().retain(|known| !unused.contains(known));
+    }
+}
+
+struct Serving {
+    files: Files,
+    keeper: Arc<dyn Keeper>,
+    budget: SharedBudget,
+}
+
+async fn run(serving: Arc<Serving>, mut incoming: mpsc::Receiver<Incoming>) {
+    while let Some(incoming) = incoming.next().await {
+        let (serving, peer) = (serving.clone(), incoming.peer);
+        platform::spawn(async move {
+            if let Err(error) = serving.serve(incoming).await {
+                tracing::debug!(%peer, %error, "a stream about keeping files has ended");
+                let standings = serving.files.overlay.handle().standings();
+                standings.asks(&peer, &error);
+            }
+        });
+    }
+}
+
+impl Serving {
+    async fn serve(&self, incoming: Incoming) -> io::Result<()> {
+        let Incoming {
+            peer,
+            prefix,
+            mut stream,
+            ..
+        } = incoming;
+        let asker = Asker { peer, prefix };
+        loop {
+            let frame = match in_time(FILE_IDLE, read_frame(&mut stream).boxed()).await {
+                Ok(frame) => frame,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(error),
+                Err(_) => return stream.close().await,
+            };
+            let place = self.budget.place(asker);
+            match (place, self.open(&frame)) {
+                (_, Err(refusal @ (Refusal::Malformed | Refusal::Oversized))) => {
+                    return Err(invalid(refusal.as_str()));
+                }
+                (_, Err(refusal)) => refuse(&mut stream, refusal.into()).await?,
+                (None, Ok(_)) => refuse(&mut stream, KeepRefusal::Busy).await?,
+                (Some(_), Ok(request)) => {
+                    let wanted = Wanted {
+                        request,
+                        peer,
+                        source: Source::of(prefix, &peer.to_bytes()).to_u64(),
+                        came: Arc::default(),
+                    };
+                    self.answer(wanted, &mut stream).await?;
+                }
+            }
+        }
+    }
+
+    fn open(&self, frame: &[u8]) -> std::result::Result<KeepRequest, Refusal> {
+        let network = self.files.overlay.handle().network();
+        KeepRequest::open(frame, network, self.files.overlay.client().now())
+    }
+
+    /// Says how much has come, until all of it has.
+    async fn answer(&self, wanted: Wanted, stream: &mut Stream) -> io::Result<()> {
+        let came = wanted.came.clone();
+        let mut keeping = self.keeper.keep(wanted);
+        loop {
+            keeping = match select(keeping, platform::sleep(KEEP_TOLD_EVERY)).await {
+                Either::Left((Ok(until), _)) => {
+                    return say(stream, KeepAnswer::Kept { until }).await;
+                }
+                Either::Left((Err(why), _)) => return refuse(stream, why).await,
+                Either::Right((_, keeping)) => keeping,
+            };
+            let have = came.load(Ordering::Relaxed);
+            say(stream, KeepAnswer::Coming { have }).await?;
+        }
+    }
+}
+
+async fn refuse(stream: &mut Stream, why: KeepRefusal) -> io::Result<()> {
+    say(stream, KeepAnswer::Refused { why }).await
+}
+
+async fn say(stream: &mut Stream, answer: KeepAnswer) -> io::Result<()> {
+    let frame = answer.encode();
+    in_time(FILE_TRANSFER, send_frame(stream, &frame).boxed()).await
+}

@@ -1,0 +1,49 @@
+//! Gives again what was kept over a restart.
+
+use futures::channel::oneshot;
+
+use super::collection::Collection;
+use super::entry::Entry;
+use super::note::Note;
+use super::store::{Held, Kept};
+use crate::error::Result;
+
+/// Puts what the store has kept into a collection that is new. `done` when it is there; others hear of it as soon as
+/// there is somebody to tell.
+pub(super) async fn run(collection: Collection, done: oneshot::Sender<()>) {
+    match collection.store.kept().await {
+        Ok(mut all) => {
+            // Of two with one id the one with less is what a crash has left.
+            all.sort_by_key(|kept| std::cmp::Reverse(kept.stored.pieces().count()));
+            for kept in all {
+                if let Err(error) = restore(&collection, kept) {
+                    tracing::warn!(%error, "a file that was kept is not shared again");
+                }
+            }
+        }
+        Err(error) => tracing::warn!(%error, "files that were kept are not there"),
+    }
+    let _ = done.send(());
+}
+
+fn restore(collection: &Collection, Kept { stored, note }: Kept) -> Result<()> {
+    let (cid, Note { about, listed }) = (stored.cid(), Note::decode(&note));
+    let entry = Entry::new(stored, about);
+    if collection.all().contains_key(&cid) {
+        entry.discard();
+        return Ok(());
+    }
+    let files = &collection.files;
+    collection.all().insert(cid, entry.clone());
+    files.share(entry.clone())?;
+    if entry.pieces().count() > 0 {
+        files.announce_soon(&cid);
+    }
+    let listing = entry.about().listing(cid, entry.tree().size());
+    if let Some(listing) = listing.filter(|_| listed && entry.is_whole()) {
+        let signed = collection.sign(&listing)?;
+        files.list(signed);
+        files.announce_words(&listing.tokens());
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! The seam to disks: what a peer has of files, and where what it fetches goes.
+//!
+//! Knows no paths. A native peer has files in place (`relay-node/src/files`); a tab has a [`FileStore`].
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::limits::FILE_READ;
+use crate::proto::files::cid::Cid;
+use crate::proto::files::pieces::Pieces;
+use crate::proto::files::tree::{Need, Sender, Stop, Tree, Verified};
+use crate::proto::files::wire::FileRefusal;
+
+/// What was read of a range.
+pub struct Portion {
+    /// Where the range goes on.
+    pub sender: Sender,
+    /// What is to be sent: all of it is right.
+    pub bytes: Vec<u8>,
+    /// Why there will be no more than these, if so.
+    pub outcome: std::result::Result<(), FileRefusal>,
+}
+
+impl Portion {
+    /// Reads on in a range, as far as there is room for so many bytes; `read` knows where they are.
+    pub fn fill(
+        mut sender: Sender,
+        room: usize,
+        read: impl FnMut(Need, &mut [u8]) -> std::result::Result<(), FileRefusal>,
+    ) -> Portion {
+        let mut bytes = Vec::with_capacity(room.min(FILE_READ));
+        let outcome = match sender.fill(room, &mut bytes, read) {
+            Ok(()) => Ok(()),
+            Err(Stop::Changed(_)) => Err(FileRefusal::Gone),
+            Err(Stop::Failed(refusal)) => Err(refusal),
+        };
+        Portion {
+            sender,
+            bytes,
+            outcome,
+        }
+    }
+}
+
+/// A file of which this peer has all or some.
+#[async_trait]
+pub trait Held: Send + Sync + 'static {
+    /// Which.
+    fn cid(&self) -> Cid;
+
+    /// Its shape.
+    fn tree(&self) -> Tree;
+
+    /// What is there.
+    fn pieces(&self) -> Pieces;
+
+    /// Reads on in a range, as far as there is room for so many bytes. A file that is not any more what it was is
+    /// [`FileRefusal::Gone`].
+    async fn read(&self, sender: Sender, room: usize) -> Portion;
+}
+
+/// A file that is being fetched.
+#[async_trait]
+pub trait Partial: Held {
+    /// Writes what was verified, hashes and groups. Returns when it can be read again.
+    async fn write(&self, parts: Vec<Verified>) -> Result<()>;
+
+    /// All of a piece is written. It is durable soon, and from then on never fetched again.
+    async fn complete(&self, piece: u64) -> Result<()>;
+
+    /// The piece that somebody waits for who reads in order: it and the next ones come before others.
+    fn awaited(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether nothing more is to be asked for. What was asked for is taken all the same.
+    fn rests(&self) -> bool {
+        false
+    }
+}
+
+/// A file in a store.
+#[async_trait]
+pub trait Stored: Partial {
+    /// The bytes of a piece that is there.
+    async fn bytes(&self, piece: u64) -> Result<Vec<u8>>;
+
+    /// Keeps it over a restart from now on, with a few bytes that say what it is, if the store keeps anything.
+    async fn keep(&self, _note: Vec<u8>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether a restart leaves it.
+    fn is_kept(&self) -> bool {
+        false
+    }
+
+    /// Nothing of it is there from now on, whoever still holds it, and its room is free. Reads are
+    /// [`FileRefusal::Gone`], writes fail.
+    fn discard(&self);
+
+    /// The same, but what is kept comes back after a restart.
+    fn close(&self) {
+        self.discard();
+    }
+}
+
+/// What a store has kept over a restart.
+pub struct Kept {
+    /// The file, or what was there of it.
+    pub stored: Arc<dyn Stored>,
+    /// What was said of it.
+    pub note: Vec<u8>,
+}
+
+/// How much fits into a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Whether a restart leaves what is in it.
+    pub durable: bool,
+    /// Bytes that its files take.
+    pub used: u64,
+    /// Bytes that files may take in all, as far as that is known.
+    pub most: u64,
+    /// Why it is not another one, if there is a reason.
+    pub reason: String,
+}
+
+/// A file on its way into a store, from its beginning to its end. Dropped, it leaves nothing behind.
+#[async_trait]
+pub trait Intake: Send {
+    /// Takes the next bytes.
+    async fn take(&mut self, bytes: Vec<u8>) -> Result<()>;
+
+    /// There are no more.
+    async fn finish(self: Box<Self>) -> Result<Arc<dyn Stored>>;
+}
+
+/// Where files are that have no place of their own. Whoever starts a peer chooses it. A file is there for as long as
+/// somebody holds it, or until it is discarded, if it was kept.
+#[async_trait]
+pub trait FileStore: Send + Sync + 'static {
+    /// Begins a file whose id is not known yet, of so many bytes, or more. An error says what to do when there is no room.
+    async fn begin(&self, size: u64) -> Result<Box<dyn Intake>>;
+
+    /// A place for a file that is to be fetched.
+    async fn open(&self, cid: Cid, tree: Tree) -> Result<Arc<dyn Stored>>;
+
+    /// What it has kept from last time. Asked for once, before everything else.
+    async fn kept(&self) -> Result<Vec<Kept>> {
+        Ok(Vec::new())
+    }
+
+    /// How much fits.
+    async fn room(&self) -> Result<Room>;
+
+    /// Returns when what was discarded does not come back after a restart.
+    async fn settle(&self) {}
+
+    /// Returns when nothing is lost that was kept. There is nothing more to be done with it.
+    async fn close(&self) {}
+}
+
+/// A [`FileStore`] that several tasks use.
+pub type SharedFileStore = Arc<dyn FileStore>;

@@ -1,0 +1,128 @@
+// What is done with files: the calls of the engine, and what they mean to an application.
+// Hashing, verifying, whom to ask and where files are kept is decided there.
+
+import type { AbortOptions } from './abort.ts';
+import type { Calls } from './apps.ts';
+import { FetchedFile } from './fetched-file.ts';
+import { fileLink, readFileLink } from './file-link.ts';
+import type { FetchOptions, FetchProgress, FileInfo, FileSource, FileStorage, FoundFile, SharedFile, ShareOptions } from './files.ts';
+import { piecesOf } from './pieces.ts';
+
+interface WireFile {
+  cid: string;
+  name: string;
+  media: string;
+  tags: string[];
+  size: number;
+}
+
+type WireInfo = WireFile & FetchProgress & { complete: boolean };
+interface WireRoom {
+  durable: boolean;
+  used: number;
+  most: number;
+  reason: string;
+}
+
+type WireFound = WireFile & { words: number; authors: number; holders: string[] };
+
+export async function share(apps: Calls, source: FileSource, options: ShareOptions): Promise<SharedFile> {
+  const { tags = [], signal, onProgress } = options;
+  const { name = source instanceof File ? source.name : '', media = source instanceof Blob ? source.type : '' } = options;
+  const handing = new AbortController();
+  const ended = signal ? AbortSignal.any([signal, handing.signal]) : handing.signal;
+  const pieces = piecesOf(source, ended);
+  const size = source instanceof Blob ? source.size : source instanceof Uint8Array ? source.length : undefined;
+  const progress = (bytes: number) => tell(onProgress, size === undefined ? { bytes } : { bytes, size });
+  const hear = (item: unknown) => {
+    const { call } = item as { call: number };
+    // Whatever is wrong with the source is the error of the whole.
+    hand(apps, call, pieces, ended, progress).catch((error: unknown) => handing.abort(error));
+  };
+  const params = { files: 'share', text: JSON.stringify({ name, media, tags }), ...(size === undefined ? {} : { place: size }) };
+  try {
+    const shared = await apps.request<WireInfo>('files', params, ended, hear);
+    return { cid: shared.cid, link: fileLink(shared.cid, shared.name), size: shared.size };
+  } finally {
+    handing.abort();
+    // Nobody has begun to read it, or somebody has read it to its end.
+    if (source instanceof ReadableStream && !source.locked) source.cancel(ended.reason).catch(() => {});
+  }
+}
+
+/** Each piece crosses when the last one was taken. */
+async function hand(
+  apps: Calls,
+  call: number,
+  pieces: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+  progress: (bytes: number) => void,
+): Promise<void> {
+  let bytes = 0;
+  for await (const piece of pieces) {
+    await apps.request('files', { files: 'take', call, value: { bytes: piece } }, signal);
+    bytes += piece.length;
+    progress(bytes);
+  }
+  await apps.request('files', { files: 'end', call }, signal);
+}
+
+export function fetchFile(apps: Calls, what: string, { signal, onProgress }: FetchOptions): Promise<FetchedFile> {
+  const { cid, name } = readFileLink(what);
+  return new Promise((resolve, reject) => {
+    let begun = false;
+    const hear = (item: unknown) => {
+      const info = item as WireInfo;
+      if (!begun) {
+        begun = true;
+        resolve(new FetchedFile(apps, { cid, size: info.size, name: name ?? info.name }, whole));
+      }
+      tell(onProgress, progressOf(info));
+    };
+    const params = { files: 'fetch', id: cid, text: JSON.stringify({ name }) };
+    const whole = apps.request<WireInfo>('files', params, signal, hear);
+    // What goes wrong later is told to those who read.
+    whole.then((info) => tell(onProgress, progressOf(info)), reject);
+  });
+}
+
+export async function list(apps: Calls, { signal }: AbortOptions): Promise<FileInfo[]> {
+  const all = await apps.request<WireInfo[]>('files', { files: 'list' }, signal);
+  return all.map((info) => ({ ...described(info), ...progressOf(info), complete: info.complete }));
+}
+
+export async function storage(apps: Calls, { signal }: AbortOptions): Promise<FileStorage> {
+  const { durable, used, most, reason } = await apps.request<WireRoom>('files', { files: 'storage' }, signal);
+  const persisted = durable && ((await navigator.storage.persisted?.()) ?? false);
+  return { kind: durable ? 'disk' : 'memory', used, quota: most, persisted, ...(reason === '' ? {} : { reason }) };
+}
+
+export async function remove(apps: Calls, what: string, { signal }: AbortOptions): Promise<boolean> {
+  return apps.request<boolean>('files', { files: 'remove', id: readFileLink(what).cid }, signal);
+}
+
+export async function* search(apps: Calls, text: string, { signal }: AbortOptions): AsyncGenerator<FoundFile, void, undefined> {
+  for await (const answer of apps.stream<WireFound[]>('files', { files: 'search', text }, signal)) {
+    for (const { words, authors, holders, ...file } of answer) {
+      yield { ...described(file), name: file.name, words, authors, holders };
+    }
+  }
+}
+
+/** What is wrong with a listener stops nothing here: it is reported, as if it listened to an event. */
+function tell<T>(listener: ((news: T) => void) | undefined, news: T): void {
+  try {
+    listener?.(news);
+  } catch (error) {
+    reportError(error);
+  }
+}
+
+function progressOf({ bytes, size, sources, pieces, paused }: FetchProgress): FetchProgress {
+  return { bytes, size, sources, ...(pieces ? { pieces } : {}), paused };
+}
+
+/** What is not known crosses as empty text. */
+function described({ cid, name, media, size, tags }: WireFile): SharedFile & { name?: string; media?: string; tags: string[] } {
+  return { cid, link: fileLink(cid, name), size, tags, ...(name === '' ? {} : { name }), ...(media === '' ? {} : { media }) };
+}

@@ -1,0 +1,226 @@
+// A file in the list: what it is, how far it is, and what can be done with it.
+
+import type { FetchedFile, FetchProgress } from 'warren-p2p';
+import { copyButton } from '../../copy.ts';
+import { h, setText } from '../../dom.ts';
+import { errorCard } from '../../result.ts';
+import { bar, drawBar } from './bar.ts';
+import { showContents, saveContents, type Shown } from './contents.ts';
+import { kindOf } from './kinds.ts';
+import { pageLink } from './links.ts';
+import type { Transfer } from './transfer.ts';
+import { LOOKING, aboutWords, progressWords } from './words.ts';
+
+/** Something that is shown without being asked for is no larger than this. */
+const SHOWN_AT_ONCE = 64 * 1024 * 1024;
+
+/** A file of this tab, on its way or not. */
+export interface Item {
+  cid: string;
+  name?: string | undefined;
+  media?: string | undefined;
+  tags: readonly string[];
+  /** What is there; not known before its size is proven. */
+  progress?: FetchProgress | undefined;
+  complete: boolean;
+  transfer?: Transfer | undefined;
+}
+
+export interface RowHost {
+  /** The file, when all of it is there. */
+  open(item: Item): Promise<FetchedFile>;
+  /** Fetches what is missing. */
+  fetch(item: Item): Promise<unknown>;
+  /** Forgets it, and stops what is under way. */
+  remove(item: Item): Promise<unknown>;
+}
+
+export class Row {
+  readonly element: HTMLElement;
+  readonly #host: RowHost;
+  #item: Item;
+  #shown: Shown | undefined;
+  #failure: unknown;
+  /** The transfer that brought it, when that was said. */
+  #arrival: Transfer | undefined;
+  readonly #title = h('p', { class: 'title', dir: 'auto' });
+  readonly #what = h('p', { class: 'what' });
+  readonly #tags = h('ul', { class: 'tags', 'aria-label': 'Tags' });
+  readonly #bar = bar();
+  readonly #numbers = h('p', { class: 'hint numbers' });
+  readonly #coming = h('div', { class: 'coming' }, this.#bar, this.#numbers);
+  readonly #go = h('button', { type: 'button', class: 'copy' });
+  readonly #look = h('button', { type: 'button', class: 'copy', 'aria-expanded': 'false' }, 'Show');
+  readonly #save = h('button', { type: 'button', class: 'copy' }, 'Save');
+  readonly #drop = h('button', { type: 'button', class: 'copy' });
+  readonly #acts: HTMLElement;
+  readonly #trouble = h('div', { class: 'result', 'aria-live': 'polite' });
+  readonly #place = h('div', { class: 'place' });
+
+  constructor(item: Item, host: RowHost) {
+    this.#item = item;
+    this.#host = host;
+    this.#acts = h('div', { class: 'acts' }, this.#go, this.#look, this.#save, this.#drop);
+    const head = h('div', {}, this.#title, this.#what, this.#tags);
+    this.element = h('li', { class: 'own shared' }, head, this.#acts, this.#coming, this.#trouble, this.#place);
+    this.#go.addEventListener('click', () => void this.#attempt(() => this.#goOn()));
+    this.#look.addEventListener('click', () => void this.#attempt(() => this.#turnShown()));
+    this.#save.addEventListener('click', () => void this.#attempt(() => this.#saveIt()));
+    this.#drop.addEventListener('click', () => this.#leave());
+  }
+
+  draw(item: Item, now: number): void {
+    const awaited = item.transfer ?? this.#item.transfer;
+    this.#item = item;
+    const { transfer, progress, complete, cid, tags, media } = item;
+    const failed = transfer?.state === 'failed';
+    setText(this.#title, this.#name);
+    setText(this.#what, aboutWords(progress?.size, media));
+    this.#drawTags(tags);
+    this.element.dataset['state'] = stateOf(item);
+    const linked = this.#acts.querySelector('[data-link]');
+    const link = pageLink(cid, item.name);
+    if (linked?.getAttribute('data-link') !== link) this.#putLink(link, linked);
+    this.#coming.hidden = complete || failed;
+    this.#bar.hidden = progress === undefined;
+    if (progress && !complete) drawBar(this.#bar, this.#name, progress);
+    setText(this.#numbers, this.#words(now));
+    this.#drawActs();
+    this.#drawFailure(failed ? transfer.error : undefined);
+    if (!complete || !awaited || awaited === this.#arrival) return;
+    this.#arrival = awaited;
+    this.#arrived();
+  }
+
+  /** Brings it to where the visitor looks. */
+  focus(): void {
+    this.element.scrollIntoView({ block: 'nearest' });
+    this.#acts.querySelector<HTMLElement>('button:not([hidden])')?.focus({ preventScroll: true });
+  }
+
+  /** It is not in the list any more. */
+  close(): void {
+    this.#shown?.close();
+  }
+
+  get #name(): string {
+    return this.#item.name ?? `File ${this.#item.cid.slice(-8)}`;
+  }
+
+  #words(now: number): string {
+    const { transfer, progress } = this.#item;
+    if (!progress) return LOOKING;
+    if (transfer) return progressWords(progress, transfer.rate.at(now));
+    return progressWords({ ...progress, paused: true }, undefined);
+  }
+
+  #drawTags(tags: readonly string[]): void {
+    this.#tags.hidden = tags.length === 0;
+    if (this.#tags.childElementCount !== tags.length) this.#tags.replaceChildren(...tags.map((tag) => h('li', { class: 'tag', dir: 'auto' }, tag)));
+  }
+
+  #drawActs(): void {
+    const { transfer, progress, complete, media } = this.#item;
+    const had = this.#acts.contains(document.activeElement);
+    const coming = transfer?.state === 'coming';
+    this.#go.hidden = complete || transfer?.state === 'looking';
+    this.#label(this.#go, coming ? (progress?.paused ? 'Resume' : 'Pause') : transfer ? 'Try again' : 'Fetch the rest');
+    this.#look.hidden = !complete || !kindOf(this.#item.name, media);
+    this.#label(this.#look, this.#shown ? 'Hide' : 'Show');
+    this.#save.hidden = !complete;
+    this.#label(this.#save, 'Save');
+    this.#label(this.#drop, !complete && transfer && transfer.state !== 'failed' ? 'Cancel' : 'Remove');
+    const focused = document.activeElement;
+    if (had && (focused === document.body || (focused as HTMLElement).hidden)) this.focus();
+  }
+
+  /** Said once, not with every tick. */
+  #drawFailure(failure: unknown): void {
+    if (failure === this.#failure) return;
+    this.#failure = failure;
+    this.#trouble.replaceChildren(...(failure === undefined ? [] : [errorCard(failure)]));
+  }
+
+  #label(button: HTMLButtonElement, label: string): void {
+    setText(button, label);
+    button.setAttribute('aria-label', `${label} ${this.#name}`);
+  }
+
+  #putLink(link: string, old: Element | null): void {
+    const button = copyButton(link, `link to ${this.#name}`, 'Copy link');
+    button.dataset['link'] = link;
+    if (old) old.replaceWith(button);
+    else this.#drop.before(button);
+  }
+
+  /** Whoever has waited for it sees it. */
+  #arrived(): void {
+    const { progress, media } = this.#item;
+    const small = (progress?.size ?? 0) <= SHOWN_AT_ONCE;
+    if (small && !this.#shown && kindOf(this.#item.name, media)) void this.#attempt(() => this.#turnShown());
+  }
+
+  async #goOn(): Promise<void> {
+    const { transfer } = this.#item;
+    if (transfer?.state === 'coming') await transfer.turnPause();
+    else await this.#host.fetch(this.#item);
+  }
+
+  async #turnShown(): Promise<void> {
+    const shown = this.#shown;
+    this.#shown = undefined;
+    shown?.close();
+    this.#place.replaceChildren();
+    if (!shown) {
+      const item = this.#item;
+      this.#shown = await showContents(await this.#host.open(item), this.#name, item.media);
+      this.#place.replaceChildren(this.#shown.element);
+    }
+    this.#look.setAttribute('aria-expanded', String(this.#shown !== undefined));
+    this.#drawActs();
+  }
+
+  async #saveIt(): Promise<void> {
+    this.#save.setAttribute('aria-busy', 'true');
+    try {
+      await saveContents(await this.#host.open(this.#item), this.#name);
+    } finally {
+      this.#save.removeAttribute('aria-busy');
+    }
+  }
+
+  /** What is there is asked for first: nobody else may have it any more. */
+  #leave(): void {
+    if (!this.#item.complete) return void this.#attempt(() => this.#host.remove(this.#item));
+    const yes = h('button', { type: 'submit', class: 'danger' }, 'Remove it');
+    const no = h('button', { type: 'button', class: 'quiet' }, 'Keep it');
+    const what = h('p', {}, h('strong', {}, `Remove ${this.#name}? `), 'This tab gives it to nobody any more, and it is gone from here.');
+    const form = h('form', { class: 'ask' }, what, h('div', { class: 'actions' }, yes, no));
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      void this.#attempt(() => this.#host.remove(this.#item));
+    });
+    no.addEventListener('click', () => {
+      form.remove();
+      this.#drop.focus();
+    });
+    this.#place.querySelector('.ask')?.remove();
+    this.#place.prepend(form);
+    no.focus();
+  }
+
+  async #attempt(work: () => Promise<unknown>): Promise<void> {
+    try {
+      this.#trouble.replaceChildren();
+      await work();
+    } catch (error) {
+      this.#trouble.replaceChildren(errorCard(error));
+    }
+  }
+}
+
+function stateOf({ complete, transfer, progress }: Item): string {
+  if (complete) return 'complete';
+  if (!transfer) return 'partial';
+  return transfer.state === 'coming' && progress?.paused ? 'paused' : transfer.state;
+}
