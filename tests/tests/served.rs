@@ -58,6 +58,22 @@ esac"#;
     .await;
     assert_eq!(String::from_utf8_lossy(&output.stdout), "[\"PIPED\"]\n");
 
+    let (status, stderr) = call(&url, &[&peer, "lower"]).await.expect_err("missing");
+    assert_eq!(
+        status,
+        Some(Code::Unsupported.exit_status().into()),
+        "{stderr}"
+    );
+    assert!(stderr.contains("serves no method lower"), "{stderr}");
+    let (closed, nobody) = serve(&url, &["closed"], &["cat"]).await;
+    let (status, stderr) = call(&url, &[&nobody, "closed"]).await.expect_err("closed");
+    assert_eq!(status, Some(Code::Refused.exit_status().into()), "{stderr}");
+    assert!(
+        stderr.contains("--allow") && stderr.contains("author:"),
+        "{stderr}"
+    );
+    assert!(closed.terminate().await.success());
+
     let refused = Code::Refused.exit_status();
     for (params, told) in [("[\"moody\"]", "full moon"), ("[\"broken\"]", "3")] {
         let (status, stderr) = call(&url, &[&peer, "upper", params])
@@ -228,7 +244,18 @@ async fn what_was_seen_of_a_peer_is_kept_and_told_here_only() {
     assert_eq!(seen["trust"], json!(0.6), "{seen}");
     assert!(seen["latencyMs"].is_u64(), "{seen}");
     let other = folder.path().join("other");
-    let unseen = standing(other.to_str().expect("a path")).await;
+    let other = other.to_str().expect("a path");
+    let nowhere = run(&["peers", "--json", "--join", &url, "--data-dir", other]).await;
+    let told = String::from_utf8_lossy(&nowhere.stderr).into_owned();
+    assert_eq!(failure(&nowhere), Some(Code::NotFound), "{told}");
+    assert!(!folder.path().join("other").exists(), "nothing is made");
+    let pong = call(
+        &url,
+        &[&relay.id().to_string(), "warren.ping", "--data-dir", other],
+    )
+    .await;
+    assert_eq!(pong.expect("answered"), [json!("pong")]);
+    let unseen = standing(other).await;
     assert_eq!(
         (&unseen["answers"], &unseen["trust"]),
         (&json!(0), &json!(0.5))
@@ -245,6 +272,38 @@ async fn what_was_seen_of_a_peer_is_kept_and_told_here_only() {
     assert_eq!(there["connected"], true, "{there}");
     let ways = there["transports"].as_array().expect("how");
     assert!(!ways.is_empty(), "{there}");
+
+    // Without a relay, and beside whoever runs with this profile, what was written down is read.
+    let alone = kept_of(data, &id).await;
+    assert_eq!(
+        (&alone["answers"], &alone["connected"]),
+        (&json!(1), &Value::Null)
+    );
+    let listening = ["listen", "--namespace", "n", "--json", "--join", &url];
+    let flags = ["--listen", ANY_PORT, "--data-dir", data];
+    let mut running = Program::start(&[&listening[..], &flags].concat());
+    running.event("listening").await;
+    let beside = kept_of(data, &id).await;
+    assert_eq!(
+        (&beside["answers"], &beside["connected"]),
+        (&json!(1), &Value::Null)
+    );
+    assert!(running.terminate().await.success());
     friend.node.close().await;
     relay.stop().await;
+}
+
+/// What `warren peers` reads of a profile without joining.
+async fn kept_of(data: &str, id: &str) -> Value {
+    let output = run(&["peers", id, "--json", "--data-dir", data]).await;
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// With which error a program ended.
+fn failure(output: &std::process::Output) -> Option<Code> {
+    let status = output.status.code()?;
+    let mut codes = Code::ALL.iter().copied();
+    codes.find(|code| i32::from(code.exit_status()) == status)
 }

@@ -21,6 +21,7 @@ use warren_shared::limits::FILES_IN_FLIGHT;
 use warren_shared::net::connected;
 use warren_shared::net::files::{How, Tally};
 use warren_shared::proto::files::Kind;
+use warren_shared::proto::files::cid::Cid;
 
 use self::fetch::Getting;
 use self::place::{Place, pour};
@@ -157,21 +158,8 @@ async fn get(peer: &Peer, args: &GetArgs, lines: &Lines) -> Result<()> {
         shown: Shown::new(args.peer.json, lines),
         told: AtomicBool::new(false),
     };
-    let got = match cid.kind {
-        // It was whole when an earlier try to write it out ended.
-        Kind::File if args.to_stdout() && work::is_there(&place, cid).await? => {
-            Ok((None, vec![place.clone()]))
-        }
-        Kind::File => {
-            let got = getting.file(cid, &place).await;
-            got.map(|got| (Some(got), vec![place.clone()]))
-        }
-        Kind::Directory => {
-            let got = getting.folder(cid, &place).await;
-            got.map(|(got, files)| (Some(got), files))
-        }
-    };
-    let (got, files) = got.inspect_err(|_| getting.work.tidy())?;
+    let fetched = fetch(&getting, cid, &place, args.to_stdout()).await;
+    let (got, files) = fetched.inspect_err(|_| getting.work.tidy())?;
     if args.to_stdout() {
         pour(place.clone()).await?;
         done(args, lines, Path::new("-"), &files, got).await?;
@@ -180,6 +168,25 @@ async fn get(peer: &Peer, args: &GetArgs, lines: &Lines) -> Result<()> {
     }
     getting.work.end();
     done(args, lines, &place, &files, got).await
+}
+
+/// What is there then, and of it what was fetched.
+async fn fetch(
+    getting: &Getting<'_>,
+    cid: Cid,
+    place: &Path,
+    to_stdout: bool,
+) -> Result<(Option<Got>, Vec<PathBuf>)> {
+    if cid.kind == Kind::Directory {
+        let (got, files) = getting.folder(cid, place).await?;
+        return Ok((Some(got), files));
+    }
+    // It may have been whole when an earlier try to write it out ended.
+    let got = match to_stdout && work::is_there(place, cid).await? {
+        true => None,
+        false => Some(getting.file(cid, place).await?),
+    };
+    Ok((got, vec![place.to_owned()]))
 }
 
 /// What was fetched, and what was there before.
