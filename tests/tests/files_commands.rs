@@ -83,8 +83,7 @@ fn films(folder: &TempDir) -> PathBuf {
 async fn files_of_a_directory_are_found_and_fetched_alone() {
     let (relay, folder) = (TestRelay::first().await, tempfile::tempdir().unwrap());
     let (url, root) = (relay.url(), films(&folder));
-    let more = ["--tag", "holiday", "--rescan", "1"];
-    let (mut sharer, shared) = share(&url, &root, &more).await;
+    let (sharer, shared) = share(&url, &root, &["--tag", "holiday"]).await;
     assert_eq!((&shared["files"], &shared["found"]), (&json!(2), &json!(2)));
     let hits = until("the words of its files are announced", || async {
         let hits = search(&url, &["RED", "deep"]).await;
@@ -126,7 +125,20 @@ async fn files_of_a_directory_are_found_and_fetched_alone() {
     assert!(lines.lines().any(|other| other == line), "{lines}");
     assert!(!copy.join("films").exists(), "the same command goes on");
 
-    // What is not there any more is not found.
+    assert!(sharer.terminate().await.success());
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_any_more_is_not_found_and_that_is_said() {
+    let (relay, folder) = (TestRelay::first().await, tempfile::tempdir().unwrap());
+    let (url, root) = (relay.url(), films(&folder));
+    let (mut sharer, _) = share(&url, &root, &["--rescan", "1"]).await;
+    until("the film is found", || async {
+        let hits = search(&url, &["red"]).await;
+        (names(&hits) == ["Red sea.film"]).then_some(())
+    })
+    .await;
     std::fs::remove_file(root.join("Red sea.film")).expect("removed");
     assert_eq!(sharer.event("changed").await["found"], 1);
     until("the film is not found any more", || async {
@@ -212,6 +224,19 @@ async fn the_page_of_a_link_is_where_to_join() {
     relay.stop().await;
 }
 
+/// Runs `warren share --keep --leave` to its end.
+async fn leave(url: &str, path: &Path) -> Output {
+    let args = [
+        "share",
+        text(path),
+        "--keep",
+        "--leave",
+        "--listen",
+        ANY_PORT,
+    ];
+    run(&[&args[..], &["--join", url]].concat()).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_share_ends_when_relays_keep_it_and_says_whether_they_do() {
     let folder = tempfile::tempdir().unwrap();
@@ -220,19 +245,6 @@ async fn a_share_ends_when_relays_keep_it_and_says_whether_they_do() {
     let keeping = keeping.expect("the relay starts");
     let original = folder.path().join("original");
     std::fs::write(&original, "abc").expect("written");
-    let leave = |url: &str, path: &Path| {
-        let args = [
-            "share",
-            text(path),
-            "--keep",
-            "--leave",
-            "--listen",
-            ANY_PORT,
-        ];
-        let args = [&args[..], &["--join", url]].concat();
-        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        async move { run(&args).await }
-    };
     let output = leave(&keeping.url(), &original).await;
     fine(&output);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -248,39 +260,44 @@ async fn a_share_ends_when_relays_keep_it_and_says_whether_they_do() {
     fine(&get(&keeping.url(), &cid, &["-o", text(&copy)]).await);
     assert_eq!(std::fs::read(&copy).unwrap(), b"abc");
 
-    // A directory is not kept, and a relay without a quota keeps nothing.
-    let output = leave(&keeping.url(), &films(&folder)).await;
-    let (code, told) = failure(&output);
+    keeping.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_relay_keeps_is_named_with_a_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let quota = (64 * PIECE).to_string();
+    let keeping = TestRelay::start(|args| args.pin_quota = Some(quota)).await;
+    let keeping = keeping.expect("the relay starts");
+    let (code, told) = failure(&leave(&keeping.url(), &films(&folder)).await);
     assert_eq!(code, Some(Code::Unsupported), "{told}");
     assert!(told.contains("Pack"), "{told}");
     keeping.stop().await;
     let plain = TestRelay::first().await;
+    let original = folder.path().join("original");
+    std::fs::write(&original, "abc").expect("written");
     let (code, told) = failure(&leave(&plain.url(), &original).await);
     assert_eq!(code, Some(Code::Unsupported), "{told}");
     assert!(told.contains("--pin-quota"), "{told}");
     let output = run(&["share", text(&original), "--leave", "--join", &plain.url()]).await;
     assert!(!output.status.success(), "only with --keep");
+    plain.stop().await;
+}
 
-    // A tag has a word; whoever is not there is not listed.
-    let output = run(&[
-        "share",
-        text(&original),
-        "--tag",
-        "",
-        "--join",
-        &plain.url(),
-    ])
-    .await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_without_a_word_and_a_peer_that_is_not_there_are_mistakes() {
+    let (relay, folder) = (TestRelay::first().await, tempfile::tempdir().unwrap());
+    let (url, original) = (relay.url(), folder.path().join("original"));
+    std::fs::write(&original, "abc").expect("written");
+    let output = run(&["share", text(&original), "--tag", "", "--join", &url]).await;
     let (code, told) = failure(&output);
     assert_eq!(code, Some(Code::InvalidArgument), "{told}");
     assert!(told.contains("letter or digit"), "{told}");
     let nobody = PeerId::random().to_string();
-    let output = run(&["ls", &nobody, "--join", &plain.url()]).await;
+    let output = run(&["ls", &nobody, "--join", &url]).await;
     assert!(!output.status.success());
     let told = failure(&output).1;
-    assert!(
-        told.contains("cannot be reached") && told.contains("warren share"),
-        "{told}"
-    );
-    plain.stop().await;
+    assert!(told.contains("cannot be reached"), "{told}");
+    assert!(told.contains("warren share"), "{told}");
+    relay.stop().await;
 }

@@ -58,22 +58,6 @@ esac"#;
     .await;
     assert_eq!(String::from_utf8_lossy(&output.stdout), "[\"PIPED\"]\n");
 
-    let (status, stderr) = call(&url, &[&peer, "lower"]).await.expect_err("missing");
-    assert_eq!(
-        status,
-        Some(Code::Unsupported.exit_status().into()),
-        "{stderr}"
-    );
-    assert!(stderr.contains("serves no method lower"), "{stderr}");
-    let (closed, nobody) = serve(&url, &["closed"], &["cat"]).await;
-    let (status, stderr) = call(&url, &[&nobody, "closed"]).await.expect_err("closed");
-    assert_eq!(status, Some(Code::Refused.exit_status().into()), "{stderr}");
-    assert!(
-        stderr.contains("--allow") && stderr.contains("author:"),
-        "{stderr}"
-    );
-    assert!(closed.terminate().await.success());
-
     let refused = Code::Refused.exit_status();
     for (params, told) in [("[\"moody\"]", "full moon"), ("[\"broken\"]", "3")] {
         let (status, stderr) = call(&url, &[&peer, "upper", params])
@@ -203,6 +187,28 @@ async fn the_best_member_is_found_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_call_is_told_whom_to_ask() {
+    let relay = TestRelay::first().await;
+    let url = relay.url();
+    let (closed, peer) = serve(&url, &["closed"], &["cat"]).await;
+    let (status, told) = call(&url, &[&peer, "open"]).await.expect_err("missing");
+    assert_eq!(
+        status,
+        Some(Code::Unsupported.exit_status().into()),
+        "{told}"
+    );
+    assert!(told.contains("serves no method open"), "{told}");
+    let (status, told) = call(&url, &[&peer, "closed"]).await.expect_err("refused");
+    assert_eq!(status, Some(Code::Refused.exit_status().into()), "{told}");
+    assert!(
+        told.contains("--allow") && told.contains("author:"),
+        "{told}"
+    );
+    assert!(closed.terminate().await.success());
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_seen_of_a_peer_is_kept_and_told_here_only() {
     let relay = TestRelay::first().await;
     let url = relay.url();
@@ -245,10 +251,6 @@ async fn what_was_seen_of_a_peer_is_kept_and_told_here_only() {
     assert!(seen["latencyMs"].is_u64(), "{seen}");
     let other = folder.path().join("other");
     let other = other.to_str().expect("a path");
-    let nowhere = run(&["peers", "--json", "--join", &url, "--data-dir", other]).await;
-    let told = String::from_utf8_lossy(&nowhere.stderr).into_owned();
-    assert_eq!(failure(&nowhere), Some(Code::NotFound), "{told}");
-    assert!(!folder.path().join("other").exists(), "nothing is made");
     let pong = call(
         &url,
         &[&relay.id().to_string(), "warren.ping", "--data-dir", other],
@@ -272,16 +274,39 @@ async fn what_was_seen_of_a_peer_is_kept_and_told_here_only() {
     assert_eq!(there["connected"], true, "{there}");
     let ways = there["transports"].as_array().expect("how");
     assert!(!ways.is_empty(), "{there}");
+    friend.node.close().await;
+    relay.stop().await;
+}
 
-    // Without a relay, and beside whoever runs with this profile, what was written down is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_down_is_read_beside_a_profile_that_runs() {
+    let relay = TestRelay::first().await;
+    let (url, folder) = (relay.url(), tempfile::tempdir().expect("a folder"));
+    let data = folder.path().join("profile");
+    let data = data.to_str().expect("a path");
+    let nowhere = run(&["peers", "--json", "--data-dir", data]).await;
+    let told = String::from_utf8_lossy(&nowhere.stderr).into_owned();
+    let code = Code::NotFound.exit_status();
+    assert_eq!(nowhere.status.code(), Some(code.into()), "{told}");
+    assert!(!folder.path().join("profile").exists(), "nothing is made");
+
+    let friend = member(&url).await.expect("a member");
+    let id = friend.node.id().to_string();
+    until("the friend is found", || async {
+        relay.node().find_peer(friend.node.id()).await.ok()
+    })
+    .await;
+    let pong = call(&url, &[&id, "warren.ping", "--data-dir", data]).await;
+    assert_eq!(pong.expect("answered"), [json!("pong")]);
+    friend.node.close().await;
     let alone = kept_of(data, &id).await;
     assert_eq!(
         (&alone["answers"], &alone["connected"]),
         (&json!(1), &Value::Null)
     );
-    let listening = ["listen", "--namespace", "n", "--json", "--join", &url];
+    let args = ["listen", "--namespace", "n", "--json", "--join", &url];
     let flags = ["--listen", ANY_PORT, "--data-dir", data];
-    let mut running = Program::start(&[&listening[..], &flags].concat());
+    let mut running = Program::start(&[&args[..], &flags].concat());
     running.event("listening").await;
     let beside = kept_of(data, &id).await;
     assert_eq!(
@@ -289,7 +314,6 @@ async fn what_was_seen_of_a_peer_is_kept_and_told_here_only() {
         (&json!(1), &Value::Null)
     );
     assert!(running.terminate().await.success());
-    friend.node.close().await;
     relay.stop().await;
 }
 
@@ -299,11 +323,4 @@ async fn kept_of(data: &str, id: &str) -> Value {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{told}");
     serde_json::from_slice(&output.stdout).expect("JSON")
-}
-
-/// With which error a program ended.
-fn failure(output: &std::process::Output) -> Option<Code> {
-    let status = output.status.code()?;
-    let mut codes = Code::ALL.iter().copied();
-    codes.find(|code| i32::from(code.exit_status()) == status)
 }

@@ -131,7 +131,7 @@ async fn get(peer: &Peer, args: &GetArgs, lines: &Lines) -> Result<()> {
     let to = Place::of(args.output.as_deref(), &wanted)?;
     let work = match &to {
         Place::At(place) if cid.kind == Kind::File && work::is_there(place, cid).await? => {
-            return done(args, lines, place, &[place.clone()], None).await;
+            return done(args, lines, place, std::slice::from_ref(place), None).await;
         }
         Place::At(place) => Work::begin(place)?,
         Place::Stdout => Work::begin(Path::new(&cid.to_string()))?,
