@@ -7,7 +7,8 @@
 // - hashing: BLAKE3 in WebAssembly beside the browser's SHA-256.
 // - memory: by how much a tab grows while it fetches `--size` MiB.
 // - search: round trips until a search has its first result.
-// What came is compared with the original everywhere: one wrong byte ends the measurement.
+// What came is compared with the original everywhere: one wrong byte ends the measurement. Rates are those from the moment
+// when the other end was found.
 
 import { namespacesMissing } from '../e2e/namespace.mjs';
 import { temporaryFolder } from '../e2e/relay.mjs';

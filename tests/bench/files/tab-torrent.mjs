@@ -34,7 +34,7 @@ window.take = async ({ torrent, tracker, webSeed, memory = false }) => {
   const began = performance.now();
   const sources = { announce: tracker ? [tracker] : [], urlList: webSeed ? [webSeed] : [] };
   taken = client.add(bytesOf(torrent), { ...sources, ...(memory && { store: MemoryStore }) });
-  let first;
+  let first = 0;
   taken.once('download', () => (first = performance.now() - began));
   const done = new Promise((resolve, reject) => {
     taken.once('done', resolve);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { launchProfile } from '../../e2e/browser.mjs';
 import { serveBundled } from '../../e2e/bundled.mjs';
 import { temporaryFolder, within } from '../../e2e/relay.mjs';
-import { row, summary } from '../figures.mjs';
+import { rounded, row, summary } from '../figures.mjs';
 import { MIB } from './original.mjs';
 
 const START_MS = 60_000;
@@ -74,8 +74,9 @@ export function given(page, what) {
 }
 
 /**
- * Fetches in a page: MiB a second, from asking until all of it is there, and the milliseconds until something was. Does
- * something `before` the bytes are looked at.
+ * Fetches in a page: how many milliseconds it took until something of it was there, and how many MiB a second came from then
+ * on. Who finds the other end sooner gets nothing for that: some of the others wait for seconds, and are quick thereafter.
+ * Does something `before` the bytes are looked at.
  */
 export async function taken(page, what, { size, sum }, before = () => {}) {
   const taking = page.evaluate((what) => window.take(what), what);
@@ -83,7 +84,7 @@ export async function taken(page, what, { size, sum }, before = () => {}) {
   await before();
   const got = await within(PATIENCE, 'a page did not say what it has', page.evaluate(() => window.sum()));
   if (got !== sum) throw new WrongBytes(`${page.url()} has other bytes than the original`);
-  return { rate: size / MIB / (ms / 1000), first };
+  return { rate: size / MIB / ((ms - first) / 1000), first };
 }
 
 /** That is no rival that did not manage it, but a measurement of nothing. */
@@ -99,7 +100,7 @@ export async function rival(name, measure) {
   }
 }
 
-/** By name, the rates that each round has found; the kinds take turns, and who comes first changes. */
+/** By name, what each round has found; the kinds take turns, and who comes first changes. */
 export async function inTurns(kinds, rounds, say) {
   const found = Object.fromEntries(Object.keys(kinds).map((name) => [name, []]));
   for (let round = 1; round <= rounds; round += 1) {
@@ -108,11 +109,12 @@ export async function inTurns(kinds, rounds, say) {
     for (const [name, measure] of [...list.slice(at), ...list.slice(0, at)]) {
       try {
         const measured = await measure();
-        found[name].push(measured.rate);
+        found[name].push(measured);
         say(`round ${round} of ${rounds}: ${name} ${JSON.stringify(measured)}`);
       } catch (error) {
         if (!(error instanceof Missed)) throw error;
-        say(`round ${round} of ${rounds}: ${error.message}`);
+        // A row without a rival has to be explained to a machine's reader as well.
+        console.error(`round ${round} of ${rounds}: ${error.message}`);
       }
     }
   }
@@ -121,14 +123,27 @@ export async function inTurns(kinds, rounds, say) {
 
 /** Beside the best of several ways of a rival, by name; one that never managed any is none. */
 export function compared(name, ours, ways, goal) {
-  const mine = summary(ours);
-  const medians = Object.entries(ways)
-    .filter(([, rates]) => rates.length > 0)
-    .map(([way, rates]) => ({ way, spread: summary(rates) }))
-    .sort((a, b) => b.spread.median - a.spread.median);
-  if (medians.length === 0) return row(name, mine.median, null, 'MiB/s', {}, { oursSpread: mine });
-  const [best] = medians;
-  const rivals = Object.fromEntries(medians.map(({ way, spread }) => [way, spread.median]));
+  const mine = summed(ours);
+  const oursSpread = mine.rate;
+  const managed = Object.entries(ways)
+    .filter(([, measured]) => measured.length > 0)
+    .map(([way, measured]) => ({ way, ...summed(measured) }))
+    .sort((a, b) => b.rate.median - a.rate.median);
+  if (managed.length === 0) return row(name, oursSpread.median, null, 'MiB/s', {}, { oursSpread });
+  const [best] = managed;
   const title = Object.keys(ways).length === 1 ? name : `${name} (${best.way})`;
-  return row(title, mine.median, best.spread.median, 'MiB/s', goal, { oursSpread: mine, rivalSpread: best.spread, rivals });
+  const more = {
+    oursSpread,
+    rivalSpread: best.rate,
+    rounds: ours.length,
+    firstMs: { ours: mine.first, rival: best.first },
+    rivals: Object.fromEntries(managed.map(({ way, rate }) => [way, rounded(rate.median)])),
+  };
+  return row(title, oursSpread.median, best.rate.median, 'MiB/s', goal, more);
+}
+
+/** The spread of rates, and how long it typically took until something came, of those who say that. */
+function summed(measured) {
+  const firsts = measured.map(({ first }) => first).filter((first) => first !== undefined);
+  return { rate: summary(measured.map(({ rate }) => rate)), first: firsts.length > 0 ? rounded(summary(firsts).median) : null };
 }

@@ -31,6 +31,8 @@ async function seed(path) {
   const client = new WebTorrent({ dht: false, lsd: false, utPex: false, natUpnp: false, natPmp: false, tracker: { rtcConfig: RTC } });
   client.on('error', fail);
   const torrent = await new Promise((resolve) => client.seed(path, { announce: [tracker] }, resolve));
+  // The tracker may have answered before this could listen.
+  torrent.discovery.tracker.update();
   await once(torrent, 'trackerAnnounce');
   return Buffer.from(torrent.torrentFile).toString('base64');
 }
