@@ -74,9 +74,9 @@ export function given(page, what) {
 }
 
 /**
- * Fetches in a page: how many milliseconds it took until something of it was there, and how many MiB a second came from then
- * on. Who finds the other end sooner gets nothing for that: some of the others wait for seconds, and are quick thereafter.
- * Does something `before` the bytes are looked at.
+ * Fetches in a page: how many milliseconds it took until the other end was found, and how many MiB a second came from then
+ * on. Who finds it sooner gets nothing for that: some of the others wait for seconds, and are quick thereafter. Does something
+ * `before` the bytes are looked at.
  */
 export async function taken(page, what, { size, sum }, before = () => {}) {
   const taking = page.evaluate((what) => window.take(what), what);
@@ -142,7 +142,7 @@ export function compared(name, ours, ways, goal) {
   return row(title, oursSpread.median, best.rate.median, 'MiB/s', goal, more);
 }
 
-/** The spread of rates, and how long it typically took until something came, of those who say that. */
+/** The spread of rates, and how long it typically took until the other end was found, of those who say that. */
 function summed(measured) {
   const firsts = measured.map(({ first }) => first).filter((first) => first !== undefined);
   return { rate: summary(measured.map(({ rate }) => rate)), first: firsts.length > 0 ? rounded(summary(firsts).median) : null };
