@@ -213,7 +213,7 @@ scenario('a page with js-libp2p dials our tab through a relay of js-libp2p, as l
     const refused = await failure(dial(await jsPage(scene), address));
     assert.match(refused.message, /NO_RESERVATION/);
   });
-}, { skip: 'the relay of js-libp2p ends the request for a place since it is made at once: to be mended' });
+});
 
 scenario('a page with js-libp2p dials a peer of the command line directly', async (scene) => {
   const relay = await scene.relay();

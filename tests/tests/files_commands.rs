@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use libp2p::PeerId;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use warren_shared::error::Code;
 use warren_shared::limits::PIECE;
 use warren_shared::proto::files::cid::Cid;
+use warren_shared::proto::key::SigningKey;
 use warren_tests::program::{Program, run};
 use warren_tests::random::Random;
 use warren_tests::relays::{ANY_PORT, TestRelay};
@@ -293,7 +293,8 @@ async fn a_tag_without_a_word_and_a_peer_that_is_not_there_are_mistakes() {
     let (code, told) = failure(&output);
     assert_eq!(code, Some(Code::InvalidArgument), "{told}");
     assert!(told.contains("letter or digit"), "{told}");
-    let nobody = PeerId::random().to_string();
+    let nobody = SigningKey::from_seed([9; 32]).public().to_peer_id();
+    let nobody = nobody.to_string();
     let output = run(&["ls", &nobody, "--join", &url]).await;
     assert!(!output.status.success());
     let told = failure(&output).1;

@@ -11,6 +11,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use libp2p::core::muxing::{StreamMuxer, StreamMuxerBox, StreamMuxerEvent, SubstreamBox};
 
+use super::patient::Patient;
 use crate::{limits, platform};
 
 /// A connection that waits for its farewell so long and no longer.
@@ -47,7 +48,8 @@ impl StreamMuxer for Closing {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Self::Substream>> {
-        self.inner().poll_outbound(cx)
+        let opened = self.inner().poll_outbound(cx)?;
+        opened.map(|stream| Ok(SubstreamBox::new(Patient::new(stream))))
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -41,6 +41,7 @@ pub mod node;
 mod noise;
 pub mod outside;
 pub mod overlay;
+mod patient;
 pub mod perf;
 mod ping;
 pub mod protocols;

@@ -173,7 +173,7 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
 
   /**
    * Has a relay forward connections to this peer, at a multiaddr such as `/dns/relay.example/tcp/443/tls/ws/p2p/12D3…`. Those
-   * of this network need no asking; that of js-libp2p does not answer at present. Rejects with `REFUSED` and the reason when it does not.
+   * of this network need no asking. Rejects with `REFUSED` and the reason when it does not.
    * Others in this network are not told: hand `address` to those who are to come.
    */
   async reserve(relay: string, options: AbortOptions = {}): Promise<Reservation> {
