@@ -13,6 +13,7 @@ mod how;
 mod keeping;
 mod link;
 mod memory;
+mod new;
 mod note;
 mod pace;
 mod pause;
@@ -21,6 +22,8 @@ mod serving;
 mod sources;
 mod store;
 mod taking;
+mod waiting;
+mod wishes;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,6 +43,7 @@ pub use self::sources::Sources;
 pub use self::store::{
     FileStore, Held, Intake, Kept, Partial, Portion, Room, SharedFileStore, Stored,
 };
+pub use self::wishes::Wishes;
 use super::budget::{Limits, SharedBudget};
 use super::handle::Route;
 use super::overlay::{Kademlia, Overlay};
@@ -199,7 +203,7 @@ impl Files {
         Sources::look(self.overlay.clone(), cid, named)
     }
 
-    /// Fetches what is missing of a file. Returns when all of it is there, or when it rests and nothing is under way.
+    /// Fetches what is missing of a file. Returns when all that is wanted of it is there, or when it rests and nothing is under way.
     pub async fn fetch(
         &self,
         sources: &Sources,
