@@ -310,13 +310,17 @@ impl Following {
 
     /// Whoever wants some of it need not fetch that itself, though it may have to.
     async fn fetch(&self) -> Result<()> {
-        match self.want.pieces.clone() {
-            None => self.take_turn().await,
-            Some(pieces) => match select(self.come(pieces).boxed(), self.take_turn().boxed()).await
-            {
-                Either::Left(((), _)) => Ok(()),
-                Either::Right((outcome, _)) => outcome,
-            },
+        let pieces = match &self.want.pieces {
+            _ if self.want.is_met(&self.entry.pieces()) => return Ok(()),
+            None => return self.take_turn().await,
+            Some(pieces) => pieces.clone(),
+        };
+        match select(self.come(pieces).boxed(), self.take_turn().boxed()).await {
+            Either::Left(((), _)) => {
+                self.announce_soon();
+                Ok(())
+            }
+            Either::Right((outcome, _)) => outcome,
         }
     }
 

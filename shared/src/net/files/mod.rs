@@ -173,8 +173,11 @@ impl Files {
     /// As [`Self::announce`], for those who do not wait for it.
     pub fn announce_soon(&self, cid: &Cid) {
         let key = holders(self.overlay.handle().network(), cid);
-        self.shelf.announces(key);
-        let _ = self.wake.clone().try_send(());
+        // What is said is renewed by itself: a player asks for some bytes of a file again and again.
+        let known = self.shelf.keys().contains(&key);
+        if !known && self.shelf.announces(key) {
+            let _ = self.wake.clone().try_send(());
+        }
     }
 
     async fn announce_at(&self, key: Key) -> Result<()> {
