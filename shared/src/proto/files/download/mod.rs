@@ -124,7 +124,6 @@ impl Download {
     /// on as far as it is read ahead. What was said before counts no more.
     pub fn prefer(&mut self, readers: &[u64]) {
         self.map.prefer(ahead(readers));
-        self.look_again();
     }
 
     /// Verified bytes of a piece have come.
