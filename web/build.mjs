@@ -36,6 +36,8 @@ const later = {
   FILES_WORKER_URL: writeAsset('files-worker.js', await bundle(`${PACKAGE}/src/files-worker.ts`)),
   NAMES_WORKER_URL: writeAsset('names-worker.js', await bundle(`${PACKAGE}/src/names-worker.ts`)),
 };
+// A service worker is asked for again under its own name, and has what is below its place for its scope.
+writeFileSync(here('dist/warren-media.js'), await bundle(`${PACKAGE}/src/media-worker.ts`));
 const places = Object.entries({ WASM_URL: wasm, ...later }).map(([name, url]) => [name, JSON.stringify(url)]);
 const { script, preload } = await bundlePage(Object.fromEntries(places));
 const style = writeAsset('main.css', await bundle('src/styles/main.css'));

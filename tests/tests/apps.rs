@@ -7,6 +7,8 @@ mod files;
 mod folder;
 #[path = "apps/kept.rs"]
 mod kept;
+#[path = "apps/reading.rs"]
+mod reading;
 
 use std::sync::Arc;
 

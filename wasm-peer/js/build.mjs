@@ -13,7 +13,7 @@ const ENGINE = ['warren_wasm', 'warren_names', 'warren_apps', 'warren_store'].fl
 rmSync(here('dist'), { recursive: true, force: true });
 
 await build({
-  entryPoints: [here('src/index.ts'), here('src/names-worker.ts'), here('src/files-worker.ts')],
+  entryPoints: ['index', 'names-worker', 'files-worker', 'media-worker'].map((name) => here(`src/${name}.ts`)),
   outdir: here('dist'),
   bundle: true,
   format: 'esm',

@@ -3,10 +3,11 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// A tab dials relays it learns of at run time, hence the open `connect-src`. Safari does not count
-/// `ws:` and `wss:` into `*`. Files that were fetched are shown out of `blob:`. Everything that could run or frame code stays with this origin.
+/// `ws:` and `wss:` into `*`. Files that were fetched are shown out of `blob:`, or come from this
+/// origin's service worker. Everything that could run or frame code stays with this origin.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
     script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; font-src 'self'; \
-    img-src 'self' data: blob:; media-src blob:; connect-src * http: https: ws: wss:; worker-src 'self'; \
+    img-src 'self' data: blob:; media-src 'self' blob:; connect-src * http: https: ws: wss:; worker-src 'self'; \
     manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const PERMISSIONS_POLICY: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), \

@@ -64,7 +64,7 @@ async fn the_page_is_guarded() {
     for part in [
         "default-src 'none'",
         "script-src 'self' 'wasm-unsafe-eval'",
-        "media-src blob:",
+        "media-src 'self' blob:",
         "frame-ancestors 'none'",
     ] {
         assert!(policy.contains(part), "{policy}");

@@ -5,6 +5,8 @@ mod direct;
 #[cfg(feature = "files")]
 mod files;
 mod messages;
+#[cfg(feature = "files")]
+mod range;
 mod rpc;
 
 use std::sync::Arc;

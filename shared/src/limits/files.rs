@@ -91,6 +91,11 @@ pub const FILES_IN_FLIGHT_TAB: u64 = 16 * 1024 * 1024;
 pub const MAX_URGENT: usize = 256;
 /// Pieces that come first when somebody reads a file in order while it is fetched, 4 MiB: some seconds of a film.
 pub const READ_AHEAD: u64 = 16;
+/// Places of one file at which somebody waits, and again as many at which somebody has just read: with what is read ahead of each,
+/// as much as may come before all others.
+pub const MAX_READERS: usize = 8;
+/// Whoever has not read for so long reads no more: a player with a full buffer reads again when there is something to come first.
+pub const READER_GONE: Millis = 10 * SECOND;
 /// Sources that are asked for one piece at the same time: one that hangs, one that is slow, and one more.
 pub const MAX_COPIES: usize = 3;
 /// A source that is usually fast and was silent for so long is not counted on: tabs in the background pause for less.

@@ -96,7 +96,8 @@ async fn a_borrowed_engine_carries_files() {
     relay.stop().await;
 }
 
-fn collection(peer: &Peer) -> Collection {
+/// What a peer shares and fetches, in memory.
+pub fn collection(peer: &Peer) -> Collection {
     let store = Arc::new(MemoryStore::new(FILES_IN_MEMORY));
     let files = peer.node.files().expect("it has files");
     Collection::new(files, store, SigningKey::from_seed([7; 32]))

@@ -3,12 +3,20 @@
 
 import type { Calls } from './apps.ts';
 import { fileLink } from './file-link.ts';
-import { PIECE, type Bytes } from './pieces.ts';
+import { partsOf, within, type FileRange, type Part, type Span } from './file-range.ts';
+import { later } from './later.ts';
+import type { FileUrlOptions } from './media-url.ts';
+import type { Bytes } from './pieces.ts';
+
+export interface BlobOptions extends FileRange {
+  /** Its media type. */
+  type?: string;
+}
 
 /**
  * A file whose size is proven, and whose bytes are there or on their way. It can be read any number of times, at the same time
  * and before all of it is there, until it is removed with `peer.files.remove(cid)`. Bytes that are read were verified in this page.
- * When the rest does not come, reading rejects with the error that says why.
+ * When the rest does not come, reading rejects with the error that says why. What is read comes before the rest.
  */
 export class FetchedFile {
   readonly cid: string;
@@ -16,16 +24,19 @@ export class FetchedFile {
   readonly size: number;
   /** What the link calls it: a suggestion of whoever made that. */
   readonly name?: string;
+  /** What was fetched of it, and can be read: all of it, if no range was asked for. */
+  readonly range: { readonly start: number; readonly end: number };
   readonly #apps: Calls;
   readonly #whole: Promise<unknown>;
   #failure: { error: unknown } | undefined;
 
-  /** @internal `whole` settles when all of it is there. */
-  constructor(apps: Calls, { cid, size, name }: { cid: string; size: number; name?: string }, whole: Promise<unknown>) {
+  /** @internal `whole` settles when all that is wanted of it is there. */
+  constructor(apps: Calls, { cid, size, name, range }: { cid: string; size: number; name?: string; range?: Span }, whole: Promise<unknown>) {
     this.#apps = apps;
     this.#whole = whole;
     this.cid = cid;
     this.size = size;
+    this.range = range ? { start: range.start, end: range.end } : { start: 0, end: size };
     if (name) this.name = name;
     whole.catch((error: unknown) => (this.#failure = { error }));
   }
@@ -35,7 +46,7 @@ export class FetchedFile {
     return fileLink(this.cid, this.name);
   }
 
-  /** Resolves when all of it is there. Rejects when the rest does not come. */
+  /** Resolves when all that was asked for is there: all of it, or its range. Rejects when the rest does not come. */
   async complete(): Promise<void> {
     await this.#whole;
   }
@@ -53,10 +64,13 @@ export class FetchedFile {
     return this.#apps.request('files', { files: 'resume', id: this.cid });
   }
 
-  /** Its bytes from the beginning. The next ones are asked for when the last ones were taken. */
-  stream(): ReadableStream<Bytes> {
+  /**
+   * Its bytes in their order, or some of them. The next ones are asked for when the last ones were taken, and what is read comes before
+   * the rest of the file. Throws `INVALID_ARGUMENT` for bytes that are not in `range`.
+   */
+  stream(range: FileRange = {}): ReadableStream<Bytes> {
     const stopping = new AbortController();
-    const pieces = this.#pieces(stopping.signal);
+    const pieces = this.#pieces(within(range, this.range, this.size), stopping.signal);
     return new ReadableStream<Bytes>(
       {
         pull: async (controller) => {
@@ -70,21 +84,33 @@ export class FetchedFile {
     );
   }
 
-  /** All of it, once it is there, under a media type if one is given. */
-  async blob(type = ''): Promise<Blob> {
+  /** All of it once it is there, or some of it: under a media type if one is given. */
+  async blob(options: string | BlobOptions = {}): Promise<Blob> {
+    const { type = '', ...range } = typeof options === 'string' ? { type: options } : options;
     const parts: Blob[] = [];
     // Browsers keep the bytes of blobs outside of the page's memory when there are many.
-    for await (const piece of this.#pieces()) parts.push(new Blob([piece]));
+    for await (const piece of this.#pieces(within(range, this.range, this.size))) parts.push(new Blob([piece]));
     return new Blob(parts, { type });
   }
 
-  /** All of it, read as UTF-8. */
-  async text(): Promise<string> {
-    return (await this.blob()).text();
+  /** All of it, or some of it, read as UTF-8. */
+  async text(range: FileRange = {}): Promise<string> {
+    return (await this.blob(range)).text();
   }
 
-  async *#pieces(signal?: AbortSignal): AsyncGenerator<Bytes, void, undefined> {
-    for (let place = 0; place * PIECE < this.size; place += 1) yield await this.#read(place, signal);
+  /**
+   * An address under which elements of this page show it: pictures, sound and film, which play and seek while the rest comes. It is
+   * answered by a service worker, for as long as this peer runs, with what the player asks for and no more than 4 MiB at a time; what is
+   * not here is fetched. Under a media type that could be a page with scripts in it, it is only saved. Rejects with `UNSUPPORTED` where
+   * there are no service workers, as in private windows of some browsers and on pages without TLS: then `blob()` is the way.
+   */
+  async url(options: FileUrlOptions = {}): Promise<string> {
+    const { mediaUrl } = await later(import('./media-url.ts'), 'media');
+    return mediaUrl(this.#apps, this, options);
+  }
+
+  async *#pieces(span: Span, signal?: AbortSignal): AsyncGenerator<Bytes, void, undefined> {
+    for (const part of partsOf(span)) yield cut(await this.#read(part.place, signal), part);
   }
 
   async #read(place: number, signal: AbortSignal | undefined): Promise<Bytes> {
@@ -94,4 +120,9 @@ export class FetchedFile {
       throw this.#failure?.error ?? error;
     }
   }
+}
+
+/** What of a piece belongs to what is read. */
+function cut(piece: Bytes, { from, to }: Part): Bytes {
+  return from === 0 && to >= piece.length ? piece : piece.slice(from, to);
 }

@@ -5,6 +5,7 @@ import type { AbortOptions } from './abort.ts';
 import type { Calls } from './apps.ts';
 import { FetchedFile } from './fetched-file.ts';
 import { fileLink, readFileLink } from './file-link.ts';
+import { asked } from './file-range.ts';
 import type { FetchOptions, FetchProgress, FileInfo, FileSource, FileStorage, FoundFile, SharedFile, ShareOptions } from './files.ts';
 import { piecesOf } from './pieces.ts';
 
@@ -16,7 +17,14 @@ interface WireFile {
   size: number;
 }
 
-type WireInfo = WireFile & FetchProgress & { complete: boolean };
+type WireInfo = WireFile & FetchProgress & { complete: boolean; range?: WireRange };
+/** How far the range is that was asked for. */
+interface WireRange {
+  start: number;
+  end: number;
+  bytes: number;
+  pieces?: number[];
+}
 interface WireRoom {
   durable: boolean;
   used: number;
@@ -67,19 +75,20 @@ async function hand(
   await apps.request('files', { files: 'end', call }, signal);
 }
 
-export function fetchFile(apps: Calls, what: string, { signal, onProgress }: FetchOptions): Promise<FetchedFile> {
+export function fetchFile(apps: Calls, what: string, { signal, onProgress, range }: FetchOptions): Promise<FetchedFile> {
   const { cid, name } = readFileLink(what);
+  const span = range && asked(range);
   return new Promise((resolve, reject) => {
     let begun = false;
     const hear = (item: unknown) => {
       const info = item as WireInfo;
       if (!begun) {
         begun = true;
-        resolve(new FetchedFile(apps, { cid, size: info.size, name: name ?? info.name }, whole));
+        resolve(new FetchedFile(apps, { cid, size: info.size, name: name ?? info.name, ...(info.range ? { range: info.range } : {}) }, whole));
       }
       tell(onProgress, progressOf(info));
     };
-    const params = { files: 'fetch', id: cid, text: JSON.stringify({ name }) };
+    const params = { files: 'fetch', id: cid, text: JSON.stringify({ name }), ...(span ? { place: span.start, limit: span.end } : {}) };
     const whole = apps.request<WireInfo>('files', params, signal, hear);
     // What goes wrong later is told to those who read.
     whole.then((info) => tell(onProgress, progressOf(info)), reject);
@@ -118,7 +127,10 @@ function tell<T>(listener: ((news: T) => void) | undefined, news: T): void {
   }
 }
 
-function progressOf({ bytes, size, sources, pieces, paused }: FetchProgress): FetchProgress {
+/** Of a range, it is how far that is. */
+function progressOf({ range, ...whole }: FetchProgress & { range?: WireRange }): FetchProgress {
+  const { sources, paused } = whole;
+  const { bytes, size, pieces } = range ? { ...range, size: range.end - range.start } : whole;
   return { bytes, size, sources, ...(pieces ? { pieces } : {}), paused };
 }
 

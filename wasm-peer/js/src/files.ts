@@ -4,6 +4,7 @@
 import type { AbortOptions } from './abort.ts';
 import type { Calls } from './apps.ts';
 import type { FetchedFile } from './fetched-file.ts';
+import type { FileRange } from './file-range.ts';
 import { later } from './later.ts';
 
 /** What can be shared. A stream is read to its end. */
@@ -51,6 +52,9 @@ export interface FetchProgress {
 }
 
 export interface FetchOptions extends AbortOptions {
+  /** Only these bytes are wanted: no more is fetched than the pieces of 256 KiB that have them. */
+  range?: FileRange;
+  /** How far it is; with a range, how far that is. */
   onProgress?: (progress: FetchProgress) => void;
 }
 
@@ -115,7 +119,8 @@ export class Files {
    * Fetches a file from everybody who has it, by its id or a link. Resolves when its size is proven; the bytes come meanwhile, and stay until
    * the file is removed. Rejects, as reading does later, with `NOT_FOUND` when nothing has come for a minute. Aborting gives up what is not
    * complete, unless it is fetched elsewhere in this page, too. What has come stays on disk, and is not fetched again when the file is
-   * fetched another time, in this page or after a reload; in memory it is forgotten.
+   * fetched another time, in this page or after a reload; in memory it is forgotten. With a range, that is all that is fetched, and it
+   * stays as a whole file does; who fetches more later goes on from there. Rejects with `INVALID_ARGUMENT` when the file is shorter.
    */
   async fetch(what: string, options: FetchOptions = {}): Promise<FetchedFile> {
     return (await work()).fetchFile(this.#apps, what, options);

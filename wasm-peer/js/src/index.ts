@@ -5,7 +5,8 @@ export { WarrenError, isWarrenError, type ErrorCode, type ErrorDetails, type War
 export type { AbortOptions } from './abort.ts';
 export type { Dht, DhtEntry, DhtValue, JsonValue } from './dht.ts';
 export type { DirectMessage, MessageState, Messages, SentMessage } from './messages.ts';
-export type { FetchedFile } from './fetched-file.ts';
+export type { BlobOptions, FetchedFile } from './fetched-file.ts';
+export type { FileRange } from './file-range.ts';
 export type { FetchOptions, FetchProgress, FileInfo, Files, FileSource, FileStorage, FoundFile, SharedFile, ShareOptions, ShareProgress } from './files.ts';
 export type { JoinedOptions } from './joined.ts';
 export type {
@@ -18,6 +19,7 @@ export type {
   Zone,
   ZoneEntry,
 } from './name-types.ts';
+export type { FileUrlOptions } from './media-url.ts';
 export type { NameCache, Names, ResolveOptions, WorkOptions } from './names.ts';
 export type { Provision } from './namespaces.ts';
 export type { Peer } from './peer.ts';

@@ -9,8 +9,8 @@ use futures::{FutureExt, SinkExt, StreamExt};
 use libp2p::PeerId;
 use serde_json::{Value, json};
 
-use super::AppSession;
 use super::messages::{FilesAction, FilesCall};
+use super::{AppSession, range};
 use crate::api::messages::{Outgoing, Reply, WireValue};
 use crate::error::{Code, Error, Result};
 use crate::limits::{FETCH_TOLD_EVERY, FETCH_TOLD_STRETCHES};
@@ -148,12 +148,17 @@ async fn fetch(session: &AppSession, id: f64, call: &FilesCall) -> Result<Reply>
         return Err(directory.with_remedy("Fetch directories with `warren get`."));
     }
     let about = about(&call.text)?;
+    let range = range::read(call)?;
+    let view = |entry: &Entry| range::view(entry, view(entry), range.as_ref());
     let files = files(session).await?;
     // What is there already needs no relay.
-    if !files.find(&cid).is_ok_and(|entry| entry.is_whole()) {
+    if !files
+        .find(&cid)
+        .is_ok_and(|entry| range::is_there(&entry, range.as_ref()))
+    {
         session.joined().await?;
     }
-    let following = files.follow(cid, about).await?;
+    let following = files.follow_some(cid, about, range.as_ref()).await?;
     let entry = following.entry();
     let mut told = view(entry);
     let item = Reply::Json(told.clone());

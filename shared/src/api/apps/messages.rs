@@ -68,6 +68,7 @@ impl AppParams {
                 text: self.text,
                 call: self.call,
                 place: self.place,
+                limit: self.limit,
                 value: self.value,
             }),
             "close" => AppCall::Close {},
@@ -222,8 +223,10 @@ pub struct FilesCall {
     pub text: String,
     /// Which file that is being handed over.
     pub call: f64,
-    /// Which piece of the file; of one that is handed over, how large it is, if that is known.
+    /// Which piece of the file; of one that is handed over, how large it is, if that is known; of a range, its first byte.
     pub place: Option<f64>,
+    /// The end of a range of which a file is fetched; without, all of it is.
+    pub limit: Option<f64>,
     /// The next bytes of what is handed over.
     pub value: Option<WireValue>,
 }

@@ -5,6 +5,7 @@
 //! [`FileStore`]: super::store::FileStore
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +14,9 @@ use futures::future::{Either, Shared, join, select};
 use futures::{FutureExt, StreamExt, stream};
 
 use super::entry::{About, Entry, removed};
+use super::new::New;
 use super::store::{Held, Intake, Partial, Room, SharedFileStore, Stored};
+use super::wishes::{Want, covering};
 use super::{Files, How, Sources, restoring};
 use crate::error::{Code, Error, Result};
 use crate::limits::{
@@ -143,15 +146,26 @@ impl Collection {
 
     /// Follows a file until it is whole. Returns when its size is proven and there is a place for it.
     pub async fn follow(&self, cid: Cid, about: About) -> Result<Following> {
+        self.follow_some(cid, about, None).await
+    }
+
+    /// Follows a file until these bytes of it are there, or all.
+    pub async fn follow_some(
+        &self,
+        cid: Cid,
+        about: About,
+        bytes: Option<&Range<u64>>,
+    ) -> Result<Following> {
         if let Some(entry) = self.all().get(&cid) {
-            return Ok(self.following(entry, None));
+            return self.following(entry, None, bytes);
         }
         let sources = self.files.sources(cid, Vec::new());
         let tree = self.files.shape(&sources, FETCH_PATIENCE).await?;
         // Whoever was first has taken the room that there is.
         if let Some(entry) = self.all().get(&cid) {
-            return Ok(self.following(entry, Some(sources)));
+            return self.following(entry, Some(sources), bytes);
         }
+        bytes.map(|bytes| covering(tree, bytes)).transpose()?;
         let mut new = New::of(self.store.open(cid, tree).await?, about);
         new.entry.keep(false).await?;
         let mut all = self.all();
@@ -164,7 +178,7 @@ impl Collection {
                 new.stays()
             }
         };
-        Ok(self.following(&entry, Some(sources)))
+        self.following(&entry, Some(sources), bytes)
     }
 
     /// How much fits into the store.
@@ -189,15 +203,25 @@ impl Collection {
     }
 
     /// Called under the lock of all, so that nobody removes it for want of followers.
-    fn following(&self, entry: &Arc<Entry>, sources: Option<Sources>) -> Following {
-        entry.followers.fetch_add(1, Ordering::Relaxed);
-        // Somebody wants it now.
-        entry.pause.end();
-        Following {
+    fn following(
+        &self,
+        entry: &Arc<Entry>,
+        sources: Option<Sources>,
+        bytes: Option<&Range<u64>>,
+    ) -> Result<Following> {
+        let pieces = bytes.map(|bytes| covering(entry.tree(), bytes));
+        let want = entry.wants.add(pieces.transpose()?);
+        let others = entry.followers.fetch_add(1, Ordering::Relaxed);
+        // Somebody wants it now. Whoever wants a part of it waits with those who let it rest.
+        if bytes.is_none() || others == 0 {
+            entry.pause.end();
+        }
+        Ok(Following {
             collection: self.clone(),
             entry: entry.clone(),
+            want,
             sources: Mutex::new(sources),
-        }
+        })
     }
 
     fn let_go(&self, entry: &Entry) {
@@ -230,40 +254,12 @@ impl Collection {
     }
 }
 
-/// A file that is not in the collection yet. Dropped before that, it leaves nothing behind.
-struct New {
-    entry: Arc<Entry>,
-    stays: bool,
-}
-
-impl New {
-    fn of(stored: Arc<dyn Stored>, about: About) -> New {
-        let entry = Entry::new(stored, about);
-        New {
-            entry,
-            stays: false,
-        }
-    }
-
-    fn stays(&mut self) -> Arc<Entry> {
-        self.stays = true;
-        self.entry.clone()
-    }
-}
-
-impl Drop for New {
-    fn drop(&mut self) {
-        if !self.stays {
-            self.entry.discard();
-        }
-    }
-}
-
-/// Somebody wants all of a file. When nobody does any more, what has come of it is forgotten, unless it is whole or the
-/// store keeps it.
+/// Somebody wants all of a file, or some. When nobody does any more, what has come of it is forgotten, unless that was all that
+/// somebody wanted, or the store keeps it.
 pub struct Following {
     collection: Collection,
     entry: Arc<Entry>,
+    want: Want,
     /// Those that have proven its size: fetched from until the first pause.
     sources: Mutex<Option<Sources>>,
 }
@@ -274,14 +270,26 @@ impl Following {
         &self.entry
     }
 
-    /// Returns it when all of it is there. Then it is shared until it is removed.
+    /// Returns it when all that is wanted of it is there. Then it is shared until it is removed.
     pub async fn complete(&self) -> Result<Arc<Entry>> {
         match select(self.entry.closed(), self.fetch().boxed()).await {
-            Either::Right((outcome, _)) => outcome.map(|()| self.entry.clone()),
+            Either::Right((outcome, _)) => {
+                outcome?;
+                if self
+                    .want
+                    .pieces
+                    .as_ref()
+                    .is_none_or(|pieces| !pieces.is_empty())
+                {
+                    self.entry.stays.store(true, Ordering::Relaxed);
+                }
+                Ok(self.entry.clone())
+            }
             Either::Left(_) => {
                 // The application may have shared it meanwhile.
                 let found = self.collection.find(&self.entry.cid()).ok();
-                found.filter(|now| now.is_whole()).ok_or_else(removed)
+                let met = |now: &Arc<Entry>| self.want.is_met(&now.pieces());
+                found.filter(met).ok_or_else(removed)
             }
         }
     }
@@ -300,17 +308,42 @@ impl Following {
         }
     }
 
-    /// Whoever came first fetches; the others wait for it, and go on when it gives up.
+    /// Whoever wants some of it need not fetch that itself, though it may have to.
     async fn fetch(&self) -> Result<()> {
+        let pieces = match &self.want.pieces {
+            _ if self.want.is_met(&self.entry.pieces()) => return Ok(()),
+            None => return self.take_turn().await,
+            Some(pieces) => pieces.clone(),
+        };
+        match select(self.come(pieces).boxed(), self.take_turn().boxed()).await {
+            Either::Left(((), _)) => {
+                self.announce_soon();
+                Ok(())
+            }
+            Either::Right((outcome, _)) => outcome,
+        }
+    }
+
+    /// Returns when these have come, whoever fetches them. They come before what nobody waits for.
+    async fn come(&self, pieces: Range<u64>) {
+        for piece in pieces {
+            while let Some(arrival) = self.entry.arrival(piece) {
+                let _ = arrival.await;
+            }
+        }
+    }
+
+    /// Whoever came first fetches; the others wait for it, and go on when it gives up.
+    async fn take_turn(&self) -> Result<()> {
         let _turn = self.entry.turn.lock().await;
-        while !self.entry.is_whole() {
+        while !self.want.is_met(&self.entry.pieces()) {
             self.entry.pause.over().await;
             self.ask().await?;
         }
         Ok(())
     }
 
-    /// Returns when all of it is there, or there is a pause.
+    /// Returns when all that is wanted of it is there, or there is a pause.
     async fn ask(&self) -> Result<()> {
         let (files, cid) = (&self.collection.files, self.entry.cid());
         let sources = self
@@ -356,7 +389,7 @@ impl Drop for Following {
         if !last || !self.is_known(&all) || self.entry.is_whole() {
             return;
         }
-        if self.entry.is_kept() {
+        if self.entry.is_kept() || self.entry.stays.load(Ordering::Relaxed) {
             self.entry.give_up();
         } else {
             all.remove(&self.entry.cid());

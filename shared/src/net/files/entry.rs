@@ -1,7 +1,8 @@
 //! A file of a collection: what it is called, who follows it, and who waits for a piece of it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -12,6 +13,8 @@ use super::how::Tally;
 use super::note::Note;
 use super::pause::Pause;
 use super::store::{Held, Partial, Portion, Stored};
+use super::waiting::Waiting;
+use super::wishes::{Wants, Wishes, bytes_there, covering};
 use crate::error::{Code, Error, Result};
 use crate::limits::PIECE;
 use crate::proto::files::cid::Cid;
@@ -55,7 +58,11 @@ pub struct Entry {
     pub(super) turn: futures::lock::Mutex<()>,
     /// Who wants all of it. Counted under the lock of the collection.
     pub(super) followers: AtomicUsize,
-    waiting: Mutex<Vec<(u64, oneshot::Sender<()>)>>,
+    /// What these want of it.
+    pub(super) wants: Wants,
+    /// Whether what somebody wanted of it has come: then it stays, though it may not be whole.
+    pub(super) stays: AtomicBool,
+    waiting: Waiting,
     close: Mutex<Option<oneshot::Sender<()>>>,
     closed: Shared<oneshot::Receiver<()>>,
 }
@@ -70,7 +77,9 @@ impl Entry {
             pause: Pause::default(),
             turn: futures::lock::Mutex::default(),
             followers: AtomicUsize::new(0),
-            waiting: Mutex::default(),
+            wants: Wants::default(),
+            stays: AtomicBool::new(false),
+            waiting: Waiting::default(),
             close: Mutex::new(Some(close)),
             closed: closed.shared(),
         })
@@ -98,6 +107,23 @@ impl Entry {
         self.stored.pieces().is_full()
     }
 
+    /// Of a range of its bytes, which ends with the file at the latest: the range, verified bytes of it that are there, and its
+    /// pieces as a map of their own.
+    pub fn there_of(&self, bytes: &Range<u64>) -> Result<(Range<u64>, u64, Pieces)> {
+        let tree = self.stored.tree();
+        let range = covering(tree, bytes)?;
+        let (pieces, bytes) = (
+            self.stored.pieces(),
+            bytes.start..bytes.end.min(tree.size()),
+        );
+        let mut own = Pieces::none(range.end - range.start);
+        for piece in range.clone().filter(|piece| pieces.has(*piece)) {
+            own.insert(piece - range.start);
+        }
+        let there = bytes_there(&pieces, &bytes);
+        Ok((bytes, there, own))
+    }
+
     /// Whether nothing more of it is asked for, though some is missing.
     pub fn is_paused(&self) -> bool {
         self.pause.is_on() && !self.is_whole()
@@ -114,6 +140,7 @@ impl Entry {
             let beyond = Error::new(Code::InvalidArgument, "the file has no such piece");
             return Err(beyond);
         }
+        self.waiting.read(piece);
         if let Some(arrival) = self.arrival(piece) {
             if self.followers.load(Ordering::Relaxed) == 0 {
                 return Err(removed());
@@ -127,15 +154,9 @@ impl Entry {
     }
 
     /// When a piece that is missing has come.
-    fn arrival(&self, piece: u64) -> Option<oneshot::Receiver<()>> {
-        let mut waiting = self.waiting();
-        if self.stored.pieces().has(piece) {
-            return None;
-        }
-        let (arrived, arrival) = oneshot::channel();
-        waiting.retain(|(_, waiter)| !waiter.is_canceled());
-        waiting.push((piece, arrived));
-        Some(arrival)
+    pub(super) fn arrival(&self, piece: u64) -> Option<oneshot::Receiver<()>> {
+        let there = || self.stored.pieces().has(piece);
+        self.waiting.arrival(piece, there)
     }
 
     /// It is not in the collection any more: nobody waits for it from now on, and its bytes go.
@@ -152,7 +173,7 @@ impl Entry {
 
     /// Nobody fetches it any more: nobody waits for what is not there.
     pub(super) fn give_up(&self) {
-        self.waiting().clear();
+        self.waiting.clear();
     }
 
     /// Keeps it over a restart, if there is a store for that, and what is said about it.
@@ -177,10 +198,6 @@ impl Entry {
     /// Resolves when it was closed.
     pub(super) fn closed(&self) -> Shared<oneshot::Receiver<()>> {
         self.closed.clone()
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Vec<(u64, oneshot::Sender<()>)>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -220,17 +237,15 @@ impl Partial for Entry {
 
     async fn complete(&self, piece: u64) -> Result<()> {
         self.stored.complete(piece).await?;
-        let mut waiting = self.waiting();
-        for (_, waiter) in waiting.extract_if(.., |(of, _)| *of == piece) {
-            let _ = waiter.send(());
-        }
+        self.waiting.arrived(piece);
         Ok(())
     }
 
-    fn awaited(&self) -> Option<u64> {
-        let waiting = self.waiting();
-        let wanted = waiting.iter().filter(|(_, waiter)| !waiter.is_canceled());
-        wanted.map(|(piece, _)| *piece).min()
+    fn wishes(&self) -> Wishes {
+        Wishes {
+            only: self.wants.only(),
+            readers: self.waiting.places(),
+        }
     }
 
     fn rests(&self) -> bool {

@@ -16,8 +16,9 @@ use super::how::How;
 use super::sources::Sources;
 use super::store::Partial;
 use super::taking::{Trouble, take};
+use super::wishes::Wishes;
 use crate::error::{Code, Error, Result};
-use crate::limits::{GROUP, PIECE, READ_AHEAD, SOURCE_FORGIVEN, SOURCE_PAUSE};
+use crate::limits::{GROUP, PIECE, SOURCE_FORGIVEN, SOURCE_PAUSE};
 use crate::net::handle::Route;
 use crate::net::standings::Standings;
 use crate::platform;
@@ -61,8 +62,8 @@ pub(super) struct Fetching {
     requests: HashMap<RequestId, (SourceId, AbortHandle)>,
     work: FuturesUnordered<BoxFuture<'static, Ended>>,
     came: mpsc::UnboundedSender<(RequestId, u64)>,
-    /// What somebody waited for last.
-    awaited: Option<u64>,
+    /// What was wanted last.
+    wishes: Wishes,
     /// When something came last.
     news: Millis,
 }
@@ -96,7 +97,7 @@ impl Fetching {
             requests: HashMap::new(),
             work: FuturesUnordered::new(),
             came,
-            awaited: None,
+            wishes: Wishes::default(),
             news: now,
         };
         // It is never empty, and so never over.
@@ -112,7 +113,7 @@ impl Fetching {
         loop {
             let now = platform::now();
             let again = self.try_again(now);
-            self.prefer();
+            self.heed();
             let rests = self.partial.rests();
             while !rests && let Some(action) = self.download.poll(now) {
                 if action == Action::Done {
@@ -148,14 +149,18 @@ impl Fetching {
         }
     }
 
-    /// Whoever reads meanwhile does not wait for pieces that come by chance.
-    fn prefer(&mut self) {
-        let awaited = self.partial.awaited();
-        let new = awaited.filter(|_| awaited != self.awaited);
-        if let Some(piece) = new {
-            self.awaited = awaited;
-            self.download.prefer(piece..piece + READ_AHEAD);
+    /// Nothing is asked for that nobody wants, and whoever reads meanwhile does not wait for pieces that come by chance.
+    fn heed(&mut self) {
+        let wishes = self.partial.wishes();
+        if wishes == self.wishes {
+            return;
         }
+        if wishes.only.is_some() || self.wishes.only.is_some() {
+            let length = self.download.have().length();
+            self.download.want(wishes.pieces(length));
+        }
+        self.download.prefer(&wishes.readers);
+        self.wishes = wishes;
     }
 
     fn meet(&mut self, route: Route) {

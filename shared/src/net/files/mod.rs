@@ -13,6 +13,7 @@ mod how;
 mod keeping;
 mod link;
 mod memory;
+mod new;
 mod note;
 mod pace;
 mod pause;
@@ -21,6 +22,8 @@ mod serving;
 mod sources;
 mod store;
 mod taking;
+mod waiting;
+mod wishes;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,6 +43,7 @@ pub use self::sources::Sources;
 pub use self::store::{
     FileStore, Held, Intake, Kept, Partial, Portion, Room, SharedFileStore, Stored,
 };
+pub use self::wishes::Wishes;
 use super::budget::{Limits, SharedBudget};
 use super::handle::Route;
 use super::overlay::{Kademlia, Overlay};
@@ -169,8 +173,11 @@ impl Files {
     /// As [`Self::announce`], for those who do not wait for it.
     pub fn announce_soon(&self, cid: &Cid) {
         let key = holders(self.overlay.handle().network(), cid);
-        self.shelf.announces(key);
-        let _ = self.wake.clone().try_send(());
+        // What is said is renewed by itself: a player asks for some bytes of a file again and again.
+        let known = self.shelf.keys().contains(&key);
+        if !known && self.shelf.announces(key) {
+            let _ = self.wake.clone().try_send(());
+        }
     }
 
     async fn announce_at(&self, key: Key) -> Result<()> {
@@ -199,7 +206,7 @@ impl Files {
         Sources::look(self.overlay.clone(), cid, named)
     }
 
-    /// Fetches what is missing of a file. Returns when all of it is there, or when it rests and nothing is under way.
+    /// Fetches what is missing of a file. Returns when all that is wanted of it is there, or when it rests and nothing is under way.
     pub async fn fetch(
         &self,
         sources: &Sources,

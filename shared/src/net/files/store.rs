@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::wishes::Wishes;
 use crate::error::Result;
 use crate::limits::FILE_READ;
 use crate::proto::files::cid::Cid;
@@ -70,9 +71,9 @@ pub trait Partial: Held {
     /// All of a piece is written. It is durable soon, and from then on never fetched again.
     async fn complete(&self, piece: u64) -> Result<()>;
 
-    /// The piece that somebody waits for who reads in order: it and the next ones come before others.
-    fn awaited(&self) -> Option<u64> {
-        None
+    /// What is wanted of it, and what of that soon: all, and nothing before the rest, unless it says something else.
+    fn wishes(&self) -> Wishes {
+        Wishes::default()
     }
 
     /// Whether nothing more is to be asked for. What was asked for is taken all the same.

@@ -11,6 +11,7 @@ pub mod keeping;
 pub mod kept;
 pub mod path;
 pub mod pieces;
+pub mod readers;
 pub mod search;
 pub mod tree;
 pub mod wire;

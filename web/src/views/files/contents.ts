@@ -3,6 +3,7 @@
 import type { FetchedFile } from 'warren-p2p';
 import { h } from '../../dom.ts';
 import { kindOf } from './kinds.ts';
+import { player } from './player.ts';
 import { NOT_SHOWN, bytesWords } from './words.ts';
 
 /** Of a long text the beginning. */
@@ -20,11 +21,7 @@ export async function showContents(file: FetchedFile, name: string, media: strin
   const found = kindOf(name, media);
   if (!found) return { element: h('p', { class: 'hint' }, NOT_SHOWN), close: () => {} };
   if (found.kind === 'text') return { element: await textView(file, name), close: () => {} };
-  const url = URL.createObjectURL(await file.blob(found.media));
-  const view = found.kind === 'image' ? h('img', { src: url, alt: name }) : h(found.kind, { src: url, controls: true, 'aria-label': name });
-  const element = h('div', { class: 'contents' }, view);
-  view.addEventListener('error', () => element.replaceChildren(h('p', { class: 'hint' }, NOT_SHOWN)));
-  return { element, close: () => URL.revokeObjectURL(url) };
+  return player(file, name, found);
 }
 
 /** As text and nothing else, whatever it would be elsewhere. */

@@ -125,7 +125,9 @@ export class Row {
     const coming = transfer?.state === 'coming';
     this.#go.hidden = complete || transfer?.state === 'looking';
     this.#label(this.#go, coming ? (progress?.paused ? 'Resume' : 'Pause') : transfer ? 'Try again' : 'Fetch the rest');
-    this.#look.hidden = !complete || !kindOf(this.#item.name, media);
+    const kind = kindOf(this.#item.name, media)?.kind;
+    // Of a text on its way only pieces would be there.
+    this.#look.hidden = kind === undefined || !(complete || (coming && kind !== 'text'));
     this.#label(this.#look, this.#shown ? 'Hide' : 'Show');
     this.#save.hidden = !complete;
     this.#label(this.#save, 'Save');
@@ -173,7 +175,8 @@ export class Row {
     this.#place.replaceChildren();
     if (!shown) {
       const item = this.#item;
-      this.#shown = await showContents(await this.#host.open(item), this.#name, item.media);
+      const coming = item.complete ? undefined : item.transfer?.file;
+      this.#shown = await showContents(coming ?? (await this.#host.open(item)), this.#name, item.media);
       this.#place.replaceChildren(this.#shown.element);
     }
     this.#look.setAttribute('aria-expanded', String(this.#shown !== undefined));

@@ -33,6 +33,11 @@ export class Transfer {
     return this.#file?.name ?? this.wanted.name;
   }
 
+  /** The file, as soon as its size is proven. */
+  get file(): FetchedFile | undefined {
+    return this.#file;
+  }
+
   /** Resolves with its id when its size is proven. */
   async begin(peer: Peer): Promise<string> {
     const options = { signal: this.#ending.signal, onProgress: (progress: FetchProgress) => this.#told(progress) };

@@ -11,6 +11,7 @@ export const TELLING = 'Telling others that it is here…';
 export const NO_FOLDERS = 'Folders cannot be shared from a page yet. On a computer, "warren share FOLDER" does it.';
 export const NOTHING_FOUND = 'Files are found by whole words, a moment after they were shared.';
 export const KEPT_HERE = 'Whoever has the link gets it from this tab, for as long as the tab is open.';
+export const SHOWN_LATER = 'Shown here as soon as it can be.';
 export const NOT_SHOWN = 'This browser cannot show it. Save it, and open it with another program.';
 
 /** "12 bytes", "3.4 MB": number and unit stay in one line. */

@@ -3,7 +3,7 @@
 //! Knows how many partial holders have a piece: those of which there are few may soon be nobody's. Does not know
 //! how fast anybody is.
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use super::interface::{Holding, RequestId};
 use crate::limits::MAX_URGENT;
@@ -92,6 +92,7 @@ impl Map {
         self.got = self.wanted.iter().filter(|at| self.have.has(*at)).count() as u64;
         let wanted = &self.wanted;
         self.copies.retain(|piece, _| wanted.has(*piece));
+        self.urgent.retain(|piece| wanted.has(*piece));
         let mut flying = Pieces::none(self.have.length());
         self.copies.keys().for_each(|piece| {
             flying.insert(*piece);
@@ -99,10 +100,11 @@ impl Map {
         self.flying = flying;
     }
 
-    /// These come first; those before count no more.
+    /// These come first, each once; those before count no more.
     pub fn prefer(&mut self, pieces: impl Iterator<Item = u64>) {
-        let urgent = pieces.filter(|piece| self.needs(*piece)).take(MAX_URGENT);
-        self.urgent = urgent.collect();
+        let mut seen = BTreeSet::new();
+        let new = pieces.filter(|piece| self.needs(*piece) && seen.insert(*piece));
+        self.urgent = new.take(MAX_URGENT).collect();
     }
 
     pub fn urgent(&self) -> &[u64] {

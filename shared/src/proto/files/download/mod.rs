@@ -16,7 +16,6 @@ mod pace;
 mod source;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Range;
 
 pub use self::interface::{
     Action, Config, Failure, Holding, Leaving, Progress, RequestId, SourceId, SourceState,
@@ -26,7 +25,7 @@ use self::map::Map;
 use self::pace::Mark;
 use self::source::Source;
 use super::pieces::Pieces;
-use crate::limits::{MAX_SOURCES, SHED_EVERY};
+use crate::limits::{MAX_SOURCES, READ_AHEAD, SHED_EVERY};
 use crate::proto::Millis;
 
 /// A request that is under way.
@@ -121,11 +120,10 @@ impl Download {
         self.look_again();
     }
 
-    /// These pieces come first, in their order: somebody is about to read them.
-    pub fn prefer(&mut self, pieces: Range<u64>) {
-        let length = self.map.have().length();
-        self.map.prefer(pieces.start..pieces.end.min(length));
-        self.look_again();
+    /// Somebody reads at each of these places: the pieces there come before all others, then the next one of each, and so
+    /// on as far as it is read ahead. What was said before counts no more.
+    pub fn prefer(&mut self, readers: &[u64]) {
+        self.map.prefer(ahead(readers));
     }
 
     /// Verified bytes of a piece have come.
@@ -302,6 +300,14 @@ impl Download {
     }
 }
 
+/// What readers at these places read next, in the order in which they want it.
+fn ahead(readers: &[u64]) -> impl Iterator<Item = u64> {
+    let step = |step| readers.iter().map(move |at| at.saturating_add(step));
+    (0..READ_AHEAD).flat_map(step)
+}
+
+#[cfg(test)]
+mod reading;
 #[cfg(test)]
 mod sim;
 #[cfg(test)]
