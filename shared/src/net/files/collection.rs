@@ -13,17 +13,19 @@ use futures::future::{Either, Shared, join, select};
 use futures::{FutureExt, StreamExt, stream};
 
 use super::entry::{About, Entry, removed};
+use super::folders::Folders;
+use super::memory::MemoryStore;
 use super::store::{Held, Intake, Partial, Room, SharedFileStore, Stored};
 use super::{Files, How, Sources, restoring};
 use crate::error::{Code, Error, Result};
 use crate::limits::{
-    FETCH_PATIENCE, FETCH_WORTH_TELLING, FILES_IN_FLIGHT_TAB, FILES_WITHDRAW_PATIENCE,
-    FILES_WITHDRAWN_AT_ONCE, LISTING_LIFETIME,
+    FETCH_PATIENCE, FETCH_WORTH_TELLING, FILES_IN_FLIGHT_TAB, FILES_IN_MEMORY,
+    FILES_WITHDRAW_PATIENCE, FILES_WITHDRAWN_AT_ONCE, LISTING_LIFETIME, MAX_DIRECTORY,
 };
 use crate::net::overlay::Overlay;
 use crate::net::reach::once_in_reach;
 use crate::platform;
-use crate::proto::files::cid::{Cid, Root};
+use crate::proto::files::cid::{Cid, Kind, Root};
 use crate::proto::files::search::{Listing, Signed};
 use crate::proto::key::SigningKey;
 
@@ -34,6 +36,9 @@ pub struct Collection {
     pub(super) store: SharedFileStore,
     author: SigningKey,
     all: Arc<Mutex<BTreeMap<Cid, Arc<Entry>>>>,
+    pub(super) folders: Folders,
+    /// Small files of directories, on their way.
+    pub(super) arriving: Arc<MemoryStore>,
     restored: Shared<oneshot::Receiver<()>>,
 }
 
@@ -46,6 +51,8 @@ impl Collection {
             store,
             author,
             all: Arc::default(),
+            folders: Folders::default(),
+            arriving: Arc::new(MemoryStore::new(FILES_IN_MEMORY)),
             restored: restored.shared(),
         };
         platform::spawn(restoring::run(collection.clone(), done));
@@ -94,9 +101,10 @@ impl Collection {
         Ok(entry)
     }
 
-    /// What is there of a file under this id.
+    /// What is there of a file under this id, by itself or in a directory.
     pub fn find(&self, cid: &Cid) -> Result<Arc<Entry>> {
         let found = self.all().get(cid).cloned();
+        let found = found.or_else(|| self.folders.entry(cid));
         found.ok_or_else(|| {
             Error::new(Code::NotFound, "this file is not here")
                 .with_remedy("Fetch it, or share it again if it was removed.")
@@ -133,11 +141,8 @@ impl Collection {
 
     /// Asks nobody for more of a file, or goes on. What has come stays, and what was asked for is taken.
     pub fn pause(&self, cid: &Cid, on: bool) -> Result<()> {
-        let entry = self.find(cid)?;
-        match on {
-            true => entry.pause.begin(),
-            false => entry.pause.end(),
-        }
+        self.find(cid)?.pause.turn(on);
+        self.folders.pause(cid, on);
         Ok(())
     }
 
@@ -146,8 +151,17 @@ impl Collection {
         if let Some(entry) = self.all().get(&cid) {
             return Ok(self.following(entry, None));
         }
+        // Some directory may have all of it.
+        let member = self.folders.entry(&cid);
+        if let Some(entry) = member.filter(|entry| entry.is_whole()) {
+            return Ok(self.following(&entry, None));
+        }
         let sources = self.files.sources(cid, Vec::new());
         let tree = self.files.shape(&sources, FETCH_PATIENCE).await?;
+        if cid.kind == Kind::Directory && tree.size() > MAX_DIRECTORY as u64 {
+            let large = Error::new(Code::TooLarge, "the directory has too many files");
+            return Err(large.with_remedy("Ask whoever shares it for its parts, or for one file."));
+        }
         // Whoever was first has taken the room that there is.
         if let Some(entry) = self.all().get(&cid) {
             return Ok(self.following(entry, Some(sources)));
@@ -180,6 +194,7 @@ impl Collection {
             self.files.unshare(&entry.cid());
             async move { self.files.withdraw(&entry.cid()).await }
         });
+        self.folders.close(&self.files);
         // All are closed at once; what is said in the network takes its turn.
         let leaving = stream::iter(leaving.collect::<Vec<_>>());
         let leaving = leaving.buffer_unordered(FILES_WITHDRAWN_AT_ONCE);
@@ -205,6 +220,11 @@ impl Collection {
         self.unlist(entry);
         let (files, cid) = (self.files.clone(), entry.cid());
         files.unshare(&cid);
+        self.forget_folder(&cid);
+        // A directory may have it as well.
+        if let Some(held) = self.folders.held(&cid) {
+            let _ = files.share(held);
+        }
         if platform::can_spawn() {
             platform::spawn(async move { files.withdraw(&cid).await });
         }
@@ -215,6 +235,10 @@ impl Collection {
         let listing = entry.about().listing(entry.cid(), entry.tree().size());
         let words = listing.map_or_else(Vec::new, |listing| listing.tokens());
         self.files.unlist(&entry.cid(), &words);
+    }
+
+    pub(super) fn author(&self) -> &SigningKey {
+        &self.author
     }
 
     pub(super) fn sign(&self, listing: &Listing) -> Result<Signed> {
@@ -293,6 +317,10 @@ impl Following {
     }
 
     fn announce_soon(&self) {
+        if self.entry.cid().kind == Kind::Directory {
+            // Whoever has one has its files; these come after it.
+            return;
+        }
         // Under the lock: what is withdrawn meanwhile stays withdrawn.
         let all = self.collection.all();
         if self.is_known(&all) {
@@ -340,7 +368,7 @@ impl Following {
 }
 
 /// Where nothing is kept, what has come is forgotten when nobody follows it any more.
-fn again(error: Error) -> Error {
+pub(super) fn again(error: Error) -> Error {
     match error.code() {
         Code::NotFound => {
             error.with_remedy("Check that somebody shares it in this network, then fetch it again.")
@@ -353,13 +381,22 @@ impl Drop for Following {
     fn drop(&mut self) {
         let mut all = self.collection.all();
         let last = self.entry.followers.fetch_sub(1, Ordering::Relaxed) == 1;
-        if !last || !self.is_known(&all) || self.entry.is_whole() {
+        let cid = self.entry.cid();
+        let whole = match cid.kind {
+            Kind::File => self.entry.is_whole(),
+            Kind::Directory => {
+                let folder = self.collection.folders.get(&cid);
+                folder.is_some_and(|folder| folder.is_complete())
+            }
+        };
+        if !last || !self.is_known(&all) || whole {
             return;
         }
         if self.entry.is_kept() {
             self.entry.give_up();
         } else {
-            all.remove(&self.entry.cid());
+            all.remove(&cid);
+            drop(all);
             self.collection.let_go(&self.entry);
         }
     }
