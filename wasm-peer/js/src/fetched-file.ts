@@ -4,6 +4,7 @@
 import type { Calls } from './apps.ts';
 import { fileLink } from './file-link.ts';
 import { PIECE, type Bytes } from './pieces.ts';
+import { saveFile, type SaveOptions, type SaveTarget } from './save.ts';
 
 /**
  * A file whose size is proven, and whose bytes are there or on their way. It can be read any number of times, at the same time
@@ -11,6 +12,7 @@ import { PIECE, type Bytes } from './pieces.ts';
  * When the rest does not come, reading rejects with the error that says why.
  */
 export class FetchedFile {
+  readonly kind = 'file';
   readonly cid: string;
   /** In bytes. */
   readonly size: number;
@@ -81,6 +83,15 @@ export class FetchedFile {
   /** All of it, read as UTF-8. */
   async text(): Promise<string> {
     return (await this.blob()).text();
+  }
+
+  /**
+   * Writes it as it comes, no faster than it is taken: to a file, into a folder under its own name, or to a stream, which is closed at the
+   * end. In a folder nothing is replaced: what is there under its name stays if it is the same, and else rejects with `INVALID_ARGUMENT`.
+   * Aborting, or a rest that does not come, leaves no half of a file; a stream is aborted.
+   */
+  saveTo(target: SaveTarget, options: SaveOptions = {}): Promise<void> {
+    return saveFile(this, target, options);
   }
 
   async *#pieces(signal?: AbortSignal): AsyncGenerator<Bytes, void, undefined> {

@@ -12,7 +12,7 @@ use super::messages::FilesCall;
 use crate::api::messages::{Outgoing, Reply};
 use crate::error::{Code, Error, Result};
 use crate::limits::{DAY, FETCH_TOLD_EVERY, KEEP_LONGEST};
-use crate::net::files::{Collection, Entry, Folder};
+use crate::net::files::{Collection, Entry, Folder, Held};
 use crate::platform;
 use crate::proto::files::{Cid, Kind};
 

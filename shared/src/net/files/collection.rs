@@ -34,7 +34,7 @@ use crate::proto::key::SigningKey;
 pub struct Collection {
     pub(super) files: Files,
     pub(super) store: SharedFileStore,
-    author: SigningKey,
+    pub(super) author: SigningKey,
     all: Arc<Mutex<BTreeMap<Cid, Arc<Entry>>>>,
     pub(super) folders: Folders,
     /// Small files of directories, on their way.
@@ -235,10 +235,6 @@ impl Collection {
         let listing = entry.about().listing(entry.cid(), entry.tree().size());
         let words = listing.map_or_else(Vec::new, |listing| listing.tokens());
         self.files.unlist(&entry.cid(), &words);
-    }
-
-    pub(super) fn author(&self) -> &SigningKey {
-        &self.author
     }
 
     pub(super) fn sign(&self, listing: &Listing) -> Result<Signed> {

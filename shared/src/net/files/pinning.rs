@@ -5,7 +5,6 @@ use libp2p::PeerId;
 use super::collection::Collection;
 use super::store::Held;
 use crate::error::{Code, Error, Result};
-use crate::net::overlay::Overlay;
 use crate::proto::Millis;
 use crate::proto::files::cid::Cid;
 use crate::proto::files::keeping::KeepRequest;
@@ -30,7 +29,7 @@ impl Collection {
         let network = self.files.overlay.handle().network();
         let request = KeepRequest::sign(
             &listing,
-            self.author(),
+            &self.author,
             network,
             (now, now.saturating_add(how_long)),
         )?;
