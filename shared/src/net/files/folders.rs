@@ -163,10 +163,12 @@ impl Folders {
             None => true,
             // What waited is in its pack now.
             Some(Member::Waiting(_)) => matches!(member, Member::Packed(_)),
-            Some(_) => false,
+            // What was on its way was handed over.
+            Some(known) => !known.is_whole() && member.is_whole(),
         };
-        if new {
-            state.members.insert(root, member);
+        if new && let Some(Member::Own(part)) = state.members.insert(root, member) {
+            drop(state);
+            part.discard();
         }
         new
     }
@@ -262,6 +264,14 @@ impl Folder {
         let live = tallies.iter().filter_map(Weak::upgrade);
         let sources = live.map(|tally| tally.sources.load(Ordering::Relaxed));
         sources.max().unwrap_or_default()
+    }
+
+    /// Moves whenever something comes of it.
+    fn pulse(&self) -> u64 {
+        let tallies = locked(&self.tallies);
+        let live = tallies.iter().filter_map(Weak::upgrade);
+        let coming: u64 = live.map(|tally| tally.came.load(Ordering::Relaxed)).sum();
+        self.there.load(Ordering::Relaxed) + coming
     }
 
     /// Counts what is there of its files; those that are not, in the order of their paths.

@@ -85,8 +85,10 @@ function entryRow(directory: FetchedDirectory, entry: DirectoryEntry, open: Set<
       open.add(shown);
       place.replaceChildren(shown.element);
     }
+    const label = shown ? 'Hide' : 'Show';
     look.setAttribute('aria-expanded', String(shown !== undefined));
-    setText(look, shown ? 'Hide' : 'Show');
+    look.setAttribute('aria-label', `${label} ${path}`);
+    setText(look, label);
   });
   const save = button('Save', async () => saveContents(await directory.file(path), name));
   const what = h('div', {}, h('span', { dir: 'auto' }, path), h('small', {}, bytesWords(size)));

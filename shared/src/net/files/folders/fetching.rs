@@ -98,7 +98,14 @@ impl FollowingFolder {
         let closed = self.entry().closed();
         match select(closed, self.fetch().boxed()).await {
             Either::Right((outcome, _)) => outcome,
-            Either::Left(_) => Err(removed()),
+            Either::Left(_) => {
+                // The application may have shared it meanwhile.
+                let now = self.collection.folder(&self.entry().cid());
+                match now.is_some_and(|folder| folder.is_complete()) {
+                    true => Ok(()),
+                    false => Err(removed()),
+                }
+            }
         }
     }
 
@@ -240,18 +247,28 @@ impl Round<'_> {
     }
 
     async fn fetch(&self, entry: &Arc<Entry>) -> Result<()> {
-        let how = How {
-            patience: FETCH_PATIENCE,
-            // Whoever has the directory has its files.
-            whole: true,
-            in_flight: FILES_IN_FLIGHT_TAB / LARGE_AT_ONCE as u64,
-            tally: self.folder.tally(),
+        // Small files wait behind what was asked for of others: on a slow line that is not to take longer than anybody waits.
+        let share = match locked(&self.folder.queue)[0].is_empty() {
+            true => LARGE_AT_ONCE as u64,
+            false => 4 * LARGE_AT_ONCE as u64,
         };
-        let target: Arc<dyn Partial> = entry.clone();
-        self.collection
-            .files
-            .fetch(&self.sources, target, how)
-            .await
+        loop {
+            let how = How {
+                patience: FETCH_PATIENCE,
+                // Whoever has the directory has its files.
+                whole: true,
+                in_flight: FILES_IN_FLIGHT_TAB / share,
+                tally: self.folder.tally(),
+            };
+            let pulse = self.folder.pulse();
+            let target: Arc<dyn Partial> = entry.clone();
+            let Collection { files, .. } = self.collection;
+            match files.fetch(&self.sources, target, how).await {
+                // Others have come meanwhile: it waits behind them.
+                Err(error) if error.code() == Code::NotFound && self.folder.pulse() != pulse => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Those that a round before has left in memory.

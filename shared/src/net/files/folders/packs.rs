@@ -37,9 +37,10 @@ pub(super) struct Packed {
 }
 
 impl Pack {
-    /// What a store has kept, and what is in it.
+    /// What a store has kept, and what is in it. One that is none is discarded; one that cannot be read now stays.
     pub async fn open(stored: Arc<dyn Stored>, recent: Recent) -> Result<Vec<Arc<Packed>>> {
-        let rows = rows(&stored.bytes(0).await?, stored.tree().size())?;
+        let first = stored.bytes(0).await?;
+        let rows = rows(&first, stored.tree().size()).inspect_err(|_| stored.discard())?;
         Ok(Pack::of(stored, rows, recent))
     }
 

@@ -1,5 +1,6 @@
 //! Directories that a store has kept over a restart, and what is there of their files.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::collection::Collection;
@@ -7,7 +8,7 @@ use super::super::entry::{About, Entry};
 use super::super::note::Part;
 use super::super::store::{Held, Stored};
 use super::Member;
-use super::packs::Pack;
+use super::packs::{Pack, Packed};
 use crate::error::Result;
 use crate::proto::files::cid::Kind;
 
@@ -30,36 +31,41 @@ impl Loose {
     }
 
     /// Gives the directories of a collection their files again. Those that no directory has are what a crash has left,
-    /// and go.
+    /// and go, unless there is a directory that cannot be read now.
     pub async fn restore(self, collection: &Collection) {
-        let lists = collection.list().into_iter();
-        for list in lists.filter(|entry| entry.cid().kind == Kind::Directory && entry.is_whole()) {
-            if let Err(error) = collection.open_folder(&list).await {
-                tracing::warn!(%error, "a directory that was kept is not there");
+        let (mut wanted, mut sure) = (HashSet::new(), true);
+        for list in collection.list() {
+            if list.cid().kind == Kind::File || !list.is_whole() {
+                continue;
+            }
+            match collection.open_folder(&list).await {
+                Ok(folder) => wanted.extend(folder.members.iter().map(|member| member.cid.root)),
+                Err(error) => {
+                    tracing::warn!(%error, "a directory that was kept is not there");
+                    sure = false;
+                }
             }
         }
         let folders = &collection.folders;
-        let wanted = folders.state().wanted();
         for stored in self.members {
             let root = stored.cid().root;
             let entry = Entry::new(stored, About::default());
-            if !wanted.contains(&root) || !folders.put(root, Member::Own(entry.clone())) {
+            let ours = wanted.contains(&root) && folders.put(root, Member::Own(entry.clone()));
+            if sure && !ours {
                 entry.discard();
             }
         }
         for stored in self.packs {
-            match Pack::open(stored.clone(), folders.recent.clone()).await {
+            match Pack::open(stored, folders.recent.clone()).await {
                 Ok(all) => {
-                    let (ours, others): (Vec<_>, Vec<_>) = all
-                        .into_iter()
-                        .partition(|packed| wanted.contains(&packed.root()));
+                    let ours = |packed: &Arc<Packed>| wanted.contains(&packed.root());
+                    let (ours, others): (Vec<_>, Vec<_>) = all.into_iter().partition(ours);
                     folders.put_packed(ours);
-                    others.iter().for_each(|packed| packed.let_go());
+                    if sure {
+                        others.iter().for_each(|packed| packed.let_go());
+                    }
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "small files of directories were lost");
-                    stored.discard();
-                }
+                Err(error) => tracing::warn!(%error, "small files of directories are not there"),
             }
         }
         if let Err(error) = share_again(collection) {
