@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use warren_relay::peer::Peer;
 use warren_shared::error::Code;
 use warren_shared::limits::{DAY, FILES_IN_MEMORY, PACK, PIECE};
-use warren_shared::net::files::{FileStore, Intake, MemoryStore};
+use warren_shared::net::files::{FileStore, MemoryStore};
 use warren_shared::proto::files::Cid;
 use warren_shared::proto::files::directory::{Directory, Entry};
 use warren_shared::proto::files::path::FilePath;
@@ -141,7 +141,7 @@ async fn a_directory_goes_from_tab_to_tab_and_comes_back_after_a_restart() {
     );
     assert_eq!(
         listed(&mut ada).await,
-        [shared.clone()],
+        std::slice::from_ref(&shared),
         "one directory, no files"
     );
     let kept = std::fs::read_dir(one.path()).expect("a folder").count();

@@ -91,13 +91,19 @@ async function pour(file: FetchedFile, target: WritableStream<Uint8Array>, signa
 
 async function isSame(file: FetchedFile, other: File): Promise<boolean> {
   if (other.size !== file.size) return false;
-  let at = 0;
-  for await (const bytes of file.stream() as unknown as AsyncIterable<Uint8Array>) {
-    const theirs = new Uint8Array(await other.slice(at, at + bytes.length).arrayBuffer());
-    if (theirs.length !== bytes.length || theirs.some((byte, index) => byte !== bytes[index])) return false;
-    at += bytes.length;
+  const reader = file.stream().getReader();
+  try {
+    let at = 0;
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      const bytes = next.value;
+      const theirs = new Uint8Array(await other.slice(at, at + bytes.length).arrayBuffer());
+      if (theirs.length !== bytes.length || theirs.some((byte, index) => byte !== bytes[index])) return false;
+      at += bytes.length;
+    }
+    return true;
+  } finally {
+    reader.cancel().catch(() => {});
   }
-  return true;
 }
 
 /** What browsers say, in the words of this package. */

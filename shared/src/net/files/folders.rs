@@ -5,6 +5,7 @@
 //! [`packs`], how they come to [`fetching`] and [`sharing`].
 
 mod fetching;
+mod member;
 mod packs;
 mod restoring;
 mod sharing;
@@ -16,11 +17,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use futures::channel::oneshot;
 
 pub use self::fetching::FollowingFolder;
-use self::packs::{Packed, Recent};
+use self::member::Member;
+use self::packs::Recent;
 pub(super) use self::restoring::Loose;
 pub use self::sharing::NewFolder;
 use super::Files;
-use super::entry::{About, Entry};
+use super::entry::Entry;
 use super::how::Tally;
 use super::store::Held;
 use crate::error::{Code, Error, Result};
@@ -39,54 +41,6 @@ pub(super) struct Folders {
 struct State {
     all: BTreeMap<Cid, Arc<Folder>>,
     members: HashMap<Root, Member>,
-}
-
-/// What is there of a file of a directory.
-#[derive(Clone)]
-enum Member {
-    /// A small one, in a pack.
-    Packed(Arc<Packed>),
-    /// A small one that waits in memory for its pack.
-    Waiting(Arc<Entry>),
-    /// One with a place of its own; it may be on its way.
-    Own(Arc<Entry>),
-}
-
-impl Member {
-    fn held(&self) -> Arc<dyn Held> {
-        match self {
-            Member::Packed(packed) => packed.clone(),
-            Member::Waiting(entry) | Member::Own(entry) => entry.clone(),
-        }
-    }
-
-    fn entry(&self) -> Arc<Entry> {
-        match self {
-            Member::Packed(packed) => Entry::new(packed.clone(), About::default()),
-            Member::Waiting(entry) | Member::Own(entry) => entry.clone(),
-        }
-    }
-
-    fn is_whole(&self) -> bool {
-        match self {
-            Member::Packed(_) | Member::Waiting(_) => true,
-            Member::Own(entry) => entry.is_whole(),
-        }
-    }
-
-    fn discard(&self) {
-        match self {
-            Member::Packed(packed) => packed.let_go(),
-            Member::Waiting(entry) | Member::Own(entry) => entry.discard(),
-        }
-    }
-
-    fn close(&self) {
-        match self {
-            Member::Packed(packed) => packed.close(),
-            Member::Waiting(entry) | Member::Own(entry) => entry.close(),
-        }
-    }
 }
 
 impl Folders {

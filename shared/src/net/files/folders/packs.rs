@@ -36,6 +36,9 @@ pub(super) struct Packed {
     at: u64,
 }
 
+/// A pack as the store has it, and what is in it.
+pub(super) type Written = (Arc<dyn Stored>, Vec<Arc<Packed>>);
+
 impl Pack {
     /// What a store has kept, and what is in it. One that is none is discarded; one that cannot be read now stays.
     pub async fn open(stored: Arc<dyn Stored>, recent: Recent) -> Result<Vec<Arc<Packed>>> {
@@ -212,11 +215,7 @@ impl Packing {
 
     /// What is in a pack of them, which the store has from now on, and does not keep yet. They are still here when that
     /// fails.
-    pub async fn write(
-        &mut self,
-        store: &dyn FileStore,
-        recent: &Recent,
-    ) -> Result<(Arc<dyn Stored>, Vec<Arc<Packed>>)> {
+    pub async fn write(&mut self, store: &dyn FileStore, recent: &Recent) -> Result<Written> {
         let pack = packed(&self.files);
         let size = pack.len() as u64;
         let rows = rows(pack.get(..PIECE as usize).unwrap_or(&pack), size)?;

@@ -7,7 +7,7 @@ use super::super::collection::Collection;
 use super::super::entry::{About, Entry};
 use super::super::note::{Note, Part};
 use super::super::store::{FileStore, Held, Intake, Portion, Stored};
-use super::packs::{Packed, Packing};
+use super::packs::{Packing, Written};
 use super::{Folder, Member};
 use crate::error::{Code, Error, Result};
 use crate::limits::{MAX_DIRECTORY_FILES, PIECE};
@@ -30,7 +30,7 @@ pub struct NewFolder {
     packing: Packing,
     seen: HashSet<Root>,
     /// What was stored for it.
-    packs: Vec<(Arc<dyn Stored>, Vec<Arc<Packed>>)>,
+    packs: Vec<Written>,
     own: Vec<Arc<Entry>>,
     stays: bool,
 }
@@ -240,7 +240,7 @@ impl NewFolder {
     }
 
     /// Keeps what was stored for it; its list is the last: without that nothing comes back after a restart.
-    async fn keep(&self, list: &Arc<Entry>) -> Result<()> {
+    async fn keep(&mut self, list: &Arc<Entry>) -> Result<()> {
         for (stored, _) in &self.packs {
             stored.keep(Note::of(Part::Pack).encode()).await?;
         }
