@@ -231,7 +231,7 @@ impl Collection {
     }
 
     /// It is not found by its words any more.
-    fn unlist(&self, entry: &Entry) {
+    pub(super) fn unlist(&self, entry: &Entry) {
         let listing = entry.about().listing(entry.cid(), entry.tree().size());
         let words = listing.map_or_else(Vec::new, |listing| listing.tokens());
         self.files.unlist(&entry.cid(), &words);

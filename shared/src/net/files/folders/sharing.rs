@@ -278,6 +278,7 @@ impl NewFolder {
         };
         if let Some(before) = before {
             before.discard();
+            self.collection.unlist(&before);
         }
         match missing.is_empty() {
             true => Ok(()),
