@@ -106,6 +106,11 @@ impl DataDir {
     }
 }
 
+/// Whether there is an identity in a data directory. Nothing is created.
+pub fn is_profile(path: &Path) -> bool {
+    path.join(IDENTITY_FILE).is_file()
+}
+
 /// Whether some process uses a data directory now.
 pub fn is_in_use(path: &Path) -> bool {
     let lock = File::open(path.join(LOCK_FILE));
@@ -145,7 +150,7 @@ fn lock(dir: &Path) -> Result<File> {
             Code::StorageFailed,
             format!("another process uses the data directory {}", dir.display()),
         )
-        .with_remedy("Stop the other one, or give this one its own --data-dir.")),
+        .with_remedy("Stop the other one, or give this one its own --data-dir; what only reads works beside it, such as `warren peers` and `warren ls` without a PEER.")),
         Err(TryLockError::Error(error)) => Err(failed("cannot lock", &path, error)),
     }
 }

@@ -50,8 +50,8 @@ pub struct PeerArgs {
     /// Where the identity is kept; without it the peer has a new one each time.
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Hide the address of this machine: reach others, and be reached, over relays only. Relays see it, also those that the
-    /// others have chosen.
+    /// Connect to relays only, which carry everything to and from others: these do not learn the address of this machine.
+    /// Relays do, also those of strangers that others are reached through.
     #[arg(long)]
     pub relay_only: bool,
     /// Results and errors as JSON, one object a line.

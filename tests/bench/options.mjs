@@ -1,15 +1,17 @@
-// What the benchmarks are asked on the command line: counts, and whether a machine reads the answer.
+// What the benchmarks are asked on the command line: counts, sometimes words, and whether a machine reads the answer.
 
 import { parseArgs } from 'node:util';
 
-/** The counts with these defaults, `json`, and `say`, which tells a person how far it is. */
-export function readOptions(defaults) {
+/** The counts with these defaults, those of `words` that are given, `json`, and `say`, which tells a person how far it is. */
+export function readOptions(defaults, words = []) {
   const counted = Object.entries(defaults).map(([name, value]) => [name, { type: 'string', default: String(value) }]);
-  const options = { json: { type: 'boolean', default: false }, ...Object.fromEntries(counted) };
+  const spoken = words.map((name) => [name, { type: 'string' }]);
+  const options = { json: { type: 'boolean', default: false }, ...Object.fromEntries([...counted, ...spoken]) };
   const { values } = parseArgs({ options });
   const counts = Object.keys(defaults).map((name) => [name, count(name, values[name])]);
   const say = (text) => values.json || process.stderr.write(`${text}\n`);
-  return { json: values.json, say, ...Object.fromEntries(counts) };
+  const said = words.map((name) => [name, values[name]]);
+  return { json: values.json, say, ...Object.fromEntries([...counts, ...said]) };
 }
 
 function count(name, text) {

@@ -1,4 +1,4 @@
-// How much of the processor a process has used, or a program with all its processes.
+// How much of the processor a process has used, or a program with all its processes, and which processes there are.
 
 import { readFileSync, readdirSync } from 'node:fs';
 
@@ -11,10 +11,16 @@ export function processorTime(pid) {
 
 /** Seconds of all processes of this name that descend from this one; those that have ended do not count. */
 export function descendantsTime(name) {
+  return descendants()
+    .filter((status) => status.name === name)
+    .reduce((sum, { seconds }) => sum + seconds, 0);
+}
+
+/** All processes that descend from this one: `{pid, name, parent, seconds}`. */
+export function descendants() {
   const all = new Map(readdirSync('/proc').filter(isNumber).flatMap(known));
   const descends = (pid) => pid === process.pid || (all.has(pid) && descends(all.get(pid).parent));
-  const those = [...all].filter(([pid, status]) => status.name === name && descends(pid));
-  return those.reduce((sum, [, { seconds }]) => sum + seconds, 0);
+  return [...all].filter(([pid]) => descends(pid)).map(([pid, status]) => ({ pid, ...status }));
 }
 
 function isNumber(text) {

@@ -22,6 +22,10 @@ export class Telling {
     });
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   /** The next event of this name. */
   event(name, ms) {
     return this.line(({ event }) => event === name, ms);

@@ -9,17 +9,19 @@ import { build } from 'esbuild';
 
 /**
  * `entry` is the URL of the page's script, `task` what it reads from the element of that id. `alias` says where
- * modules are that no package provides, `files` which WebAssembly is served beside the script, by URL path.
+ * modules are that no package provides, `files` which WebAssembly is served beside the script, by URL path, `scripts` which
+ * other scripts are, bundled as well: those of workers.
  */
-export async function serveBundled(entry, task = {}, { alias = {}, files = {} } = {}) {
+export async function serveBundled(entry, task = {}, { alias = {}, files = {}, scripts = {} } = {}) {
   const script = brotli(await bundle(fileURLToPath(entry), alias));
   const page = brotli(html(task));
-  const modules = new Map(Object.entries(files).map(([path, file]) => [path, readFileSync(file)]));
+  const others = new Map(Object.entries(files).map(([path, file]) => [path, { type: 'application/wasm', bytes: readFileSync(file) }]));
+  for (const [path, file] of Object.entries(scripts)) others.set(path, { type: 'text/javascript', bytes: await bundle(file, alias) });
   const server = createServer((request, response) => {
-    const wasm = modules.get(request.url);
-    if (wasm) {
-      response.writeHead(200, { 'content-type': 'application/wasm' });
-      response.end(wasm);
+    const other = others.get(request.url);
+    if (other) {
+      response.writeHead(200, { 'content-type': other.type });
+      response.end(other.bytes);
       return;
     }
     const isScript = request.url === '/page.js';

@@ -106,6 +106,41 @@ async fn a_small_network_answers_what_the_bench_of_names_asks() {
     assert!(status.expect("our child").success());
 }
 
+#[tokio::test]
+async fn a_small_network_answers_what_the_bench_of_files_searches() {
+    let (mut child, mut bench) = start(&["search", "8", "2"]);
+    assert_eq!(bench.answer().await["ready"], 2);
+    assert_eq!(bench.ask("delay 20").await["delay"], 20);
+    for (question, count) in [("relay 2", 2), ("peer 1", 1)] {
+        let took = round_trips(&bench.ask(question).await);
+        assert_eq!(took.len(), count, "{question}");
+        // Whoever searches lists nothing itself, and nobody answers faster than the links.
+        assert!(took.iter().all(|took| *took >= 1.0), "{question}: {took:?}");
+    }
+    drop(bench);
+    let status = within("the program ends", child.wait()).await;
+    assert!(status.expect("our child").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_bench_of_files_compares_with_tells_a_rate() {
+    let relay = TestRelay::start(|args| args.perf = true).await;
+    let relay = relay.expect("a relay");
+    let network = relay.node().network().to_string();
+    let (id, address) = (relay.id().to_string(), relay.address().await);
+    for args in [
+        &["stream", &network, &id, &address, "8"][..],
+        &["plain", "8"][..],
+    ] {
+        let (mut child, mut bench) = start(args);
+        let told = bench.answer().await;
+        assert!(told["mibPerSecond"].as_f64() > Some(0.0), "{told}");
+        let status = within("the program ends", child.wait()).await;
+        assert!(status.expect("our child").success());
+    }
+    relay.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_sources_spoil_nothing_of_what_the_bench_of_files_fetches() {
     let (relay, folder) = (TestRelay::first().await, tempfile::tempdir().unwrap());

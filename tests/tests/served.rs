@@ -187,6 +187,28 @@ async fn the_best_member_is_found_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_call_is_told_whom_to_ask() {
+    let relay = TestRelay::first().await;
+    let url = relay.url();
+    let (closed, peer) = serve(&url, &["closed"], &["cat"]).await;
+    let (status, told) = call(&url, &[&peer, "open"]).await.expect_err("missing");
+    assert_eq!(
+        status,
+        Some(Code::Unsupported.exit_status().into()),
+        "{told}"
+    );
+    assert!(told.contains("serves no method open"), "{told}");
+    let (status, told) = call(&url, &[&peer, "closed"]).await.expect_err("refused");
+    assert_eq!(status, Some(Code::Refused.exit_status().into()), "{told}");
+    assert!(
+        told.contains("--allow") && told.contains("author:"),
+        "{told}"
+    );
+    assert!(closed.terminate().await.success());
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_seen_of_a_peer_is_kept_and_told_here_only() {
     let relay = TestRelay::first().await;
     let url = relay.url();
@@ -228,7 +250,14 @@ async fn what_was_seen_of_a_peer_is_kept_and_told_here_only() {
     assert_eq!(seen["trust"], json!(0.6), "{seen}");
     assert!(seen["latencyMs"].is_u64(), "{seen}");
     let other = folder.path().join("other");
-    let unseen = standing(other.to_str().expect("a path")).await;
+    let other = other.to_str().expect("a path");
+    let pong = call(
+        &url,
+        &[&relay.id().to_string(), "warren.ping", "--data-dir", other],
+    )
+    .await;
+    assert_eq!(pong.expect("answered"), [json!("pong")]);
+    let unseen = standing(other).await;
     assert_eq!(
         (&unseen["answers"], &unseen["trust"]),
         (&json!(0), &json!(0.5))
@@ -247,4 +276,51 @@ async fn what_was_seen_of_a_peer_is_kept_and_told_here_only() {
     assert!(!ways.is_empty(), "{there}");
     friend.node.close().await;
     relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_down_is_read_beside_a_profile_that_runs() {
+    let relay = TestRelay::first().await;
+    let (url, folder) = (relay.url(), tempfile::tempdir().expect("a folder"));
+    let data = folder.path().join("profile");
+    let data = data.to_str().expect("a path");
+    let nowhere = run(&["peers", "--json", "--data-dir", data]).await;
+    let told = String::from_utf8_lossy(&nowhere.stderr).into_owned();
+    let code = Code::NotFound.exit_status();
+    assert_eq!(nowhere.status.code(), Some(code.into()), "{told}");
+    assert!(!folder.path().join("profile").exists(), "nothing is made");
+
+    let friend = member(&url).await.expect("a member");
+    let id = friend.node.id().to_string();
+    until("the friend is found", || async {
+        relay.node().find_peer(friend.node.id()).await.ok()
+    })
+    .await;
+    let pong = call(&url, &[&id, "warren.ping", "--data-dir", data]).await;
+    assert_eq!(pong.expect("answered"), [json!("pong")]);
+    friend.node.close().await;
+    let alone = kept_of(data, &id).await;
+    assert_eq!(
+        (&alone["answers"], &alone["connected"]),
+        (&json!(1), &Value::Null)
+    );
+    let args = ["listen", "--namespace", "n", "--json", "--join", &url];
+    let flags = ["--listen", ANY_PORT, "--data-dir", data];
+    let mut running = Program::start(&[&args[..], &flags].concat());
+    running.event("listening").await;
+    let beside = kept_of(data, &id).await;
+    assert_eq!(
+        (&beside["answers"], &beside["connected"]),
+        (&json!(1), &Value::Null)
+    );
+    assert!(running.terminate().await.success());
+    relay.stop().await;
+}
+
+/// What `warren peers` reads of a profile without joining.
+async fn kept_of(data: &str, id: &str) -> Value {
+    let output = run(&["peers", id, "--json", "--data-dir", data]).await;
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
 }

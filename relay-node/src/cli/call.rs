@@ -11,7 +11,7 @@ use warren_shared::limits::MAX_FRAME;
 use warren_shared::net::Route;
 use warren_shared::net::connected;
 use warren_shared::net::reach::once_in_reach;
-use warren_shared::net::rpc::Ask;
+use warren_shared::net::rpc::{Ask, Fault};
 use warren_shared::proto::select::Weights;
 
 use super::lines::{Lines, print};
@@ -57,7 +57,11 @@ pub(super) async fn run(args: CallArgs) -> Result<()> {
     let ask = Ask::new(wanted.method, params).within(Duration::from_secs(args.timeout));
     let peer = args.peer.start(Vec::new()).await?;
     let outcome = match once_in_reach(|| route(&peer, &args, &wanted)).await {
-        Ok(route) => call(&peer, route, &ask, &args).await,
+        Ok(route) => {
+            let callee = route.peer.to_string();
+            let called = call(&peer, route, &ask, &args).await;
+            called.map_err(|error| explained(error, &callee, wanted.method, &peer, &args))
+        }
         Err(error) => Err(error),
     };
     peer.node.close().await;
@@ -134,6 +138,33 @@ async fn best(peer: &Peer, namespace: &str) -> Result<Route> {
     }
     let best = ranked.first().map(|choice| connected(choice.peer));
     best.ok_or_else(|| Error::new(Code::NotFound, "nobody answers in this namespace"))
+}
+
+/// What the numbers of the two commonest answers mean, and whom to ask.
+fn explained(error: Error, callee: &str, method: &str, peer: &Peer, args: &CallArgs) -> Error {
+    let number = error.detail("rpcCode").and_then(|code| code.parse().ok());
+    let (message, remedy) = match number {
+        Some(Fault::METHOD_NOT_FOUND) => (
+            format!("{callee} serves no method {method}"),
+            "Check how it is spelled, and that `warren serve` runs there; `warren call PEER warren.capabilities` \
+            tells what a peer is."
+                .to_owned(),
+        ),
+        Some(Fault::NOT_ALLOWED) => {
+            let mut remedy = format!(
+                "Whoever serves it says with --allow who may: this peer is peer:{} and author:{}",
+                peer.node.id(),
+                peer.node.author().to_base36(),
+            );
+            if args.peer.data_dir.is_none() {
+                remedy += ", and another one each time without --data-dir";
+            }
+            (format!("{callee} does not let this peer call {method}"), remedy + ".")
+        }
+        _ => return error,
+    };
+    let explained = Error::new(error.code(), message).with_remedy(remedy);
+    explained.with_details("rpcCode", number)
 }
 
 async fn call(peer: &Peer, route: Route, ask: &Ask, args: &CallArgs) -> Result<()> {

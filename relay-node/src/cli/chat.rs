@@ -53,6 +53,7 @@ pub(super) async fn run(args: ChatArgs) -> Result<()> {
     let shown = Shown {
         json: args.peer.json,
         terminal: std::io::stdout().is_terminal(),
+        kept: args.peer.data_dir.is_some(),
     };
     let screen = shown.terminal && !shown.json && !args.plain && std::io::stdin().is_terminal();
     // What is logged would go across the screen.

@@ -3,6 +3,7 @@
 
 mod fetch;
 mod folder;
+mod place;
 mod shown;
 mod wanted;
 mod work;
@@ -14,29 +15,36 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::limits::FILES_IN_FLIGHT;
 use warren_shared::net::connected;
 use warren_shared::net::files::{How, Tally};
 use warren_shared::proto::files::Kind;
+use warren_shared::proto::files::cid::Cid;
 
 use self::fetch::Getting;
+use self::place::{Place, pour};
 use self::shown::Shown;
 pub(super) use self::shown::told_size;
 use self::wanted::Wanted;
 pub(super) use self::wanted::link;
-use self::work::{Work, checksum};
+use self::work::{Work, checksum, sum_line};
 use super::greet::listen_addresses;
 use super::lines::Lines;
 use super::{asked_to_stop, start_peer_log};
 use crate::peer::{Peer, PeerArgs};
 
+/// How a file is called in its work folder until it is written to standard output.
+const WHOLE: &str = "whole";
+
 #[derive(Debug, Args)]
 pub(super) struct GetArgs {
-    /// What: the id of a file or directory, a link as `warren share` or a page gives it, or a name that leads to one.
+    /// What: the id of a file or directory, a link as `warren share` or a page gives it, or a name that leads to one. A link
+    /// to a page (https://…/#/f/…) is also where to join, when nothing else is said.
     what: String,
-    /// Where to put it; otherwise here, under its name or id.
+    /// Where to put it; otherwise here, under its name or id. A file goes into a folder that is there; a directory becomes
+    /// the folder. `-` writes a file to standard output, when all of it is there.
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
     /// Ask this peer, too, which is known to have it; may be given several times.
@@ -45,7 +53,7 @@ pub(super) struct GetArgs {
     /// Give up when nothing has come for so many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     patience: u64,
-    /// Tell the SHA-256 of the finished file, to be compared with others.
+    /// Tell the SHA-256 of the finished file, or of each file of a directory, in the form that `sha256sum -c` reads.
     #[arg(long)]
     sha256: bool,
     /// Where to listen for direct connections, over TCP and QUIC: what is there already is given to others meanwhile.
@@ -63,8 +71,12 @@ pub(super) struct GetArgs {
 pub(super) async fn run(args: GetArgs) -> Result<()> {
     start_peer_log();
     let stop = asked_to_stop();
-    let peer = args.peer.start(listen_addresses(args.listen)).await?;
-    let lines = Lines::to_stdout();
+    let peer = args.start().await?;
+    let lines = match args.to_stdout() {
+        // The file goes there.
+        true => Lines::to_stderr(),
+        false => Lines::to_stdout(),
+    };
     let outcome = tokio::select! {
         outcome = get(&peer, &args, &lines) => outcome,
         () = stop => Err(Error::new(Code::Cancelled, "the download was stopped")
@@ -75,23 +87,66 @@ pub(super) async fn run(args: GetArgs) -> Result<()> {
     outcome
 }
 
+impl GetArgs {
+    fn to_stdout(&self) -> bool {
+        self.output.as_deref().is_some_and(place::is_stdout)
+    }
+
+    /// Joins; through the relay whose page the link leads to, when no relay was named.
+    async fn start(&self) -> Result<Peer> {
+        let listen = listen_addresses(self.listen);
+        let Some(page) = wanted::page(&self.what).filter(|_| self.peer.relays().is_empty()) else {
+            return self.peer.start(listen).await;
+        };
+        match self.peer.json {
+            true => eprintln!("{}", json!({"event": "joining", "through": page})),
+            false => eprintln!("joining through {page}, as the link says"),
+        }
+        let mut peer = self.peer.clone();
+        peer.join = vec![page.clone()];
+        let started = peer.start(listen).await;
+        started.map_err(|error| no_relay(&page, error))
+    }
+}
+
+/// A link may lead to any page.
+fn no_relay(page: &str, error: Error) -> Error {
+    let elsewhere = [Code::JoinFailed, Code::TimedOut, Code::ProtocolViolation];
+    if !elsewhere.contains(&error.code()) {
+        return error;
+    }
+    let message = format!("{page}, where the link leads, is no relay to join");
+    let cause = match error.cause() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    };
+    Error::new(error.code(), message)
+        .caused_by(cause)
+        .with_remedy("Say with --join which relay of the file's network to join through.")
+}
+
 async fn get(peer: &Peer, args: &GetArgs, lines: &Lines) -> Result<()> {
     let wanted = Wanted::find(peer, &args.what).await?;
-    let place = match &args.output {
-        Some(path) => path.clone(),
-        None => wanted.name()?,
+    let cid = wanted.cid;
+    let to = Place::of(args.output.as_deref(), &wanted)?;
+    let work = match &to {
+        Place::At(place) if cid.kind == Kind::File && work::is_there(place, cid).await? => {
+            return done(args, lines, place, std::slice::from_ref(place), None).await;
+        }
+        Place::At(place) => Work::begin(place)?,
+        Place::Stdout => Work::begin(Path::new(&cid.to_string()))?,
     };
-    if wanted.cid.kind == Kind::File && work::is_there(&place, wanted.cid).await? {
-        return done(args, lines, &place, None).await;
-    }
-    let work = Work::begin(&place)?;
+    let place = match to {
+        Place::At(place) => place,
+        Place::Stdout => work.folder.join(WHOLE),
+    };
     let mut named = Vec::new();
     for peer_id in &args.from {
         named.push(connected(peer.node.connect(peer_id).await?));
     }
     let files = peer.node.files()?;
     let getting = Getting {
-        sources: files.sources(wanted.cid, named),
+        sources: files.sources(cid, named),
         files,
         how: How {
             patience: Duration::from_secs(args.patience.max(1)),
@@ -103,13 +158,35 @@ async fn get(peer: &Peer, args: &GetArgs, lines: &Lines) -> Result<()> {
         shown: Shown::new(args.peer.json, lines),
         told: AtomicBool::new(false),
     };
-    let got = match wanted.cid.kind {
-        Kind::File => getting.file(wanted.cid, &place).await,
-        Kind::Directory => getting.folder(wanted.cid, &place).await,
-    };
-    let got = got.inspect_err(|_| getting.work.tidy())?;
+    let fetched = fetch(&getting, cid, &place, args.to_stdout()).await;
+    let (got, files) = fetched.inspect_err(|_| getting.work.tidy())?;
+    if args.to_stdout() {
+        pour(place.clone()).await?;
+        done(args, lines, Path::new("-"), &files, got).await?;
+        getting.work.end();
+        return Ok(());
+    }
     getting.work.end();
-    done(args, lines, &place, Some(got)).await
+    done(args, lines, &place, &files, got).await
+}
+
+/// What is there then, and of it what was fetched.
+async fn fetch(
+    getting: &Getting<'_>,
+    cid: Cid,
+    place: &Path,
+    to_stdout: bool,
+) -> Result<(Option<Got>, Vec<PathBuf>)> {
+    if cid.kind == Kind::Directory {
+        let (got, files) = getting.folder(cid, place).await?;
+        return Ok((Some(got), files));
+    }
+    // It may have been whole when an earlier try to write it out ended.
+    let got = match to_stdout && work::is_there(place, cid).await? {
+        true => None,
+        false => Some(getting.file(cid, place).await?),
+    };
+    Ok((got, vec![place.to_owned()]))
 }
 
 /// What was fetched, and what was there before.
@@ -121,27 +198,54 @@ struct Got {
     liars: usize,
 }
 
-async fn done(args: &GetArgs, lines: &Lines, place: &Path, got: Option<Got>) -> Result<()> {
-    let sha256 = match args.sha256 && place.is_file() {
-        true => Some(checksum(place).await?),
-        false => None,
-    };
+/// Says that these files are there, at a place or below it.
+async fn done(
+    args: &GetArgs,
+    lines: &Lines,
+    place: &Path,
+    files: &[PathBuf],
+    got: Option<Got>,
+) -> Result<()> {
+    let mut sums = Vec::new();
+    for file in files.iter().filter(|_| args.sha256) {
+        // What went to standard output lies somewhere else for a moment.
+        let named = if args.to_stdout() {
+            place
+        } else {
+            file.as_path()
+        };
+        sums.push((named, checksum(file).await?));
+    }
     let path = place.display().to_string();
-    let line = match args.peer.json {
-        true => json!({
+    if args.peer.json {
+        let sha256 = match (&sums[..], files) {
+            ([], _) => Value::Null,
+            ([(_, sum)], [file]) if file.as_path() == place || args.to_stdout() => json!(sum),
+            _ => sums
+                .iter()
+                .map(|(path, sum)| (path.display().to_string(), json!(sum)))
+                .collect::<Map<_, _>>()
+                .into(),
+        };
+        let line = json!({
             "event": "done", "path": path, "size": got.map(|got| got.size), "had": got.map(|got| got.had),
             "came": got.map(|got| got.came), "liars": got.map(|got| got.liars), "sha256": sha256,
-        })
-        .to_string(),
-        false => {
-            let came = match got {
-                Some(got) => format!(" ({} came)", told_size(got.came)),
-                None => " was there already".to_owned(),
-            };
-            let sum = sha256.map_or(String::new(), |sum| format!("\nSHA-256 {sum}"));
-            format!("{path}{came}{sum}")
-        }
+        });
+        lines.say(line.to_string()).await;
+        return Ok(());
+    }
+    let what = match args.to_stdout() {
+        true => "written to standard output".to_owned(),
+        false => path,
     };
-    lines.say(line).await;
+    lines
+        .say(match got {
+            Some(got) => format!("{what} ({} came)", told_size(got.came)),
+            None => format!("{what} was there already"),
+        })
+        .await;
+    for (path, sum) in sums {
+        lines.say(sum_line(&sum, path)).await;
+    }
     Ok(())
 }

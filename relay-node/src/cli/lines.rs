@@ -24,6 +24,11 @@ impl Lines {
         Lines::to(io::stdout())
     }
 
+    /// For those whose standard output carries something else.
+    pub fn to_stderr() -> Lines {
+        Lines::to(io::stderr())
+    }
+
     fn to(mut out: impl Write + Send + 'static) -> Lines {
         let (waiting, mut lines) = mpsc::channel::<String>(WAITING);
         let (end, ended) = oneshot::channel();

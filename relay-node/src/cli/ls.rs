@@ -4,6 +4,7 @@ use clap::Args;
 use libp2p::PeerId;
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::connected;
+use warren_shared::net::reach::once_in_reach;
 use warren_shared::proto::files::search::{Hit, Listing};
 
 use super::get::{link, told_size};
@@ -26,7 +27,8 @@ pub(super) struct LsArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct SearchArgs {
-    /// Words of names and tags. Files that have more of them come first.
+    /// Whole words of names and tags, in any case: `photo` does not find `photos`. One of them is enough; files that have
+    /// more of them come first. Files in shared directories are found, too, as far as `warren share` lists them.
     #[arg(required = true, value_name = "WORD")]
     words: Vec<String>,
     #[command(flatten)]
@@ -68,7 +70,8 @@ fn run_here(args: &PeerArgs) -> Result<()> {
 async fn run_of(of: &str, args: &PeerArgs) -> Result<()> {
     let peer = args.start(Vec::new()).await?;
     let found = async {
-        let target = peer.node.connect(of).await?;
+        let target = once_in_reach(|| peer.node.connect(of)).await;
+        let target = target.map_err(|error| absent(of, error))?;
         peer.node.files()?.listings(connected(target)).await
     };
     let found = found.await;
@@ -86,16 +89,50 @@ async fn run_of(of: &str, args: &PeerArgs) -> Result<()> {
 pub(super) async fn search(args: SearchArgs) -> Result<()> {
     start_peer_log();
     let peer = args.peer.start(Vec::new()).await?;
-    let found = async { peer.node.files()?.search(&args.words.join(" ")).await };
+    let words = args.words.join(" ");
+    let found = async {
+        let files = peer.node.files()?;
+        once_in_reach(|| files.search(&words)).await
+    };
     let found = found.await;
     peer.node.close().await;
-    for hit in found? {
+    let found = found?;
+    if found.is_empty() && !args.peer.json {
+        eprintln!(
+            "nothing found: words are whole words of names and tags, and one of them is enough; \
+            only what somebody shares now, or a relay keeps, is found"
+        );
+    }
+    for hit in found {
         match args.peer.json {
             true => print(&value(&hit).to_string())?,
             false => print(&line(&hit.listing))?,
         }
     }
     Ok(())
+}
+
+/// Whoever cannot be asked may be spelled wrong, gone, or elsewhere.
+fn absent(of: &str, error: Error) -> Error {
+    let away = [
+        Code::NotFound,
+        Code::DialFailed,
+        Code::NotConnected,
+        Code::TimedOut,
+        Code::NoRelay,
+    ];
+    if !away.contains(&error.code()) {
+        return error;
+    }
+    let cause = match error.cause() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    };
+    Error::new(error.code(), format!("{of} cannot be reached"))
+        .caused_by(cause)
+        .with_remedy(
+            "Check the id that its `warren share` prints, that it still runs, and that --join leads to the same network.",
+        )
 }
 
 fn line(listing: &Listing) -> String {

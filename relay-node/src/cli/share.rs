@@ -1,24 +1,28 @@
 //! `warren share`: gives files and directories to whoever asks, from where they are, until it is stopped. What changes
 //! is noticed and shared as what it is then.
 
-use std::collections::BTreeMap;
+mod keeping;
+mod listings;
+
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use libp2p::PeerId;
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use warren_shared::error::{Code, Error, Result};
-use warren_shared::limits::DAY;
-use warren_shared::net::files::Files;
+use warren_shared::limits::{FILES_WITHDRAWN_AT_ONCE, MAX_TAG};
+use warren_shared::net::files::{Files, Held};
 use warren_shared::net::reach::once_in_reach;
-use warren_shared::proto::Millis;
 use warren_shared::proto::files::cid::Cid;
-use warren_shared::proto::files::search::Listing;
+use warren_shared::proto::files::search::{Listing, tokens};
 
+use self::keeping::left_early;
+use self::listings::{of_files, of_path, share_of};
 use super::get::link;
 use super::greet::listen_addresses;
 use super::lines::Lines;
@@ -28,16 +32,15 @@ use crate::peer::{Peer, PeerArgs};
 
 /// Whoever stops waits no longer for others to hear of it.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// While this runs, what relays keep is kept for as long from each day on.
-const KEPT_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Debug, Args)]
 pub(super) struct ShareArgs {
-    /// Files and directories. They stay where they are; links in directories are left out.
+    /// Files and directories. They stay where they are; links in directories are left out. Of directories some 200 files
+    /// are found by their own names, too; the others come with them.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// A word or a few by which they are found, beside those of their names; may be given several times.
-    #[arg(long = "tag", value_name = "TAG")]
+    #[arg(long = "tag", value_name = "TAG", value_parser = tag)]
     tags: Vec<String>,
     /// Send at most so many KiB a second, to all together.
     #[arg(long, value_name = "KIB")]
@@ -45,9 +48,14 @@ pub(super) struct ShareArgs {
     /// Look after so many seconds whether something has changed.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     rescan: u64,
-    /// Ask the relays to keep each file for when this has ended, and say which of them does. Directories are not kept.
+    /// Ask the relays that this machine is connected to, to keep each file for when this has ended, and say which of them
+    /// do, and until when. Directories are not kept.
     #[arg(long)]
     keep: bool,
+    /// With --keep: end when the relays were asked about everything. The exit status is 0 when at least one relay has all
+    /// of each file by then.
+    #[arg(long, requires = "keep")]
+    leave: bool,
     /// For how many days, at most 90, counted anew each day while this runs.
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=90))]
     keep_days: u64,
@@ -63,10 +71,39 @@ pub(super) struct ShareArgs {
     pub(super) peer: PeerArgs,
 }
 
+/// A tag without a word finds nothing.
+fn tag(text: &str) -> std::result::Result<String, String> {
+    let length = text.len();
+    if tokens([text]).is_empty() {
+        return Err("a tag has at least one letter or digit, such as holiday".to_owned());
+    }
+    match length <= MAX_TAG {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "a tag has at most {MAX_TAG} bytes, this one {length}"
+        )),
+    }
+}
+
 /// One of the paths, and what is shared of it now.
 struct Offer {
     path: PathBuf,
-    shared: Option<Scanned>,
+    shared: Option<Shared>,
+}
+
+/// A path as it is shared.
+#[derive(Clone)]
+struct Shared {
+    scanned: Scanned,
+    /// Of the path; then, if it is a directory, of its files that are found by themselves.
+    listings: Vec<Listing>,
+}
+
+impl Shared {
+    /// What is announced.
+    fn cids(&self) -> BTreeSet<Cid> {
+        self.listings.iter().map(|listing| listing.cid).collect()
+    }
 }
 
 struct Sharing {
@@ -74,6 +111,8 @@ struct Sharing {
     files: Files,
     library: Option<Arc<Library>>,
     tags: Vec<String>,
+    /// How many places in the network the files of a directory take, with their words.
+    places: usize,
     /// What relays are to keep, if that is wanted.
     keep: Option<mpsc::UnboundedSender<(PathBuf, Listing)>>,
     lines: Lines,
@@ -90,11 +129,13 @@ pub(super) async fn run(args: ShareArgs) -> Result<()> {
     tags.sort();
     tags.dedup();
     let (keep, wanted) = mpsc::unbounded_channel();
+    let directories = args.paths.iter().filter(|path| path.is_dir());
     let sharing = Sharing {
         peer,
         files,
         library,
         tags,
+        places: share_of(directories.count()),
         keep: args.keep.then_some(keep),
         lines: Lines::to_stdout(),
         json: args.peer.json,
@@ -103,21 +144,33 @@ pub(super) async fn run(args: ShareArgs) -> Result<()> {
     let mut offers = Vec::new();
     for path in &args.paths {
         let scanned = sharing.scan(path).await?;
-        sharing.offer(&scanned, None).await?;
+        let shared = sharing.offer(scanned, None).await?;
         offers.push(Offer {
             path: path.clone(),
-            shared: Some(scanned),
+            shared: Some(shared),
         });
         sharing.say_here(&offers).await?;
     }
-    sharing.ready().await?;
-    tokio::select! {
-        () = stop => {}
-        () = sharing.lines.unread() => {}
-        () = sharing.watch(&mut offers, Duration::from_secs(args.rescan.max(1))) => {}
-        () = sharing.have_kept(wanted, args.keep_days) => {}
-    }
-    sharing.end(&offers).await
+    sharing.ready(args.leave).await?;
+    let leave_after = args.leave.then(|| different(&offers));
+    let outcome = tokio::select! {
+        () = stop => match args.leave {
+            true => Err(left_early()),
+            false => Ok(()),
+        },
+        () = sharing.lines.unread(), if !args.leave => Ok(()),
+        () = sharing.watch(&mut offers, Duration::from_secs(args.rescan.max(1))) => Ok(()),
+        outcome = sharing.have_kept(wanted, args.keep_days, leave_after) => outcome,
+    };
+    sharing.end(&offers).await?;
+    outcome
+}
+
+/// A path may be named twice.
+fn different(offers: &[Offer]) -> usize {
+    let shared = offers.iter().filter_map(|offer| offer.shared.as_ref());
+    let paths: BTreeSet<&Path> = shared.map(|shared| shared.scanned.path.as_path()).collect();
+    paths.len()
 }
 
 impl Sharing {
@@ -130,8 +183,9 @@ impl Sharing {
     }
 
     /// Gives it to others from now on, and says so.
-    async fn offer(&self, scanned: &Scanned, before: Option<Cid>) -> Result<()> {
-        let listing = self.listing(scanned);
+    async fn offer(&self, scanned: Scanned, before: Option<Cid>) -> Result<Shared> {
+        let listing = of_path(&scanned, &self.tags);
+        let inside = of_files(&scanned, &self.tags, self.places);
         let signed = self.peer.node.sign_listing(&listing)?;
         for held in scanned.held() {
             self.files.share(held)?;
@@ -139,94 +193,50 @@ impl Sharing {
         self.files.list(signed);
         once_in_reach(|| self.files.announce(&scanned.cid)).await?;
         self.files.announce_words(&listing.tokens());
+        for listing in &inside {
+            self.files.list(self.peer.node.sign_listing(listing)?);
+            self.files.announce_soon(&listing.cid);
+            self.files.announce_words(&listing.tokens());
+        }
+        self.say_offered(&scanned, before, inside.len()).await;
+        if let Some(keep) = &self.keep {
+            let _ = keep.send((scanned.path.clone(), listing.clone()));
+        }
+        let listings = std::iter::once(listing).chain(inside).collect();
+        Ok(Shared { scanned, listings })
+    }
+
+    async fn say_offered(&self, scanned: &Scanned, before: Option<Cid>, found: usize) {
         let (cid, link) = (scanned.cid.to_string(), link(&scanned.cid, &scanned.name));
+        let path = scanned.path.display();
         let line = match (self.json, before) {
             (true, before) => json!({
                 "event": if before.is_some() { "changed" } else { "sharing" },
                 "cid": cid, "name": scanned.name, "size": scanned.size, "files": scanned.files.len(),
-                "link": link, "before": before.map(|cid| cid.to_string()),
+                "found": found, "link": link, "before": before.map(|cid| cid.to_string()),
             })
             .to_string(),
-            (false, Some(_)) => format!("{} has changed: {link}", scanned.path.display()),
-            (false, None) => format!("{}: {link}", scanned.path.display()),
+            (false, Some(_)) => format!("{path} has changed: {link}"),
+            (false, None) => format!("{path}: {link}"),
         };
         self.lines.say(line).await;
-        if let Some(keep) = &self.keep {
-            let _ = keep.send((scanned.path.clone(), listing));
-        }
-        Ok(())
-    }
-
-    /// Asks the relays to keep what is shared, one after the other, and all of it again each day; never returns.
-    async fn have_kept(&self, mut wanted: mpsc::UnboundedReceiver<(PathBuf, Listing)>, days: u64) {
-        let mut all = BTreeMap::new();
-        let tomorrow = tokio::time::Instant::now() + KEPT_AGAIN;
-        let mut again = tokio::time::interval_at(tomorrow, KEPT_AGAIN);
-        loop {
-            tokio::select! {
-                new = wanted.recv() => match new {
-                    Some((path, listing)) => {
-                        self.keep(&listing, days).await;
-                        all.insert(path, listing);
-                    }
-                    None => return std::future::pending().await,
-                },
-                _ = again.tick() => {
-                    for listing in all.values() {
-                        self.keep(listing, days).await;
-                    }
-                }
-            }
+        let all: BTreeSet<Cid> = scanned.files.iter().map(|file| file.cid()).collect();
+        if scanned.block.is_some() && found < all.len() && !self.json {
+            eprintln!(
+                "{path}: of its {} files {found} are found by their own names, the others with it or by their ids",
+                all.len()
+            );
         }
     }
 
-    async fn keep(&self, listing: &Listing, days: u64) {
-        let until = self.files.network_time() + days * DAY;
-        let mut count = 0;
-        match self.peer.node.keep(listing, until).await {
-            Err(error) => self.say_kept(listing, None, Err(error)).await,
-            Ok(answers) => {
-                for (relay, kept) in answers {
-                    count += usize::from(kept.is_ok());
-                    self.say_kept(listing, Some(relay), kept).await;
-                }
-            }
-        }
-        let cid = listing.cid.to_string();
-        let line = match self.json {
-            true => json!({"event": "keeping", "cid": cid, "relays": count}).to_string(),
-            false => format!("{}: {count} relays keep it for {days} days", listing.name),
-        };
-        self.lines.say(line).await;
-    }
-
-    async fn say_kept(&self, listing: &Listing, relay: Option<PeerId>, kept: Result<Millis>) {
-        let relay = relay.map(|relay| relay.to_string());
-        let cid = listing.cid.to_string();
-        let line = match (self.json, kept) {
-            (true, Ok(until)) => {
-                json!({"event": "kept", "cid": cid, "relay": relay, "until": until}).to_string()
-            }
-            (true, Err(error)) => {
-                json!({"event": "notKept", "cid": cid, "relay": relay, "error": error}).to_string()
-            }
-            // All that was promised is said in the line for all of them.
-            (false, Ok(_)) => return,
-            (false, Err(error)) => {
-                let who = relay.unwrap_or_else(|| "nobody".to_owned());
-                format!("{}: not kept by {who}: {error}", listing.name)
-            }
-        };
-        self.lines.say(line).await;
-    }
-
-    async fn ready(&self) -> Result<()> {
+    async fn ready(&self, leaves: bool) -> Result<()> {
         // Whoever hears from here on who this is can find it.
         once_in_reach(|| self.peer.node.publish_peer_record()).await?;
         let snapshot = self.peer.node.handle().snapshot().await?;
         let line = match self.json {
             true => json!({"event": "ready", "peer": snapshot.id, "addresses": snapshot.addresses})
                 .to_string(),
+            false if leaves => format!("sharing as {} until relays have it", snapshot.id),
             false => format!("sharing as {} until this is stopped", snapshot.id),
         };
         self.lines.say(line).await;
@@ -250,8 +260,8 @@ impl Sharing {
     /// Whether something else is shared now.
     async fn look(&self, offer: &mut Offer) -> bool {
         if let Some(shared) = &offer.shared {
-            let shared = shared.clone();
-            let same = tokio::task::spawn_blocking(move || shared.is_unchanged()).await;
+            let scanned = shared.scanned.clone();
+            let same = tokio::task::spawn_blocking(move || scanned.is_unchanged()).await;
             if same.unwrap_or(true) {
                 return false;
             }
@@ -262,24 +272,35 @@ impl Sharing {
         }
         let outcome = match self.scan(&offer.path).await {
             Ok(scanned) => {
-                let cid = before.as_ref().map_or(scanned.cid, |before| before.cid);
-                let outcome = self.offer(&scanned, Some(cid)).await;
-                offer.shared = Some(scanned);
-                outcome
+                let known = before.as_ref().map(|before| before.scanned.cid);
+                let cid = known.unwrap_or(scanned.cid);
+                self.offer(scanned, Some(cid)).await
             }
             Err(error) => Err(error),
         };
-        if let Err(error) = outcome
-            && before.is_some()
-        {
-            let path = offer.path.display().to_string();
-            let line = match self.json {
-                true => json!({"event": "unavailable", "path": path, "error": error}).to_string(),
-                false => format!("{path} is not shared for now: {error}"),
-            };
-            self.lines.say(line).await;
+        let mut gone = before.as_ref().map_or_else(BTreeSet::new, Shared::cids);
+        match outcome {
+            Ok(shared) => {
+                gone = &gone - &shared.cids();
+                offer.shared = Some(shared);
+            }
+            Err(error) if before.is_some() => self.say_unavailable(&offer.path, &error).await,
+            Err(_) => {}
+        }
+        if !gone.is_empty() {
+            let files = self.files.clone();
+            tokio::spawn(async move { withdraw(&files, gone).await });
         }
         before.is_some() || offer.shared.is_some()
+    }
+
+    async fn say_unavailable(&self, path: &Path, error: &Error) {
+        let path = path.display().to_string();
+        let line = match self.json {
+            true => json!({"event": "unavailable", "path": path, "error": error}).to_string(),
+            false => format!("{path} is not shared for now: {error}"),
+        };
+        self.lines.say(line).await;
     }
 
     /// For `warren ls` on this machine.
@@ -288,9 +309,10 @@ impl Sharing {
             return Ok(());
         };
         let mut all = Vec::new();
-        for scanned in offers.iter().filter_map(|offer| offer.shared.as_ref()) {
-            let signed = self.peer.node.sign_listing(&self.listing(scanned))?;
-            all.push((scanned.path.clone(), signed));
+        for shared in offers.iter().filter_map(|offer| offer.shared.as_ref()) {
+            let listing = of_path(&shared.scanned, &self.tags);
+            let signed = self.peer.node.sign_listing(&listing)?;
+            all.push((shared.scanned.path.clone(), signed));
         }
         on_disk(move || {
             say(
@@ -301,34 +323,37 @@ impl Sharing {
         .await
     }
 
-    fn listing(&self, scanned: &Scanned) -> Listing {
-        Listing {
-            cid: scanned.cid,
-            name: scanned.name.clone(),
-            size: scanned.size,
-            media: String::new(),
-            tags: self.tags.clone(),
+    /// Nobody gets it any more, or finds it by its words. Where it was announced is not told.
+    fn take_back(&self, shared: &Shared) {
+        for listing in &shared.listings {
+            self.files.unlist(&listing.cid, &listing.tokens());
         }
-    }
-
-    fn take_back(&self, scanned: &Scanned) {
-        for held in scanned.held() {
+        for held in shared.scanned.held() {
             self.files.unshare(&held.cid());
         }
-        let (files, cid) = (self.files.clone(), scanned.cid);
-        tokio::spawn(async move { files.withdraw(&cid).await });
     }
 
     async fn end(self, offers: &[Offer]) -> Result<()> {
         let shared = offers.iter().filter_map(|offer| offer.shared.as_ref());
-        let leaving = shared.map(|scanned| self.files.withdraw(&scanned.cid));
-        let leaving = futures::future::join_all(leaving);
+        let cids: BTreeSet<Cid> = shared.flat_map(Shared::cids).collect();
+        let leaving = withdraw(&self.files, cids);
         if tokio::time::timeout(FAREWELL, leaving).await.is_err() {
             tracing::debug!("not all was withdrawn");
         }
         self.peer.node.close().await;
         self.lines.finish().await
     }
+}
+
+/// Says where it was announced that it is here no longer.
+async fn withdraw(files: &Files, cids: BTreeSet<Cid>) {
+    let leaving = cids
+        .into_iter()
+        .map(|cid| async move { files.withdraw(&cid).await });
+    stream::iter(leaving)
+        .buffer_unordered(FILES_WITHDRAWN_AT_ONCE)
+        .collect::<()>()
+        .await;
 }
 
 /// A listing for people and programs.

@@ -77,8 +77,9 @@ pub struct RelayArgs {
     #[arg(long, value_name = "SIZE|off")]
     pub pin_quota: Option<String>,
 
-    /// Neither keep nor serve what this file names: the id of a file or the key of an author a line. Read again when it
-    /// changes, and on SIGHUP
+    /// Neither keep nor serve what this file names, with --pin-quota: in each line the id of a file (baf…), or an author as a
+    /// key (k51…) or peer id (12D3…); the rest of a line is a remark, as is all behind #. Read again within seconds when it
+    /// changes, and on SIGHUP; a list with a mistake is not taken, the one before goes on
     #[arg(long, value_name = "FILE")]
     pub deny_files: Option<PathBuf>,
 

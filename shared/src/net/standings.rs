@@ -18,7 +18,7 @@ use crate::proto::reputation::{Evidence, Ledger, Standing};
 use crate::sorted::sort_short;
 
 /// The name under which it is kept.
-const KEPT: &str = "reputation";
+pub const KEPT: &str = "reputation";
 
 /// The ledger of one peer. Cheap to clone.
 #[derive(Clone, Default)]
@@ -33,6 +33,14 @@ struct State {
 }
 
 impl Standings {
+    /// What a peer has kept, for whoever reads it beside that peer.
+    #[cfg(feature = "server")]
+    pub fn of_kept(bytes: &[u8]) -> Standings {
+        let standings = Standings::default();
+        standings.state().ledger = Ledger::from_bytes(bytes);
+        standings
+    }
+
     /// Something was seen of a peer.
     pub fn note(&self, peer: &PeerId, evidence: Evidence) {
         let mut state = self.state();

@@ -10,7 +10,9 @@
 //! For `cargo xtask bench names` it is a network to be questioned, `bench-native names`, and the delayed
 //! links of another one, `bench-native links`. For `cargo xtask bench chat` it is a room, `bench-native chat`,
 //! and those who disturb it, `bench-native attack`. For `cargo xtask bench b2b` it is a long way between two pages,
-//! `bench-native far`. For `cargo xtask bench files` it is a source that lies or stalls, `bench-native source`.
+//! `bench-native far`. For `cargo xtask bench files` it is a source that lies or stalls, `bench-native source`, what a
+//! download is compared with, `bench-native stream` and `bench-native plain`, and a network to be searched,
+//! `bench-native search`.
 
 #[path = "bench-native/attack.rs"]
 mod attack;
@@ -24,6 +26,10 @@ mod far;
 mod idle;
 #[path = "bench-native/names.rs"]
 mod names;
+#[path = "bench-native/raw.rs"]
+mod raw;
+#[path = "bench-native/search.rs"]
+mod search;
 #[path = "bench-native/source.rs"]
 mod source;
 #[path = "bench-native/usage.rs"]
@@ -43,7 +49,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 const USAGE: &str = "usage: bench-native ROUNDS MIB | bench-native idle PEERS | \
     bench-native names NODES NAMES | bench-native links | bench-native chat RELAYS PEERS | \
     bench-native attack NETWORK | bench-native far MILLISECONDS | \
-    bench-native source lying|stalling URL PATH";
+    bench-native source lying|stalling URL PATH | bench-native search RELAYS SHARERS | \
+    bench-native stream NETWORK PEER ADDRESS MIB | bench-native plain MIB";
 const MIB: u64 = 1024 * 1024;
 /// What the address of each path contains.
 const PATHS: [(&str, &str); 3] = [
@@ -67,6 +74,10 @@ async fn main() -> ExitCode {
         // No task beside it has to go on meanwhile.
         ["far", milliseconds] => far::serve(milliseconds),
         ["source", vice, url, path] => source::serve(vice, url, path).await,
+        ["search", relays, sharers] => search::serve(relays, sharers).await,
+        ["stream", network, peer, address, size] => raw::stream(network, peer, address, size).await,
+        // Nor beside this one.
+        ["plain", size] => raw::plain(size),
         ["links"] => names::links().await,
         [rounds, size] => transfers(rounds, size).await,
         _ => Err(USAGE.into()),

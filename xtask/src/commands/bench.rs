@@ -22,7 +22,7 @@ use crate::workspace::Workspace;
 const NAMES: [&str; 6] = ["b2b", "chat", "files", "join", "names", "webrtc"];
 
 /// Those that need the native side: a network or a room in one process, native transports against each other,
-/// sources of files that are no good, or a long way between two pages.
+/// sources of files that are no good, a network to be searched, or a long way between two pages.
 const WITH_NATIVE: [&str; 5] = ["b2b", "chat", "files", "names", "webrtc"];
 
 /// The one that also measures the stock WebRTC transports.

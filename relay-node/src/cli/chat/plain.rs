@@ -1,6 +1,7 @@
 //! A room as plain lines: what a terminal without a screen, a pipe or a program gets.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -17,12 +18,16 @@ use crate::cli::lines::Lines;
 
 /// Lines of input that wait until they are sent.
 const LINES: usize = 16;
+/// Within this all members have answered whoever comes; see `spec/chat.md`.
+const ANSWERED: Duration = Duration::from_secs(3);
 
 /// How things are told.
 #[derive(Clone, Copy)]
 pub(super) struct Shown {
     pub json: bool,
     pub terminal: bool,
+    /// Whether messages are there the next time.
+    pub kept: bool,
 }
 
 /// A room, and the lines about it.
@@ -32,6 +37,10 @@ pub(super) struct Talk {
     shown: Shown,
     link: String,
     last: Last,
+    /// Whether there was somebody else.
+    met: bool,
+    /// Whether a message was sent.
+    said: bool,
 }
 
 impl Talk {
@@ -42,6 +51,8 @@ impl Talk {
             shown,
             link,
             last: Last::default(),
+            met: false,
+            said: false,
         }
     }
 
@@ -73,6 +84,11 @@ impl Talk {
                 room.name, self.link
             );
             self.lines.say(text).await;
+        } else if private {
+            eprintln!(
+                "in the private room {:?}; others enter with '{}'",
+                room.name, self.link
+            );
         }
         for entry in self.joined.history(None, last).await? {
             self.message(&entry).await;
@@ -85,12 +101,26 @@ impl Talk {
         let commands = std::io::stdin().is_terminal();
         let mut input = input();
         let (mut open, mut stop) = (true, Box::pin(asked_to_stop()));
+        let (mut waiting, mut leaving) = (true, false);
+        let mut answered = Box::pin(tokio::time::sleep(ANSWERED));
         loop {
             tokio::select! {
                 () = &mut stop => return Ok(()),
                 () = self.lines.unread() => return Ok(()),
+                () = &mut answered, if waiting => {
+                    waiting = false;
+                    self.tell_if_alone(follow).await?;
+                    if leaving {
+                        return Ok(());
+                    }
+                }
                 event = self.joined.events.next() => match event {
-                    Some(event) => self.happened(event).await,
+                    Some(event) => {
+                        self.happened(event).await;
+                        if leaving && self.met {
+                            return Ok(());
+                        }
+                    }
                     None => return Err(Error::new(Code::Closed, "the room was closed")),
                 },
                 line = input.recv(), if open => match line {
@@ -101,10 +131,38 @@ impl Talk {
                         None => self.send(&line, commands).await?,
                     },
                     None if follow => open = false,
+                    // Whether anybody hears it is known in a moment.
+                    None if waiting && self.said && self.is_alone().await? => {
+                        (open, leaving) = (false, true);
+                    }
                     None => return Ok(()),
                 },
             }
         }
+    }
+
+    /// Of interest where lines come from, or go to, something else than a person at a terminal.
+    async fn is_alone(&self) -> Result<bool> {
+        let people = self.shown.terminal && std::io::stdin().is_terminal();
+        Ok(!people && !self.shown.json && !self.met && self.joined.members().await?.is_empty())
+    }
+
+    async fn tell_if_alone(&self, follow: bool) -> Result<()> {
+        if self.is_alone().await? {
+            let later = match (follow, self.shown.kept) {
+                (true, _) => "who comes while this runs gets what was said",
+                (false, true) => {
+                    "who is here when it is entered again with this --data-dir gets what was said"
+                }
+                (false, false) => {
+                    "with --follow this stays, and gives what was said to those who come"
+                }
+            };
+            eprintln!(
+                "nobody else is in the room yet: {later}; relays that keep history do so, too"
+            );
+        }
+        Ok(())
     }
 
     /// On a terminal one goes on after a mistake; a program is told, and waits when it is too fast.
@@ -112,6 +170,7 @@ impl Talk {
         loop {
             match self.joined.send(text).await {
                 Ok(id) => {
+                    self.said = true;
                     self.last.own = Some(id);
                     return Ok(());
                 }
@@ -136,6 +195,7 @@ impl Talk {
     }
 
     async fn happened(&mut self, event: RoomEvent) {
+        self.met |= matches!(event, RoomEvent::Joined { .. });
         if self.shown.json {
             self.note(&event);
             let mut value = serde_json::to_value(&event).unwrap_or(Value::Null);

@@ -1,6 +1,6 @@
 //! A directory on its way to its place: its list first, then its files, many at a time over the same streams.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,8 +21,8 @@ use crate::files::{SmallFile, failed, place_in};
 const AT_ONCE: usize = 16;
 
 impl Getting<'_> {
-    /// Fetches a directory to its place. Files that are there already are checked and stay.
-    pub async fn folder(&self, cid: Cid, place: &Path) -> Result<Got> {
+    /// Fetches a directory to its place. Files that are there already are checked and stay. Also tells its files.
+    pub async fn folder(&self, cid: Cid, place: &Path) -> Result<(Got, Vec<PathBuf>)> {
         let directory = self.list(cid).await?;
         std::fs::create_dir_all(place).map_err(|error| failed("make", place, error))?;
         let (size, had) = (directory.size(), AtomicU64::new(0));
@@ -40,7 +40,9 @@ impl Getting<'_> {
         let all = entries.buffer_unordered(AT_ONCE).try_collect::<()>();
         let kept = || 0;
         self.shown.while_waiting(&self.how.tally, kept, all).await?;
-        Ok(self.got(size, had.into_inner()))
+        let paths = directory.entries().iter();
+        let paths = paths.map(|entry| place.join(entry.path.as_str()));
+        Ok((self.got(size, had.into_inner()), paths.collect()))
     }
 
     /// The list of its files. What is no list, or leads out of its place, is refused before anything is written there.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use axum::http::Uri;
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::proto::files::cid::Cid;
 use warren_shared::proto::files::path::FilePath;
@@ -45,7 +46,7 @@ impl Wanted {
         }
     }
 
-    fn read(text: &str) -> Result<Wanted> {
+    pub fn read(text: &str) -> Result<Wanted> {
         let Some(link) = inner(text) else {
             return Ok(Wanted {
                 cid: text.parse()?,
@@ -74,6 +75,19 @@ impl Wanted {
             .with_remedy("Say where to put it with --output.")),
         }
     }
+}
+
+/// Where the page is that a link leads to: its scheme, host and port, and nothing else of what stands before the id.
+pub(super) fn page(text: &str) -> Option<String> {
+    let (page, _) = text.split_once(PAGE)?;
+    let uri: Uri = page.parse().ok()?;
+    let scheme = uri
+        .scheme_str()
+        .filter(|scheme| matches!(*scheme, "http" | "https"))?;
+    let port = uri
+        .port_u16()
+        .map_or(String::new(), |port| format!(":{port}"));
+    Some(format!("{scheme}://{}{port}", uri.host()?))
 }
 
 /// What a link says, or the address of a page that leads to a file.
@@ -137,6 +151,28 @@ mod tests {
             (wanted.cid, wanted.name().unwrap()),
             (cid, "a b.txt".into())
         );
+    }
+
+    #[test]
+    fn a_page_is_where_its_link_says() {
+        let cid = Cid::file([7; 32]);
+        for (before, wanted) in [
+            ("http://127.0.0.1:8080/", Some("http://127.0.0.1:8080")),
+            ("https://example.org/deep/?a=b", Some("https://example.org")),
+            (
+                "https://good.example@bad.example:1/",
+                Some("https://bad.example:1"),
+            ),
+            ("http://[::1]:80/", Some("http://[::1]:80")),
+            ("ftp://example.org/", None),
+            ("example.org/", None),
+            ("https:///", None),
+        ] {
+            let link = format!("{before}#/f/{cid}?name=a");
+            assert_eq!(page(&link).as_deref(), wanted, "{link}");
+        }
+        assert_eq!(page(&format!("warren:{cid}")), None);
+        assert_eq!(page("https://example.org/"), None);
     }
 
     #[test]

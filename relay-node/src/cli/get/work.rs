@@ -112,9 +112,32 @@ pub(super) async fn checksum(place: &Path) -> Result<String> {
     .await
 }
 
-async fn blocking<T: Send + 'static>(
+/// The line that `sha256sum` prints about a file, and checks with `-c`.
+pub(super) fn sum_line(sum: &str, place: &Path) -> String {
+    let path = place.display().to_string();
+    match path.contains(['\\', '\n']) {
+        true => format!(
+            "\\{sum}  {}",
+            path.replace('\\', "\\\\").replace('\n', "\\n")
+        ),
+        false => format!("{sum}  {path}"),
+    }
+}
+
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Error::new(Code::Internal, "work on a disk was dropped").caused_by(error))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_told_as_sha256sum_tells_them() {
+        assert_eq!(sum_line("00", Path::new("a b")), "00  a b");
+        assert_eq!(sum_line("00", Path::new("a\\b\n")), "\\00  a\\\\b\\n");
+    }
 }

@@ -43,12 +43,7 @@ async fn serve(shelf: &Shelf, incoming: Incoming) -> io::Result<()> {
         ..
     } = incoming;
     let asker = Asker { peer, prefix };
-    loop {
-        let frame = match in_time(FILE_IDLE, read_frame(&mut stream).boxed()).await {
-            Ok(frame) => frame,
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(error),
-            Err(_) => return stream.close().await,
-        };
+    while let Some(frame) = next_frame(&mut stream).await? {
         let request = Request::decode(&frame).map_err(|refusal| invalid(refusal.as_str()))?;
         let place = shelf.budget.place(asker);
         match (place, request) {
@@ -66,6 +61,16 @@ async fn serve(shelf: &Shelf, incoming: Incoming) -> io::Result<()> {
                 say(&mut stream, &page).await?;
             }
         }
+    }
+    Ok(())
+}
+
+/// What is asked next. Nothing when that is all, or nothing has come for too long; then the stream is closed.
+pub(super) async fn next_frame(stream: &mut Stream) -> io::Result<Option<Vec<u8>>> {
+    match in_time(FILE_IDLE, read_frame(stream).boxed()).await {
+        Ok(frame) => Ok(Some(frame)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error),
+        Err(_) => stream.close().await.map(|()| None),
     }
 }
 

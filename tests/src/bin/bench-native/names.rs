@@ -18,9 +18,9 @@
 //! that somebody has to wait for: connections, handshakes, walks, requests one after the other.
 
 #[path = "names/delayed.rs"]
-mod delayed;
+pub(crate) mod delayed;
 #[path = "names/network.rs"]
-mod network;
+pub(crate) mod network;
 
 use std::time::{Duration, Instant};
 

@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use futures::channel::mpsc;
 use futures::future::{Either, select};
-use futures::{AsyncWriteExt, FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt};
 use libp2p::PeerId;
 
 use crate::error::{Code, Error, Result};
 use crate::limits::{
-    FILE_IDLE, FILE_TRANSFER, KEEP_JOBS, KEEP_JOBS_PER_PEER, KEEP_JOBS_PER_PREFIX, KEEP_TOLD_EVERY,
+    FILE_TRANSFER, KEEP_JOBS, KEEP_JOBS_PER_PEER, KEEP_JOBS_PER_PREFIX, KEEP_TOLD_EVERY,
     MAX_KEPT_ANNOUNCED,
 };
 use crate::net::budget::{Asker, Limits, SharedBudget};
-use crate::net::codec::{invalid, read_frame, send_frame};
-use crate::net::files::serving::in_time;
+use crate::net::codec::{invalid, send_frame};
+use crate::net::files::serving::{in_time, next_frame};
 use crate::net::files::{Files, announcing};
 use crate::net::overlay::Overlay;
 use crate::net::protocols;
@@ -134,12 +134,7 @@ impl Serving {
             ..
         } = incoming;
         let asker = Asker { peer, prefix };
-        loop {
-            let frame = match in_time(FILE_IDLE, read_frame(&mut stream).boxed()).await {
-                Ok(frame) => frame,
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(error),
-                Err(_) => return stream.close().await,
-            };
+        while let Some(frame) = next_frame(&mut stream).await? {
             let place = self.budget.place(asker);
             match (place, self.open(&frame)) {
                 (_, Err(refusal @ (Refusal::Malformed | Refusal::Oversized))) => {
@@ -158,6 +153,7 @@ impl Serving {
                 }
             }
         }
+        Ok(())
     }
 
     fn open(&self, frame: &[u8]) -> std::result::Result<KeepRequest, Refusal> {

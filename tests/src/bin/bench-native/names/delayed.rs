@@ -10,7 +10,7 @@ use std::time::Duration;
 use warren_tests::links::{Detour, detour};
 
 /// `bench-native links`, asked.
-pub(super) struct Delayed {
+pub(crate) struct Delayed {
     program: Arc<Mutex<Program>>,
     round_trip: Duration,
     child: Child,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use libp2p::Transport;
+use libp2p::{Multiaddr, Transport};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::timeout;
 use warren_shared::limits::REPLICATION;
@@ -39,14 +39,14 @@ const JOINING: Duration = Duration::from_secs(60);
 const PING_EVERY: Duration = Duration::from_secs(300);
 
 /// A relay and what others need in order to reach it.
-pub(super) struct Member {
+pub(crate) struct Member {
     pub node: Node,
     pub doomed: bool,
     hint: RelayHint,
 }
 
 /// All relays, and what newcomers have to know.
-pub(super) struct Network {
+pub(crate) struct Network {
     pub members: Vec<Member>,
     pub links: Delayed,
     id: NetworkId,
@@ -81,8 +81,21 @@ impl Network {
     /// A peer that is no relay, as a page is, fresh and joined. It knows what the join document of its relay
     /// says.
     pub async fn newcomer(&self, random: &mut Random) -> Result<Node, Failure> {
+        self.peer(Vec::new(), random).await
+    }
+
+    /// The same, and others may dial it.
+    pub async fn resident(&self, random: &mut Random) -> Result<Node, Failure> {
+        self.peer(vec![loopback()], random).await
+    }
+
+    async fn peer(&self, listen: Vec<Multiaddr>, random: &mut Random) -> Result<Node, Failure> {
         let key = SigningKey::from_seed(platform::entropy());
-        let node = Node::start(self.config(Role::Peer, key)?)?;
+        let config = NodeConfig {
+            listen,
+            ..self.config(Role::Peer, key)?
+        };
+        let node = Node::start(config)?;
         let living: Vec<&Member> = self.members[WITNESSES..]
             .iter()
             .filter(|member| !member.doomed || self.doomed.is_some())
