@@ -11,7 +11,7 @@ mod restoring;
 mod sharing;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures::channel::oneshot;
@@ -168,6 +168,8 @@ pub struct Folder {
     /// Bytes of those files that are known to be whole, and how many files that are.
     there: AtomicU64,
     whole: AtomicU64,
+    /// Whether others were told that all of it is here.
+    announced: AtomicBool,
 }
 
 impl Folder {
@@ -194,6 +196,7 @@ impl Folder {
             tallies: Mutex::default(),
             there: AtomicU64::new(0),
             whole: AtomicU64::new(0),
+            announced: AtomicBool::new(false),
         }
     }
 

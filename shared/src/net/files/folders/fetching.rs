@@ -113,6 +113,9 @@ impl FollowingFolder {
     async fn fetch(&self) -> Result<()> {
         let _turn = self.entry().turn.lock().await;
         let missing = self.folder.look(&self.collection.folders);
+        if missing.is_empty() && self.folder.announced.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let round = Round {
             collection: &self.collection,
             folder: &self.folder,
@@ -149,6 +152,7 @@ impl Collection {
         let cid = folder.entry.cid();
         let known = all.get(&cid);
         if folder.is_complete() && known.is_some_and(|now| Arc::ptr_eq(now, &folder.entry)) {
+            folder.announced.store(true, Ordering::Relaxed);
             self.files.announce_soon(&cid);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::super::collection::Collection;
 use super::super::entry::{About, Entry};
@@ -266,6 +267,7 @@ impl NewFolder {
         }
         let folder = Arc::new(Folder::new(list.clone(), directory));
         let missing = folder.look(folders);
+        folder.announced.store(true, Ordering::Relaxed);
         for member in put {
             files.share(member.held())?;
         }
