@@ -43,6 +43,7 @@ export class FetchedDirectory {
   readonly entries: readonly DirectoryEntry[];
   readonly #apps: Calls;
   readonly #whole: Promise<unknown>;
+  readonly #byPath: ReadonlyMap<string, DirectoryEntry>;
   #failure: { error: unknown } | undefined;
 
   /** @internal `whole` settles when all of it is there. */
@@ -53,6 +54,7 @@ export class FetchedDirectory {
     this.size = size;
     if (name) this.name = name;
     this.entries = (JSON.parse(entries) as [string, string, number, string][]).map(entryOf);
+    this.#byPath = new Map(this.entries.map((entry) => [entry.path, entry]));
     whole.catch((error: unknown) => (this.#failure = { error }));
   }
 
@@ -110,7 +112,7 @@ export class FetchedDirectory {
 
   #find(path: string): DirectoryEntry {
     if (typeof path !== 'string') throw invalidArgument('The path is not a string.', 'Pass the path of one of the entries.');
-    const found = this.entries.find((entry) => entry.path === path);
+    const found = this.#byPath.get(path);
     if (found) return found;
     throw new WarrenError('NOT_FOUND', `The directory has no file "${path}".`, { remedy: 'Look at its entries for what it has.' });
   }

@@ -61,6 +61,9 @@ impl Collection {
 
     /// A file of a directory that is here or being fetched, as soon as it was begun; it comes before the others.
     pub async fn member_of(&self, directory: &Cid, cid: &Cid) -> Result<Arc<Entry>> {
+        if let Some(entry) = self.folders.entry(cid) {
+            return Ok(entry);
+        }
         let folder = self.folders.get(directory).ok_or_else(no_such_file)?;
         let known = folder.members.iter().any(|wanted| wanted.cid == *cid);
         if !known {
