@@ -1,6 +1,8 @@
 //! Rooms, messages and commands of a module that borrows the engine of another one, as tabs have them: here the engine
 //! is a peer of this process, and nothing but its lender is used.
 
+#[path = "apps/directories.rs"]
+mod directories;
 #[path = "apps/files.rs"]
 mod files;
 #[path = "apps/folder.rs"]

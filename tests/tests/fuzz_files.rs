@@ -10,7 +10,7 @@ use warren_shared::limits::{
 use warren_shared::proto::cbor;
 use warren_shared::proto::files::directory::Directory;
 use warren_shared::proto::files::keeping::{KeepAnswer, KeepRequest, Note};
-use warren_shared::proto::files::kept::{Index, KeptMap, Row};
+use warren_shared::proto::files::kept::{Index, KeptMap, Row, packed, rows};
 use warren_shared::proto::files::path::FilePath;
 use warren_shared::proto::files::pieces::Pieces;
 use warren_shared::proto::files::search::{Catalogue, Hits, Listing, Signed, tokens};
@@ -190,6 +190,25 @@ fn kept() {
             taken.is_some()
         });
         format!("{map:?} {index:?} {row:?}")
+    });
+}
+
+/// Small files of directories in one kept file: every row leads to bytes that are there.
+#[test]
+fn packs() {
+    let words: [&[u8]; 4] = [b"WarrenP\x01", &[0, 0, 0, 1], &[0, 0, 0, 2], &[7; 32]];
+    fuzz("file-packs", &words, |input| {
+        let found = rows(input, input.len() as u64);
+        if let Ok(rows) = &found {
+            let files = rows.iter().map(|row| {
+                let bytes = &input[row.at as usize..(row.at + row.size) as usize];
+                (row.root, bytes.to_vec())
+            });
+            assert_eq!(packed(&files.collect::<Vec<_>>()), input, "one encoding");
+        }
+        found
+            .map(|rows| rows.len())
+            .map_err(|damage| format!("{:?}", discriminant(&damage)))
     });
 }
 

@@ -4,6 +4,8 @@ mod chat;
 mod direct;
 #[cfg(feature = "files")]
 mod files;
+#[cfg(feature = "files")]
+mod folders;
 mod messages;
 #[cfg(feature = "files")]
 mod range;

@@ -137,6 +137,17 @@ pub const MAX_HITS: usize = 1_000;
 /// Holders that one search remembers of a file: as many as a download begins with.
 pub const MAX_HOLDERS: usize = 64;
 
+/// Files of a directory no larger than a piece are kept together, many in one kept file: opening a file costs more than reading it.
+/// So many bytes of them at a time: what waits in memory for the others, and is fetched again after a crash.
+pub const PACK: u64 = 1024 * 1024;
+/// So many files at most: their table is in the first piece.
+pub const MAX_PACK_FILES: usize = 1_024;
+/// Pieces of packs that stay in memory when they were read: those who fetch a directory take many files of one.
+pub const PACK_PIECES_KEPT: usize = 8;
+/// Small files of a directory that are fetched at the same time: enough that they do not wait for each other's way there and back.
+pub const SMALL_AT_ONCE: usize = 28;
+/// Larger ones: each has a file open where it is kept.
+pub const LARGE_AT_ONCE: usize = 4;
 /// Bytes of files, with their hashes, that a peer without a disk keeps in memory: what a page on a phone may have without being
 /// ended for it.
 pub const FILES_IN_MEMORY: u64 = 256 * 1024 * 1024;

@@ -7,6 +7,7 @@ import { partsOf, within, type FileRange, type Part, type Span } from './file-ra
 import { later } from './later.ts';
 import type { FileUrlOptions } from './media-url.ts';
 import type { Bytes } from './pieces.ts';
+import { saveFile, type SaveOptions, type SaveTarget } from './save.ts';
 
 export interface BlobOptions extends FileRange {
   /** Its media type. */
@@ -19,6 +20,7 @@ export interface BlobOptions extends FileRange {
  * When the rest does not come, reading rejects with the error that says why. What is read comes before the rest.
  */
 export class FetchedFile {
+  readonly kind = 'file';
   readonly cid: string;
   /** In bytes. */
   readonly size: number;
@@ -107,6 +109,15 @@ export class FetchedFile {
   async url(options: FileUrlOptions = {}): Promise<string> {
     const { mediaUrl } = await later(import('./media-url.ts'), 'media');
     return mediaUrl(this.#apps, this, options);
+  }
+
+  /**
+   * Writes it as it comes, no faster than it is taken: to a file, into a folder under its own name, or to a stream, which is closed at the
+   * end. In a folder nothing is replaced: what is there under its name stays if it is the same, and else rejects with `INVALID_ARGUMENT`.
+   * Aborting, or a rest that does not come, leaves no half of a file; a stream is aborted.
+   */
+  saveTo(target: SaveTarget, options: SaveOptions = {}): Promise<void> {
+    return saveFile(this, target, options);
   }
 
   async *#pieces(span: Span, signal?: AbortSignal): AsyncGenerator<Bytes, void, undefined> {

@@ -18,6 +18,11 @@ export function fileLink(cid: string, name?: string): string {
   return name ? `${SCHEME}${cid}${NAME}${encodeURIComponent(name)}` : `${SCHEME}${cid}`;
 }
 
+/** What an id names, as its beginning says. */
+export function kindOf(cid: string): 'file' | 'directory' {
+  return cid.startsWith('bafyr4i') ? 'directory' : 'file';
+}
+
 /** Reads a link, or an id as it is. */
 export function readFileLink(text: unknown): FileLink {
   if (typeof text !== 'string') throw invalidArgument('The id is not a string.', 'Pass the id of a file, or a link to it.');

@@ -4,10 +4,14 @@
 import type { AbortOptions } from './abort.ts';
 import type { Calls } from './apps.ts';
 import { FetchedFile } from './fetched-file.ts';
-import { fileLink, readFileLink } from './file-link.ts';
+import { fileLink, kindOf, readFileLink } from './file-link.ts';
+import { progressOf, tell, type WireRange } from './file-progress.ts';
 import { asked } from './file-range.ts';
+import { piecesOfFolder, readFolder } from './folder-source.ts';
 import type { FetchOptions, FetchProgress, FileInfo, FileSource, FileStorage, FoundFile, SharedFile, ShareOptions } from './files.ts';
 import { piecesOf } from './pieces.ts';
+
+export { fetchDirectory, pin } from './folder-work.ts';
 
 interface WireFile {
   cid: string;
@@ -17,14 +21,7 @@ interface WireFile {
   size: number;
 }
 
-type WireInfo = WireFile & FetchProgress & { complete: boolean; range?: WireRange };
-/** How far the range is that was asked for. */
-interface WireRange {
-  start: number;
-  end: number;
-  bytes: number;
-  pieces?: number[];
-}
+type WireInfo = WireFile & FetchProgress & { complete: boolean; files?: number; range?: WireRange };
 interface WireRoom {
   durable: boolean;
   used: number;
@@ -36,18 +33,21 @@ type WireFound = WireFile & { words: number; authors: number; holders: string[] 
 
 export async function share(apps: Calls, source: FileSource, options: ShareOptions): Promise<SharedFile> {
   const { tags = [], signal, onProgress } = options;
-  const { name = source instanceof File ? source.name : '', media = source instanceof Blob ? source.type : '' } = options;
   const handing = new AbortController();
   const ended = signal ? AbortSignal.any([signal, handing.signal]) : handing.signal;
-  const pieces = piecesOf(source, ended);
-  const size = source instanceof Blob ? source.size : source instanceof Uint8Array ? source.length : undefined;
+  const folder = await readFolder(source, ended);
+  const { name = folder?.name ?? (source instanceof File ? source.name : ''), media = source instanceof Blob ? source.type : '' } = options;
+  const pieces = folder ? piecesOfFolder(folder.files) : piecesOf(source, ended);
+  const size = folder ? folder.size : source instanceof Blob ? source.size : source instanceof Uint8Array ? source.length : undefined;
   const progress = (bytes: number) => tell(onProgress, size === undefined ? { bytes } : { bytes, size });
   const hear = (item: unknown) => {
     const { call } = item as { call: number };
     // Whatever is wrong with the source is the error of the whole.
     hand(apps, call, pieces, ended, progress).catch((error: unknown) => handing.abort(error));
   };
-  const params = { files: 'share', text: JSON.stringify({ name, media, tags }), ...(size === undefined ? {} : { place: size }) };
+  const files = folder?.files.map(({ path, file }) => [path, file.size]);
+  const about = { files: folder ? 'shareFolder' : 'share', text: JSON.stringify({ name, media, tags, files }) };
+  const params = { ...about, ...(size === undefined ? {} : { place: size }) };
   try {
     const shared = await apps.request<WireInfo>('files', params, ended, hear);
     return { cid: shared.cid, link: fileLink(shared.cid, shared.name), size: shared.size };
@@ -97,7 +97,10 @@ export function fetchFile(apps: Calls, what: string, { signal, onProgress, range
 
 export async function list(apps: Calls, { signal }: AbortOptions): Promise<FileInfo[]> {
   const all = await apps.request<WireInfo[]>('files', { files: 'list' }, signal);
-  return all.map((info) => ({ ...described(info), ...progressOf(info), complete: info.complete }));
+  return all.map((info) => {
+    const { complete, files } = info;
+    return { ...described(info), ...progressOf(info), complete, ...(files === undefined ? {} : { files }) };
+  });
 }
 
 export async function storage(apps: Calls, { signal }: AbortOptions): Promise<FileStorage> {
@@ -118,23 +121,7 @@ export async function* search(apps: Calls, text: string, { signal }: AbortOption
   }
 }
 
-/** What is wrong with a listener stops nothing here: it is reported, as if it listened to an event. */
-function tell<T>(listener: ((news: T) => void) | undefined, news: T): void {
-  try {
-    listener?.(news);
-  } catch (error) {
-    reportError(error);
-  }
-}
-
-/** Of a range, it is how far that is. */
-function progressOf({ range, ...whole }: FetchProgress & { range?: WireRange }): FetchProgress {
-  const { sources, paused } = whole;
-  const { bytes, size, pieces } = range ? { ...range, size: range.end - range.start } : whole;
-  return { bytes, size, sources, ...(pieces ? { pieces } : {}), paused };
-}
-
 /** What is not known crosses as empty text. */
-function described({ cid, name, media, size, tags }: WireFile): SharedFile & { name?: string; media?: string; tags: string[] } {
-  return { cid, link: fileLink(cid, name), size, tags, ...(name === '' ? {} : { name }), ...(media === '' ? {} : { media }) };
+function described({ cid, name, media, size, tags }: WireFile): SharedFile & { kind: 'file' | 'directory'; name?: string; media?: string; tags: string[] } {
+  return { kind: kindOf(cid), cid, link: fileLink(cid, name), size, tags, ...(name === '' ? {} : { name }), ...(media === '' ? {} : { media }) };
 }

@@ -3,12 +3,24 @@
 
 import type { AbortOptions } from './abort.ts';
 import type { Calls } from './apps.ts';
+import type { WarrenError } from './errors.ts';
+import type { FetchedDirectory } from './fetched-directory.ts';
 import type { FetchedFile } from './fetched-file.ts';
 import type { FileRange } from './file-range.ts';
 import { later } from './later.ts';
 
-/** What can be shared. A stream is read to its end. */
-export type FileSource = File | Blob | Uint8Array | ReadableStream<Uint8Array>;
+/** A file of a folder that is shared. */
+export interface FolderFile {
+  /** Where it is in the folder: names with `/` between them, such as `photos/sea.jpg`. */
+  path: string;
+  file: File | Blob;
+}
+
+/**
+ * What can be shared. A stream is read to its end. A folder is shared as a directory: all that is below a handle of one, or the files of a
+ * list, at most 65,536.
+ */
+export type FileSource = File | Blob | Uint8Array | ReadableStream<Uint8Array> | FileSystemDirectoryHandle | readonly FolderFile[];
 
 /** How far a file is that is being shared. */
 export interface ShareProgress {
@@ -19,7 +31,7 @@ export interface ShareProgress {
 }
 
 export interface ShareOptions extends AbortOptions {
-  /** What it is called: at most 255 bytes. Default: the name of a `File`. Without a name it is found by its id only. */
+  /** What it is called: at most 255 bytes. Default: the name of a `File`, or of a folder's handle. Without a name it is found by its id only. */
   name?: string;
   /** Its media type. Default: that of a `File` or `Blob`. */
   media?: string;
@@ -28,13 +40,13 @@ export interface ShareOptions extends AbortOptions {
   onProgress?: (progress: ShareProgress) => void;
 }
 
-/** A file that others can fetch. */
+/** A file that others can fetch, or a directory of files. */
 export interface SharedFile {
-  /** Its content, hashed: equal files have equal ids. */
+  /** Its content, hashed: equal files have equal ids. A directory's begins with `bafyr4i`. */
   cid: string;
   /** How others get it, in a tab or with `warren get`. */
   link: string;
-  /** In bytes. */
+  /** In bytes; of a directory, of all its files. */
   size: number;
 }
 
@@ -58,8 +70,25 @@ export interface FetchOptions extends AbortOptions {
   onProgress?: (progress: FetchProgress) => void;
 }
 
-/** A file that this page has, or is fetching. */
+export interface PinOptions extends AbortOptions {
+  /** For how many days, at most 90. Default: 30. */
+  days?: number;
+}
+
+/** Relays that keep a file for when this page is gone, and those that do not. */
+export interface PinnedFile {
+  cid: string;
+  /** Peer ids of relays, and until when each keeps it. */
+  kept: { relay: string; until: Date }[];
+  /** Why the others do not. */
+  refused: { relay: string; error: WarrenError }[];
+}
+
+/** A file or a directory that this page has, or is fetching. */
 export interface FileInfo extends SharedFile, FetchProgress {
+  kind: 'file' | 'directory';
+  /** How many files a directory has, once its list is there. */
+  files?: number;
   name?: string;
   media?: string;
   tags: string[];
@@ -83,6 +112,7 @@ export interface FileStorage {
 
 /** A file that was found, as somebody describes it: whether it is that, only the file shows. */
 export interface FoundFile extends SharedFile {
+  kind: 'file' | 'directory';
   name: string;
   media?: string;
   tags: string[];
@@ -108,7 +138,8 @@ export class Files {
   }
 
   /**
-   * Shares a file until it is removed. Resolves when others can find it. Rejects with `TOO_LARGE` when there is not so much room at all,
+   * Shares a file, or a folder as a directory, until it is removed. Resolves when others can find it. A path that is not a file everywhere, or
+   * two that are one where case does not count, reject with `INVALID_ARGUMENT` before anything is read. Rejects with `TOO_LARGE` when there is not so much room at all,
    * `STORAGE_FAILED` when it does not fit beside the others, `NO_RELAY` when nobody can be told. Aborting leaves nothing behind.
    */
   async share(source: FileSource, options: ShareOptions = {}): Promise<SharedFile> {
@@ -126,6 +157,22 @@ export class Files {
     return (await work()).fetchFile(this.#apps, what, options);
   }
 
+  /**
+   * The same for a directory. Resolves when its list is there and proven; the files come meanwhile, many small ones at a time. A list that
+   * would write outside of its place, or twice to one place, is refused. Rejects with `UNSUPPORTED` when it is a file.
+   */
+  async fetchDirectory(what: string, options: FetchOptions = {}): Promise<FetchedDirectory> {
+    return (await work()).fetchDirectory(this.#apps, what, options);
+  }
+
+  /**
+   * Asks the connected relays to keep a file that is here, for when this page is gone. Resolves when they have it, with those that keep it.
+   * Rejects when none does, with why: `UNSUPPORTED` when they keep no files, or for a directory, `TOO_LARGE`, `OVERLOADED`, `REFUSED`.
+   */
+  async pin(what: string, options: PinOptions = {}): Promise<PinnedFile> {
+    return (await work()).pin(this.#apps, what, options);
+  }
+
   /** What this page has, or is fetching, or has fetched some of. */
   async list(options: AbortOptions = {}): Promise<FileInfo[]> {
     return (await work()).list(this.#apps, options);
@@ -136,7 +183,7 @@ export class Files {
     return (await work()).storage(this.#apps, options);
   }
 
-  /** Shares a file no longer, and forgets it. Resolves with whether it was there. */
+  /** Shares a file or a directory no longer, and forgets it. Resolves with whether it was there. */
   async remove(what: string, options: AbortOptions = {}): Promise<boolean> {
     return (await work()).remove(this.#apps, what, options);
   }

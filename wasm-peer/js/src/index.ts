@@ -5,9 +5,24 @@ export { WarrenError, isWarrenError, type ErrorCode, type ErrorDetails, type War
 export type { AbortOptions } from './abort.ts';
 export type { Dht, DhtEntry, DhtValue, JsonValue } from './dht.ts';
 export type { DirectMessage, MessageState, Messages, SentMessage } from './messages.ts';
+export type { DirectoryEntry, FetchedDirectory } from './fetched-directory.ts';
 export type { BlobOptions, FetchedFile } from './fetched-file.ts';
 export type { FileRange } from './file-range.ts';
-export type { FetchOptions, FetchProgress, FileInfo, Files, FileSource, FileStorage, FoundFile, SharedFile, ShareOptions, ShareProgress } from './files.ts';
+export type {
+  FetchOptions,
+  FetchProgress,
+  FileInfo,
+  Files,
+  FileSource,
+  FileStorage,
+  FolderFile,
+  FoundFile,
+  PinnedFile,
+  PinOptions,
+  SharedFile,
+  ShareOptions,
+  ShareProgress,
+} from './files.ts';
 export type { JoinedOptions } from './joined.ts';
 export type {
   CachedName,
@@ -24,6 +39,7 @@ export type { NameCache, Names, ResolveOptions, WorkOptions } from './names.ts';
 export type { Provision } from './namespaces.ts';
 export type { Peer } from './peer.ts';
 export type { Room } from './room.ts';
+export type { SaveOptions, SaveTarget } from './save.ts';
 export type { Chat, ChatMessage, FileCard, JoinRoomOptions, RoomEvent, RoomEvents, RoomMember } from './rooms.ts';
 export {
   RpcError,

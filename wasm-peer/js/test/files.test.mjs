@@ -294,7 +294,7 @@ test('files are listed, removed and found', async (t) => {
     },
   });
   assert.deepEqual(await files.list(), [
-    { cid: CID, link: `warren:${CID}?name=n`, name: 'n', size: SIZE, tags: [], bytes: SIZE, sources: 0, paused: false, complete: true },
+    { kind: 'file', cid: CID, link: `warren:${CID}?name=n`, name: 'n', size: SIZE, tags: [], bytes: SIZE, sources: 0, paused: false, complete: true },
   ]);
   assert.equal(await files.remove(`warren:${CID}?name=n`), true);
   assert.equal(await files.remove('other'), false);

@@ -9,6 +9,7 @@ use futures::{FutureExt, SinkExt, StreamExt};
 use libp2p::PeerId;
 use serde_json::{Value, json};
 
+use super::folders;
 use super::messages::{FilesAction, FilesCall};
 use super::{AppSession, range};
 use crate::api::messages::{Outgoing, Reply, WireValue};
@@ -29,6 +30,10 @@ pub(super) async fn serve(session: &AppSession, id: f64, call: FilesCall) -> Res
             Ok(Reply::Nothing {})
         }
         FilesAction::Fetch => fetch(session, id, &call).await,
+        FilesAction::ShareFolder => folders::share(session, id, &call).await,
+        FilesAction::FetchFolder => folders::fetch(session, id, &call).await,
+        FilesAction::FetchMember => folders::member(session, id, &call).await,
+        FilesAction::Pin => folders::pin(session, &call).await,
         action @ (FilesAction::Pause | FilesAction::Resume) => {
             let on = action == FilesAction::Pause;
             files(session).await?.pause(&call.id.parse()?, on)?;
@@ -41,8 +46,9 @@ pub(super) async fn serve(session: &AppSession, id: f64, call: FilesCall) -> Res
             bytes.map(Reply::Bytes)
         }
         FilesAction::List => {
-            let all = files(session).await?.list();
-            let all = all.iter().map(|entry| view(entry));
+            let files = files(session).await?;
+            let all = files.list();
+            let all = all.iter().map(|entry| folders::any(&files, entry));
             Ok(Reply::Json(all.collect()))
         }
         FilesAction::Remove => {
@@ -61,7 +67,7 @@ pub(super) async fn serve(session: &AppSession, id: f64, call: FilesCall) -> Res
 }
 
 /// What there is, as soon as that is known: it needs no relay.
-async fn files(session: &AppSession) -> Result<Collection> {
+pub(super) async fn files(session: &AppSession) -> Result<Collection> {
     let files = session.here().await?.files()?.clone();
     files.restored().await;
     Ok(files)
@@ -78,13 +84,13 @@ struct Open {
 }
 
 /// One of them. Dropped, nothing more is taken of it.
-struct Handing {
+pub(super) struct Handing {
     handed: Handed,
     number: u64,
 }
 
 impl Handed {
-    fn open(&self) -> (Handing, mpsc::Receiver<Vec<u8>>) {
+    pub(super) fn open(&self) -> (Handing, mpsc::Receiver<Vec<u8>>) {
         // Whoever hands something over waits until it was taken.
         let (hand, pieces) = mpsc::channel(0);
         let mut open = self.files();
@@ -113,6 +119,13 @@ impl Handed {
 
     fn files(&self) -> MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Handing {
+    /// What is said with each of its pieces.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 }
 
@@ -145,7 +158,7 @@ async fn fetch(session: &AppSession, id: f64, call: &FilesCall) -> Result<Reply>
     let cid: Cid = call.id.parse()?;
     if cid.kind == Kind::Directory {
         let directory = Error::new(Code::Unsupported, "this is a directory, not a file");
-        return Err(directory.with_remedy("Fetch directories with `warren get`."));
+        return Err(directory.with_remedy("Fetch it with peer.files.fetchDirectory()."));
     }
     let about = about(&call.text)?;
     let range = range::read(call)?;
@@ -198,7 +211,7 @@ async fn search(session: &AppSession, id: f64, text: &str) -> Result<Reply> {
 }
 
 /// `{name, media, tags}`, each of which may be missing.
-fn about(text: &str) -> Result<About> {
+pub(super) fn about(text: &str) -> Result<About> {
     let read = || -> Option<About> {
         let told: Value = match text.is_empty() {
             true => json!({}),
@@ -225,7 +238,7 @@ fn about(text: &str) -> Result<About> {
     })
 }
 
-fn view(entry: &Entry) -> Value {
+pub(super) fn view(entry: &Entry) -> Value {
     let (cid, about) = (entry.cid().to_string(), entry.about());
     let mut view = json!({
         "cid": cid, "name": about.name, "media": about.media, "tags": about.tags,

@@ -219,11 +219,12 @@ pub struct FilesCall {
     pub action: FilesAction,
     /// The id of a file.
     pub id: String,
-    /// What is said about the file, as JSON, or what is searched.
+    /// What is said about the file, as JSON, or what is searched, or the directory of the file.
     pub text: String,
     /// Which file that is being handed over.
     pub call: f64,
-    /// Which piece of the file; of one that is handed over, how large it is, if that is known; of a range, its first byte.
+    /// Which piece of the file; of one that is handed over, how large it is, if that is known; of a range, its first byte; for how
+    /// many days it is kept.
     pub place: Option<f64>,
     /// The end of a range of which a file is fetched; without, all of it is.
     pub limit: Option<f64>,
@@ -236,6 +237,8 @@ pub struct FilesCall {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FilesAction {
+    /// Hands a directory over, as one file after the other: the first item has a number for what follows.
+    ShareFolder,
     /// Hands a file over: the first item has a number for what follows.
     Share,
     /// The next bytes of it.
@@ -244,6 +247,12 @@ pub enum FilesAction {
     End,
     /// Fetches a file; items tell how far it is.
     Fetch,
+    /// Fetches a directory; the first item has its list, items tell how far it is.
+    FetchFolder,
+    /// A file of a directory that is here, or being fetched: it comes first.
+    FetchMember,
+    /// Asks the relays to keep a file.
+    Pin,
     /// Asks nobody for more of a file.
     Pause,
     /// Goes on with it.

@@ -14,19 +14,21 @@ use futures::future::{Either, Shared, join, select};
 use futures::{FutureExt, StreamExt, stream};
 
 use super::entry::{About, Entry, removed};
+use super::folders::Folders;
+use super::memory::MemoryStore;
 use super::new::New;
 use super::store::{Held, Intake, Partial, Room, SharedFileStore, Stored};
 use super::wishes::{Want, covering};
 use super::{Files, How, Sources, restoring};
 use crate::error::{Code, Error, Result};
 use crate::limits::{
-    FETCH_PATIENCE, FETCH_WORTH_TELLING, FILES_IN_FLIGHT_TAB, FILES_WITHDRAW_PATIENCE,
-    FILES_WITHDRAWN_AT_ONCE, LISTING_LIFETIME,
+    FETCH_PATIENCE, FETCH_WORTH_TELLING, FILES_IN_FLIGHT_TAB, FILES_IN_MEMORY,
+    FILES_WITHDRAW_PATIENCE, FILES_WITHDRAWN_AT_ONCE, LISTING_LIFETIME, MAX_DIRECTORY,
 };
 use crate::net::overlay::Overlay;
 use crate::net::reach::once_in_reach;
 use crate::platform;
-use crate::proto::files::cid::{Cid, Root};
+use crate::proto::files::cid::{Cid, Kind, Root};
 use crate::proto::files::search::{Listing, Signed};
 use crate::proto::key::SigningKey;
 
@@ -35,8 +37,11 @@ use crate::proto::key::SigningKey;
 pub struct Collection {
     pub(super) files: Files,
     pub(super) store: SharedFileStore,
-    author: SigningKey,
+    pub(super) author: SigningKey,
     all: Arc<Mutex<BTreeMap<Cid, Arc<Entry>>>>,
+    pub(super) folders: Folders,
+    /// Small files of directories, on their way.
+    pub(super) arriving: Arc<MemoryStore>,
     restored: Shared<oneshot::Receiver<()>>,
 }
 
@@ -49,6 +54,8 @@ impl Collection {
             store,
             author,
             all: Arc::default(),
+            folders: Folders::default(),
+            arriving: Arc::new(MemoryStore::new(FILES_IN_MEMORY)),
             restored: restored.shared(),
         };
         platform::spawn(restoring::run(collection.clone(), done));
@@ -97,9 +104,10 @@ impl Collection {
         Ok(entry)
     }
 
-    /// What is there of a file under this id.
+    /// What is there of a file under this id, by itself or in a directory.
     pub fn find(&self, cid: &Cid) -> Result<Arc<Entry>> {
         let found = self.all().get(cid).cloned();
+        let found = found.or_else(|| self.folders.entry(cid));
         found.ok_or_else(|| {
             Error::new(Code::NotFound, "this file is not here")
                 .with_remedy("Fetch it, or share it again if it was removed.")
@@ -136,11 +144,8 @@ impl Collection {
 
     /// Asks nobody for more of a file, or goes on. What has come stays, and what was asked for is taken.
     pub fn pause(&self, cid: &Cid, on: bool) -> Result<()> {
-        let entry = self.find(cid)?;
-        match on {
-            true => entry.pause.begin(),
-            false => entry.pause.end(),
-        }
+        self.find(cid)?.pause.turn(on);
+        self.folders.pause(cid, on);
         Ok(())
     }
 
@@ -159,8 +164,17 @@ impl Collection {
         if let Some(entry) = self.all().get(&cid) {
             return self.following(entry, None, bytes);
         }
+        // Some directory may have all of it.
+        let member = self.folders.entry(&cid);
+        if let Some(entry) = member.filter(|entry| entry.is_whole()) {
+            return self.following(&entry, None, bytes);
+        }
         let sources = self.files.sources(cid, Vec::new());
         let tree = self.files.shape(&sources, FETCH_PATIENCE).await?;
+        if cid.kind == Kind::Directory && tree.size() > MAX_DIRECTORY as u64 {
+            let large = Error::new(Code::TooLarge, "the directory has too many files");
+            return Err(large.with_remedy("Ask whoever shares it for its parts, or for one file."));
+        }
         // Whoever was first has taken the room that there is.
         if let Some(entry) = self.all().get(&cid) {
             return self.following(entry, Some(sources), bytes);
@@ -194,6 +208,7 @@ impl Collection {
             self.files.unshare(&entry.cid());
             async move { self.files.withdraw(&entry.cid()).await }
         });
+        self.folders.close(&self.files);
         // All are closed at once; what is said in the network takes its turn.
         let leaving = stream::iter(leaving.collect::<Vec<_>>());
         let leaving = leaving.buffer_unordered(FILES_WITHDRAWN_AT_ONCE);
@@ -229,13 +244,18 @@ impl Collection {
         self.unlist(entry);
         let (files, cid) = (self.files.clone(), entry.cid());
         files.unshare(&cid);
+        self.forget_folder(&cid);
+        // A directory may have it as well.
+        if let Some(held) = self.folders.held(&cid) {
+            let _ = files.share(held);
+        }
         if platform::can_spawn() {
             platform::spawn(async move { files.withdraw(&cid).await });
         }
     }
 
     /// It is not found by its words any more.
-    fn unlist(&self, entry: &Entry) {
+    pub(super) fn unlist(&self, entry: &Entry) {
         let listing = entry.about().listing(entry.cid(), entry.tree().size());
         let words = listing.map_or_else(Vec::new, |listing| listing.tokens());
         self.files.unlist(&entry.cid(), &words);
@@ -301,6 +321,10 @@ impl Following {
     }
 
     fn announce_soon(&self) {
+        if self.entry.cid().kind == Kind::Directory {
+            // Whoever has one has its files; these come after it.
+            return;
+        }
         // Under the lock: what is withdrawn meanwhile stays withdrawn.
         let all = self.collection.all();
         if self.is_known(&all) {
@@ -373,7 +397,7 @@ impl Following {
 }
 
 /// Where nothing is kept, what has come is forgotten when nobody follows it any more.
-fn again(error: Error) -> Error {
+pub(super) fn again(error: Error) -> Error {
     match error.code() {
         Code::NotFound => {
             error.with_remedy("Check that somebody shares it in this network, then fetch it again.")
@@ -386,13 +410,22 @@ impl Drop for Following {
     fn drop(&mut self) {
         let mut all = self.collection.all();
         let last = self.entry.followers.fetch_sub(1, Ordering::Relaxed) == 1;
-        if !last || !self.is_known(&all) || self.entry.is_whole() {
+        let cid = self.entry.cid();
+        let whole = match cid.kind {
+            Kind::File => self.entry.is_whole(),
+            Kind::Directory => {
+                let folder = self.collection.folders.get(&cid);
+                folder.is_some_and(|folder| folder.is_complete())
+            }
+        };
+        if !last || !self.is_known(&all) || whole {
             return;
         }
         if self.entry.is_kept() || self.entry.stays.load(Ordering::Relaxed) {
             self.entry.give_up();
         } else {
-            all.remove(&self.entry.cid());
+            all.remove(&cid);
+            drop(all);
             self.collection.let_go(&self.entry);
         }
     }

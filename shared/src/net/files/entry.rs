@@ -10,7 +10,7 @@ use futures::channel::oneshot;
 use futures::future::{Either, Shared, select};
 
 use super::how::Tally;
-use super::note::Note;
+use super::note::{Note, Part};
 use super::pause::Pause;
 use super::store::{Held, Partial, Portion, Stored};
 use super::waiting::Waiting;
@@ -52,6 +52,8 @@ impl About {
 pub struct Entry {
     stored: Arc<dyn Stored>,
     about: About,
+    /// Whether it is found by its words.
+    listed: AtomicBool,
     pub(super) tally: Arc<Tally>,
     pub(super) pause: Pause,
     /// Of those who want all of it, whose turn it is to fetch.
@@ -73,6 +75,7 @@ impl Entry {
         Arc::new(Entry {
             stored,
             about,
+            listed: AtomicBool::new(false),
             tally: Arc::default(),
             pause: Pause::default(),
             turn: futures::lock::Mutex::default(),
@@ -178,11 +181,27 @@ impl Entry {
 
     /// Keeps it over a restart, if there is a store for that, and what is said about it.
     pub(super) async fn keep(&self, listed: bool) -> Result<()> {
+        self.set_listed(listed);
         let note = Note {
             about: self.about.clone(),
             listed,
+            part: Part::Own,
         };
         self.stored.keep(note.encode()).await
+    }
+
+    /// Keeps it for those that it is a part of.
+    pub(super) async fn keep_as(&self, part: Part) -> Result<()> {
+        self.stored.keep(Note::of(part).encode()).await
+    }
+
+    /// Whether it was shared, and is found by its words.
+    pub(super) fn is_listed(&self) -> bool {
+        self.listed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_listed(&self, listed: bool) {
+        self.listed.store(listed, Ordering::Relaxed);
     }
 
     /// Whether what is there of it stays.

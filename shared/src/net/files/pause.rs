@@ -23,6 +23,14 @@ impl Pause {
         drop(self.state().take());
     }
 
+    /// One or the other.
+    pub fn turn(&self, on: bool) {
+        match on {
+            true => self.begin(),
+            false => self.end(),
+        }
+    }
+
     pub fn is_on(&self) -> bool {
         self.state().is_some()
     }

@@ -4,9 +4,11 @@ use futures::channel::oneshot;
 
 use super::collection::Collection;
 use super::entry::Entry;
+use super::folders::Loose;
 use super::note::Note;
 use super::store::{Held, Kept};
 use crate::error::Result;
+use crate::proto::files::cid::Kind;
 
 /// Puts what the store has kept into a collection that is new. `done` when it is there; others hear of it as soon as
 /// there is somebody to tell.
@@ -15,19 +17,29 @@ pub(super) async fn run(collection: Collection, done: oneshot::Sender<()>) {
         Ok(mut all) => {
             // Of two with one id the one with less is what a crash has left.
             all.sort_by_key(|kept| std::cmp::Reverse(kept.stored.pieces().count()));
+            let mut loose = Loose::default();
             for kept in all {
-                if let Err(error) = restore(&collection, kept) {
+                if let Err(error) = restore(&collection, kept, &mut loose) {
                     tracing::warn!(%error, "a file that was kept is not shared again");
                 }
             }
+            loose.restore(&collection).await;
         }
         Err(error) => tracing::warn!(%error, "files that were kept are not there"),
     }
     let _ = done.send(());
 }
 
-fn restore(collection: &Collection, Kept { stored, note }: Kept) -> Result<()> {
-    let (cid, Note { about, listed }) = (stored.cid(), Note::decode(&note));
+fn restore(collection: &Collection, Kept { stored, note }: Kept, loose: &mut Loose) -> Result<()> {
+    let Note {
+        about,
+        listed,
+        part,
+    } = Note::decode(&note);
+    let Some(stored) = loose.take(part, stored) else {
+        return Ok(());
+    };
+    let cid = stored.cid();
     let entry = Entry::new(stored, about);
     if collection.all().contains_key(&cid) {
         entry.discard();
@@ -35,7 +47,12 @@ fn restore(collection: &Collection, Kept { stored, note }: Kept) -> Result<()> {
     }
     let files = &collection.files;
     collection.all().insert(cid, entry.clone());
+    entry.set_listed(listed);
     files.share(entry.clone())?;
+    if cid.kind == Kind::Directory {
+        // Others hear of it when its files are there.
+        return Ok(());
+    }
     if entry.pieces().count() > 0 {
         files.announce_soon(&cid);
     }

@@ -1,20 +1,29 @@
-// Which files a visitor wants to share: dropped anywhere on the page, pasted, or picked. Nothing of them is read yet.
+// Which files and folders a visitor wants to share: dropped anywhere on the page, pasted, or picked. Nothing of them is read yet.
 
 import { byId, h, keyed, setText } from '../../dom.ts';
-import { NO_FOLDERS, bytesWords } from './words.ts';
+import { errorCard } from '../../result.ts';
+import { count } from '../../words.ts';
+import { droppedFolder, pickedFolders, type Choice } from './folders.ts';
+import { bytesWords } from './words.ts';
 
 export class Chosen {
-  #files: File[] = [];
+  #files: Choice[] = [];
   readonly #list = byId('share-chosen');
   readonly #picker = byId<HTMLInputElement>('share-files');
   readonly #form = byId<HTMLFormElement>('share-form');
   readonly #choose = byId('share-choose');
+  readonly #folder = h('input', { type: 'file', id: 'share-folder', webkitdirectory: true, hidden: true });
+  readonly #chooseFolder = h('button', { type: 'button', class: 'quiet', id: 'share-choose-folder' }, 'Choose a folder');
   readonly #go = byId('share-go');
   readonly #name = byId<HTMLInputElement>('share-name');
 
   constructor() {
     this.#choose.addEventListener('click', () => this.#picker.click());
     this.#picker.addEventListener('change', () => this.#pick());
+    this.#picker.after(this.#folder);
+    this.#choose.after(this.#chooseFolder);
+    this.#chooseFolder.addEventListener('click', () => this.#folder.click());
+    this.#folder.addEventListener('change', () => this.#pickFolder());
     addEventListener('paste', (event) => this.#paste(event));
     addEventListener('dragover', (event) => this.#over(event));
     addEventListener('dragleave', (event) => event.relatedTarget === null && mark(false));
@@ -24,7 +33,7 @@ export class Chosen {
     this.#draw();
   }
 
-  get files(): readonly File[] {
+  get files(): readonly Choice[] {
     return this.#files;
   }
 
@@ -33,13 +42,13 @@ export class Chosen {
     return this.#files.length === 1 ? this.#name.value.trim() || undefined : undefined;
   }
 
-  remove(file: File): void {
+  remove(file: Choice): void {
     this.#files = this.#files.filter((other) => other !== file);
     if (this.#files.length === 0) this.#name.value = '';
     this.#draw();
   }
 
-  #add(files: readonly File[]): void {
+  #add(files: readonly Choice[]): void {
     const fresh = files.filter((file) => !this.#files.some((other) => same(file, other)));
     this.#files.push(...fresh);
     this.#draw();
@@ -52,6 +61,11 @@ export class Chosen {
     this.#add([...(this.#picker.files ?? [])]);
     // The same file may be picked again after it was taken out.
     this.#picker.value = '';
+  }
+
+  #pickFolder(): void {
+    this.#add(pickedFolders([...(this.#folder.files ?? [])]));
+    this.#folder.value = '';
   }
 
   /** Text that is pasted into a field goes there. */
@@ -75,9 +89,14 @@ export class Chosen {
     if (!event.dataTransfer?.types.includes('Files')) return;
     event.preventDefault();
     const items = [...event.dataTransfer.items].filter(({ kind }) => kind === 'file');
-    const files = items.filter((item) => item.webkitGetAsEntry()?.isDirectory !== true).map((item) => item.getAsFile());
-    this.#add(files.filter((file) => file !== null));
-    if (files.length < items.length) byId('share-result').replaceChildren(h('p', { class: 'hint' }, NO_FOLDERS));
+    // All of it is asked for at once: browsers forget what was dropped as soon as this returns.
+    const dropped = items.map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+    this.#add(dropped.flatMap(({ entry, file }) => (entry?.isDirectory || !file ? [] : [file])));
+    const folders = dropped.flatMap(({ entry }) => (entry?.isDirectory ? [entry as FileSystemDirectoryEntry] : []));
+    for (const folder of folders) {
+      const unreadable = (error: unknown) => byId('share-result').replaceChildren(errorCard(error));
+      droppedFolder(folder).then((chosen) => this.#add([chosen]), unreadable);
+    }
   }
 
   #draw(): void {
@@ -91,13 +110,13 @@ export class Chosen {
     keyed(this.#list, this.#files, identity, (file) => this.#chip(file), () => {});
   }
 
-  #chip(file: File): HTMLElement {
+  #chip(file: Choice): HTMLElement {
     const no = h('button', { type: 'button', 'aria-label': `Do not share ${file.name}` }, 'Leave out');
     no.addEventListener('click', () => {
       this.remove(file);
       this.#choose.focus();
     });
-    return h('li', {}, h('span', { dir: 'auto' }, file.name), h('small', {}, bytesWords(file.size)), no);
+    return h('li', {}, h('span', { dir: 'auto' }, file.name), h('small', {}, 'files' in file ? `${count(file.files.length, 'file')}, ${bytesWords(file.size)}` : bytesWords(file.size)), no);
   }
 }
 
@@ -106,10 +125,10 @@ function mark(on: boolean): void {
   document.documentElement.toggleAttribute('data-dropping', on);
 }
 
-function identity({ name, size, lastModified }: File): string {
-  return `${name} ${size} ${lastModified}`;
+function identity(one: Choice): string {
+  return `${one.name} ${one.size} ${'files' in one ? `${one.files.length} files` : one.lastModified}`;
 }
 
-function same(one: File, two: File): boolean {
+function same(one: Choice, two: Choice): boolean {
   return identity(one) === identity(two);
 }

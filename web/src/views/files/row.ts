@@ -1,13 +1,14 @@
 // A file in the list: what it is, how far it is, and what can be done with it.
 
-import type { FetchedFile, FetchProgress } from 'warren-p2p';
+import type { FetchedDirectory, FetchedFile, FetchProgress } from 'warren-p2p';
 import { copyButton } from '../../copy.ts';
 import { h, setText } from '../../dom.ts';
 import { errorCard } from '../../result.ts';
 import { bar, drawBar } from './bar.ts';
 import { showContents, saveContents, type Shown } from './contents.ts';
 import { kindOf } from './kinds.ts';
-import { pageLink } from './links.ts';
+import { namesDirectory, pageLink } from './links.ts';
+import { showListing } from './listing.ts';
 import type { Transfer } from './transfer.ts';
 import { LOOKING, aboutWords, progressWords } from './words.ts';
 
@@ -20,6 +21,8 @@ export interface Item {
   name?: string | undefined;
   media?: string | undefined;
   tags: readonly string[];
+  /** How many files a directory has. */
+  files?: number | undefined;
   /** What is there; not known before its size is proven. */
   progress?: FetchProgress | undefined;
   complete: boolean;
@@ -29,6 +32,8 @@ export interface Item {
 export interface RowHost {
   /** The file, when all of it is there. */
   open(item: Item): Promise<FetchedFile>;
+  /** The directory, as soon as its list is there. */
+  openDirectory(item: Item): Promise<FetchedDirectory>;
   /** Fetches what is missing. */
   fetch(item: Item): Promise<unknown>;
   /** Forgets it, and stops what is under way. */
@@ -72,10 +77,10 @@ export class Row {
   draw(item: Item, now: number): void {
     const awaited = item.transfer ?? this.#item.transfer;
     this.#item = item;
-    const { transfer, progress, complete, cid, tags, media } = item;
+    const { transfer, progress, complete, cid, tags, media, files } = item;
     const failed = transfer?.state === 'failed';
     setText(this.#title, this.#name);
-    setText(this.#what, aboutWords(progress?.size, media));
+    setText(this.#what, aboutWords(progress?.size, media, files));
     this.#drawTags(tags);
     this.element.dataset['state'] = stateOf(item);
     const linked = this.#acts.querySelector('[data-link]');
@@ -87,7 +92,7 @@ export class Row {
     setText(this.#numbers, this.#words(now));
     this.#drawActs();
     this.#drawFailure(failed ? transfer.error : undefined);
-    if (!complete || !awaited || awaited === this.#arrival) return;
+    if (!this.#canLook || !awaited || awaited === this.#arrival) return;
     this.#arrival = awaited;
     this.#arrived();
   }
@@ -103,8 +108,25 @@ export class Row {
     this.#shown?.close();
   }
 
+  get #isDirectory(): boolean {
+    return namesDirectory(this.#item.cid);
+  }
+
+  /** The list of a directory is there before its files are. */
+  get #canLook(): boolean {
+    const { complete, transfer } = this.#item;
+    return complete || (this.#isDirectory && transfer?.directory !== undefined && transfer.state !== 'failed');
+  }
+
+  /** Of a text on its way only pieces would be there. */
+  get #canShow(): boolean {
+    if (this.#isDirectory) return this.#canLook;
+    const kind = kindOf(this.#item.name, this.#item.media)?.kind;
+    return kind !== undefined && (this.#item.complete || kind !== 'text');
+  }
+
   get #name(): string {
-    return this.#item.name ?? `File ${this.#item.cid.slice(-8)}`;
+    return this.#item.name ?? `${this.#isDirectory ? 'Directory' : 'File'} ${this.#item.cid.slice(-8)}`;
   }
 
   #words(now: number): string {
@@ -120,16 +142,14 @@ export class Row {
   }
 
   #drawActs(): void {
-    const { transfer, progress, complete, media } = this.#item;
+    const { transfer, progress, complete } = this.#item;
     const had = this.#acts.contains(document.activeElement);
     const coming = transfer?.state === 'coming';
     this.#go.hidden = complete || transfer?.state === 'looking';
     this.#label(this.#go, coming ? (progress?.paused ? 'Resume' : 'Pause') : transfer ? 'Try again' : 'Fetch the rest');
-    const kind = kindOf(this.#item.name, media)?.kind;
-    // Of a text on its way only pieces would be there.
-    this.#look.hidden = kind === undefined || !(complete || (coming && kind !== 'text'));
+    this.#look.hidden = !(this.#canLook || coming) || !this.#canShow;
     this.#label(this.#look, this.#shown ? 'Hide' : 'Show');
-    this.#save.hidden = !complete;
+    this.#save.hidden = !complete || this.#isDirectory;
     this.#label(this.#save, 'Save');
     this.#label(this.#drop, !complete && transfer && transfer.state !== 'failed' ? 'Cancel' : 'Remove');
     const focused = document.activeElement;
@@ -158,8 +178,8 @@ export class Row {
   /** Whoever has waited for it sees it. */
   #arrived(): void {
     const { progress, media } = this.#item;
-    const small = (progress?.size ?? 0) <= SHOWN_AT_ONCE;
-    if (small && !this.#shown && kindOf(this.#item.name, media)) void this.#attempt(() => this.#turnShown());
+    const small = (progress?.size ?? 0) <= SHOWN_AT_ONCE && kindOf(this.#item.name, media);
+    if ((small || this.#isDirectory) && !this.#shown) void this.#attempt(() => this.#turnShown());
   }
 
   async #goOn(): Promise<void> {
@@ -176,7 +196,9 @@ export class Row {
     if (!shown) {
       const item = this.#item;
       const coming = item.complete ? undefined : item.transfer?.file;
-      this.#shown = await showContents(coming ?? (await this.#host.open(item)), this.#name, item.media);
+      this.#shown = this.#isDirectory
+        ? showListing(await this.#host.openDirectory(item))
+        : await showContents(coming ?? (await this.#host.open(item)), this.#name, item.media);
       this.#place.replaceChildren(this.#shown.element);
     }
     this.#look.setAttribute('aria-expanded', String(this.#shown !== undefined));

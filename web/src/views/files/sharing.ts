@@ -21,7 +21,7 @@ export function wireSharing(joinedPeer: JoinedPeer, shelf: Shelf): void {
       const progress = progressView(name);
       show(...outcomes, progress.element);
       try {
-        const shared = await peer.files.share(file, { name, tags, signal, onProgress: progress.show });
+        const shared = await peer.files.share('files' in file ? file.files : file, { name, tags, signal, onProgress: progress.show });
         outcomes.push(sharedCard(shared, name));
         chosen.remove(file);
         await shelf.refresh();

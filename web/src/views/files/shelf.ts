@@ -22,6 +22,7 @@ export class Shelf {
   readonly #transfers = new Map<string, Transfer>();
   readonly #host: RowHost = {
     open: async ({ cid }) => (await this.#peer()).files.fetch(cid),
+    openDirectory: async ({ cid, transfer }) => transfer?.directory ?? (await this.#peer()).files.fetchDirectory(cid),
     fetch: ({ cid, name, media }) => this.fetch(cid, { what: pageLink(cid, name), name, media }),
     remove: (item) => this.#remove(item),
   };
@@ -143,6 +144,7 @@ export class Shelf {
         name: info?.name ?? transfer?.name,
         media: info?.media ?? wanted?.media,
         tags: info?.tags ?? [],
+        files: info?.files ?? transfer?.directory?.entries.length,
         progress: farthest(info, transfer?.progress),
         complete: info?.complete === true || transfer?.state === 'done',
         transfer,

@@ -1,6 +1,7 @@
 // One file on its way into this tab: how far it is, and what a visitor may do about it.
 
-import type { FetchedFile, FetchProgress, Peer } from 'warren-p2p';
+import type { FetchedDirectory, FetchedFile, FetchProgress, Peer } from 'warren-p2p';
+import { namesDirectory } from './links.ts';
 import { Rate } from './rate.ts';
 
 /** `looking` until its size is proven. */
@@ -22,7 +23,7 @@ export class Transfer {
   error: unknown;
   readonly #changed: () => void;
   readonly #ending = new AbortController();
-  #file: FetchedFile | undefined;
+  #file: FetchedFile | FetchedDirectory | undefined;
 
   constructor(wanted: Wanted, changed: () => void) {
     this.wanted = wanted;
@@ -35,13 +36,19 @@ export class Transfer {
 
   /** The file, as soon as its size is proven. */
   get file(): FetchedFile | undefined {
-    return this.#file;
+    return this.#file?.kind === 'file' ? this.#file : undefined;
+  }
+
+  /** The directory, once its list is there. */
+  get directory(): FetchedDirectory | undefined {
+    return this.#file?.kind === 'directory' ? this.#file : undefined;
   }
 
   /** Resolves with its id when its size is proven. */
   async begin(peer: Peer): Promise<string> {
     const options = { signal: this.#ending.signal, onProgress: (progress: FetchProgress) => this.#told(progress) };
-    const file = (this.#file = await peer.files.fetch(this.wanted.what, options));
+    const { what } = this.wanted;
+    const file = (this.#file = await (namesDirectory(what) ? peer.files.fetchDirectory(what, options) : peer.files.fetch(what, options)));
     this.state = 'coming';
     void this.#follow(file);
     return file.cid;
@@ -66,7 +73,7 @@ export class Transfer {
     this.#changed();
   }
 
-  async #follow(file: FetchedFile): Promise<void> {
+  async #follow(file: FetchedFile | FetchedDirectory): Promise<void> {
     try {
       await file.complete();
       this.state = 'done';

@@ -8,7 +8,7 @@ const UNITS = ['kB', 'MB', 'GB', 'TB'];
 export const LOOKING = 'Looking for somebody who has it…';
 export const READING = 'Reading it, and hashing what is read…';
 export const TELLING = 'Telling others that it is here…';
-export const NO_FOLDERS = 'Folders cannot be shared from a page yet. On a computer, "warren share FOLDER" does it.';
+export const NO_FOLDER_TO_SAVE = 'This browser cannot save into a folder: save the files one by one, or fetch all of them with "warren get".';
 export const NOTHING_FOUND = 'Files are found by whole words, a moment after they were shared.';
 export const KEPT_HERE = 'Whoever has the link gets it from this tab, for as long as the tab is open.';
 export const SHOWN_LATER = 'Shown here as soon as it can be.';
@@ -39,9 +39,9 @@ export function roomWords({ kind, used, quota, persisted, reason }: FileStorage)
   return `Kept by this browser, ${taken}, also when the page is loaded again.${persisted ? '' : ' When it is short of space it may take them all.'}`;
 }
 
-/** What is known of a file beside its name. */
-export function aboutWords(size: number | undefined, media: string | undefined): string {
-  return [size === undefined ? '' : bytesWords(size), media ?? ''].filter(Boolean).join(', ');
+/** What is known of a file, or of a directory of so many, beside its name. */
+export function aboutWords(size: number | undefined, media: string | undefined, files?: number): string {
+  return [files === undefined ? '' : count(files, 'file'), size === undefined ? '' : bytesWords(size), media ?? ''].filter(Boolean).join(', ');
 }
 
 export function foundWords({ size, media, authors, holders }: FoundFile): string {

@@ -6,12 +6,14 @@
 
 mod index;
 mod map;
+mod pack;
 mod slot;
 
 use std::fmt;
 
 pub use self::index::{Index, Place, Row, Shared};
 pub use self::map::{BLOCK, KeptMap, block_offset};
+pub use self::pack::{PackRow, packed, rows};
 pub use self::slot::{Disk, Found, MAX_NOTE, Part, Slot, Taking};
 use crate::error::{Code, Error};
 

@@ -1,0 +1,363 @@
+//! Directories of a collection, and what is there of their files.
+//!
+//! A directory's list is an entry of the collection, as a file is; its files are not: others get them under their ids, but
+//! nobody is told of them, and they are there for as long as some directory has them. Where their bytes are is known to
+//! [`packs`], how they come to [`fetching`] and [`sharing`].
+
+mod fetching;
+mod member;
+mod packs;
+mod restoring;
+mod sharing;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use futures::channel::oneshot;
+
+pub use self::fetching::FollowingFolder;
+use self::member::Member;
+use self::packs::Recent;
+pub(super) use self::restoring::Loose;
+pub use self::sharing::NewFolder;
+use super::Files;
+use super::entry::Entry;
+use super::how::Tally;
+use super::store::Held;
+use crate::error::{Code, Error, Result};
+use crate::limits::PIECE;
+use crate::proto::files::cid::{Cid, Root};
+use crate::proto::files::directory::Directory;
+
+/// See the module. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Folders {
+    state: Arc<Mutex<State>>,
+    recent: Recent,
+}
+
+#[derive(Default)]
+struct State {
+    all: BTreeMap<Cid, Arc<Folder>>,
+    members: HashMap<Root, Member>,
+}
+
+impl Folders {
+    /// The directory whose list this is, once that is there.
+    pub fn get(&self, cid: &Cid) -> Option<Arc<Folder>> {
+        self.state().all.get(cid).cloned()
+    }
+
+    /// What is there of a file that some directory has.
+    pub fn entry(&self, cid: &Cid) -> Option<Arc<Entry>> {
+        self.member(&cid.root).map(|member| member.entry())
+    }
+
+    /// The same, to be given to others.
+    pub fn held(&self, cid: &Cid) -> Option<Arc<dyn Held>> {
+        self.member(&cid.root).map(|member| member.held())
+    }
+
+    /// Ends with all of them. What is kept stays.
+    pub fn close(&self, files: &Files) {
+        let State { all, members } = std::mem::take(&mut *self.state());
+        for (root, member) in members {
+            files.unshare(&Cid::file(root));
+            member.close();
+        }
+        all.values().for_each(|folder| folder.give_up());
+    }
+
+    /// Asks nobody for more of a directory's files, or goes on.
+    pub fn pause(&self, cid: &Cid, on: bool) {
+        let state = self.state();
+        let Some(folder) = state.all.get(cid) else {
+            return;
+        };
+        for wanted in &folder.members {
+            if let Some(Member::Own(entry)) = state.members.get(&wanted.cid.root) {
+                entry.pause.turn(on);
+            }
+        }
+    }
+
+    /// A directory is not there any more; the ids of files that went with it, because no other one has them.
+    pub fn forget(&self, cid: &Cid) -> Vec<Cid> {
+        let mut state = self.state();
+        let Some(folder) = state.all.remove(cid) else {
+            return Vec::new();
+        };
+        let wanted = state.wanted();
+        let gone = folder.members.iter().map(|member| member.cid);
+        let gone: Vec<Cid> = gone.filter(|cid| !wanted.contains(&cid.root)).collect();
+        let dropped: Vec<Member> = gone
+            .iter()
+            .filter_map(|cid| state.members.remove(&cid.root))
+            .collect();
+        drop(state);
+        dropped.iter().for_each(Member::discard);
+        folder.give_up();
+        gone
+    }
+
+    /// Whether all of a file is there.
+    fn is_whole(&self, root: &Root) -> bool {
+        self.member(root).is_some_and(|member| member.is_whole())
+    }
+
+    fn member(&self, root: &Root) -> Option<Member> {
+        self.state().members.get(root).cloned()
+    }
+
+    /// A file is there from now on, unless it was before: whether it is this one.
+    fn put(&self, root: Root, member: Member) -> bool {
+        let mut state = self.state();
+        let new = match state.members.get(&root) {
+            None => true,
+            // What waited is in its pack now.
+            Some(Member::Waiting(_)) => matches!(member, Member::Packed(_)),
+            // What was on its way was handed over.
+            Some(known) => !known.is_whole() && member.is_whole(),
+        };
+        if new && let Some(Member::Own(part)) = state.members.insert(root, member) {
+            drop(state);
+            part.discard();
+        }
+        new
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Files that some directory has.
+    fn wanted(&self) -> HashSet<Root> {
+        let members = self.all.values().flat_map(|folder| &folder.members);
+        members.map(|member| member.cid.root).collect()
+    }
+}
+
+/// A file that a directory has, once or several times.
+#[derive(Clone, Copy)]
+struct Wanted {
+    cid: Cid,
+    size: u64,
+    times: u64,
+}
+
+impl Wanted {
+    /// Whether it goes into a pack.
+    fn is_small(&self) -> bool {
+        self.size <= PIECE
+    }
+}
+
+/// A directory whose list is there.
+pub struct Folder {
+    entry: Arc<Entry>,
+    directory: Directory,
+    members: Vec<Wanted>,
+    /// Those of its files that nobody has begun to fetch: small ones, and others.
+    queue: Mutex<[VecDeque<Wanted>; 2]>,
+    /// Who waits for one of its files to be begun, or to be there if it is small.
+    waiting: Mutex<Vec<(Root, oneshot::Sender<()>)>>,
+    tallies: Mutex<Vec<Weak<Tally>>>,
+    /// Bytes of those files that are known to be whole, and how many files that are.
+    there: AtomicU64,
+    whole: AtomicU64,
+    /// Whether others were told that all of it is here.
+    announced: AtomicBool,
+}
+
+impl Folder {
+    fn new(entry: Arc<Entry>, directory: Directory) -> Folder {
+        let mut members: Vec<Wanted> = Vec::new();
+        let mut known: HashMap<Root, usize> = HashMap::new();
+        for file in directory.entries() {
+            let at = *known.entry(file.cid.root).or_insert(members.len());
+            match members.get_mut(at) {
+                Some(member) => member.times += 1,
+                None => members.push(Wanted {
+                    cid: file.cid,
+                    size: file.size,
+                    times: 1,
+                }),
+            }
+        }
+        Folder {
+            entry,
+            directory,
+            members,
+            queue: Mutex::default(),
+            waiting: Mutex::default(),
+            tallies: Mutex::default(),
+            there: AtomicU64::new(0),
+            whole: AtomicU64::new(0),
+            announced: AtomicBool::new(false),
+        }
+    }
+
+    /// Its list.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Whether all of its files are there.
+    pub fn is_complete(&self) -> bool {
+        self.whole.load(Ordering::Relaxed) >= self.members.len() as u64
+    }
+
+    /// Whether nothing more of it is asked for, though some is missing.
+    pub fn is_paused(&self) -> bool {
+        self.entry.pause.is_on() && !self.is_complete()
+    }
+
+    /// Peers that send files of it, or could.
+    pub fn sources(&self) -> usize {
+        let tallies = locked(&self.tallies);
+        let live = tallies.iter().filter_map(Weak::upgrade);
+        let sources = live.map(|tally| tally.sources.load(Ordering::Relaxed));
+        sources.max().unwrap_or_default()
+    }
+
+    /// Moves whenever something comes of it.
+    fn pulse(&self) -> u64 {
+        let tallies = locked(&self.tallies);
+        let live = tallies.iter().filter_map(Weak::upgrade);
+        let coming: u64 = live.map(|tally| tally.came.load(Ordering::Relaxed)).sum();
+        self.there.load(Ordering::Relaxed) + coming
+    }
+
+    /// Counts what is there of its files; those that are not, in the order of their paths.
+    fn look(&self, folders: &Folders) -> Vec<Wanted> {
+        let state = folders.state();
+        let whole = |wanted: &&Wanted| {
+            let member = state.members.get(&wanted.cid.root);
+            member.is_some_and(Member::is_whole)
+        };
+        let (there, missing): (Vec<Wanted>, Vec<Wanted>) =
+            self.members.iter().partition(|wanted| whole(wanted));
+        let bytes = there.iter().map(|wanted| wanted.size * wanted.times);
+        self.there.store(bytes.sum(), Ordering::Relaxed);
+        self.whole.store(there.len() as u64, Ordering::Relaxed);
+        missing
+    }
+
+    /// One more file is whole.
+    fn came(&self, wanted: &Wanted) {
+        let bytes = wanted.size * wanted.times;
+        self.there.fetch_add(bytes, Ordering::Relaxed);
+        self.whole.fetch_add(1, Ordering::Relaxed);
+        self.wake(&wanted.cid.root);
+    }
+
+    /// Resolves when a file was begun, if that ever happens; nothing else is begun before it.
+    fn arrival(&self, root: Root) -> oneshot::Receiver<()> {
+        let (arrived, arrival) = oneshot::channel();
+        let mut waiting = locked(&self.waiting);
+        waiting.retain(|(_, waiter)| !waiter.is_canceled());
+        waiting.push((root, arrived));
+        drop(waiting);
+        self.hasten(root);
+        arrival
+    }
+
+    /// A file comes before the others.
+    fn hasten(&self, root: Root) {
+        for queue in &mut *locked(&self.queue) {
+            let at = queue.iter().position(|wanted| wanted.cid.root == root);
+            if let Some(wanted) = at.and_then(|at| queue.remove(at)) {
+                queue.push_front(wanted);
+            }
+        }
+    }
+
+    fn wake(&self, root: &Root) {
+        let mut waiting = locked(&self.waiting);
+        for (_, waiter) in waiting.extract_if(.., |(of, _)| of == root) {
+            let _ = waiter.send(());
+        }
+    }
+
+    /// Nobody fetches it any more: nobody waits for what is not there.
+    fn give_up(&self) {
+        locked(&self.waiting).clear();
+        locked(&self.queue)
+            .iter_mut()
+            .for_each(|queue| queue.clear());
+    }
+
+    fn tally(&self) -> Arc<Tally> {
+        let tally = Arc::new(Tally::default());
+        let mut tallies = locked(&self.tallies);
+        tallies.retain(|other| other.strong_count() > 0);
+        tallies.push(Arc::downgrade(&tally));
+        tally
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl super::Collection {
+    /// The directory of this id, once its list is there.
+    pub fn folder(&self, cid: &Cid) -> Option<Arc<Folder>> {
+        self.folders.get(cid)
+    }
+
+    /// Verified bytes that are there of a directory's files, each counted as often as the directory has it.
+    pub fn there_of(&self, folder: &Folder) -> u64 {
+        let state = self.folders.state();
+        let whole = folder.there.load(Ordering::Relaxed);
+        let coming = folder.members.iter().filter(|wanted| !wanted.is_small());
+        let some = coming.filter_map(|wanted| match state.members.get(&wanted.cid.root)? {
+            Member::Own(entry) if !entry.is_whole() => Some(entry.there() * wanted.times),
+            _ => None,
+        });
+        // What has just become whole may be counted twice for a moment.
+        (whole + some.sum::<u64>()).min(folder.directory.size())
+    }
+
+    /// Reads the list of a directory, which is whole. What is no list, or would harm whoever extracts it, is an error.
+    async fn open_folder(&self, entry: &Arc<Entry>) -> Result<Arc<Folder>> {
+        let cid = entry.cid();
+        if let Some(folder) = self.folders.get(&cid) {
+            return Ok(folder);
+        }
+        let mut block = Vec::with_capacity(entry.tree().size() as usize);
+        for piece in 0..entry.tree().pieces() {
+            block.extend(entry.read_piece(piece).await?);
+        }
+        let folder = Folder::new(entry.clone(), Directory::decode(&block)?);
+        folder.look(&self.folders);
+        // Under the lock of all: what was removed meanwhile stays removed.
+        let all = self.all();
+        if !all.get(&cid).is_some_and(|now| Arc::ptr_eq(now, entry)) {
+            return Err(super::removed());
+        }
+        let mut state = self.folders.state();
+        let folder = state.all.entry(cid).or_insert_with(|| Arc::new(folder));
+        Ok(folder.clone())
+    }
+
+    /// Forgets a directory, and gives those of its files to nobody that no other one has.
+    pub(super) fn forget_folder(&self, cid: &Cid) {
+        for gone in self.folders.forget(cid) {
+            // It may be shared by itself as well.
+            let alone = self.all().get(&gone).cloned();
+            let again = alone.is_some_and(|entry| self.files.share(entry).is_ok());
+            if !again {
+                self.files.unshare(&gone);
+            }
+        }
+    }
+}
+
+fn no_such_file() -> Error {
+    Error::new(Code::NotFound, "the directory has no such file")
+        .with_remedy("Look at its entries for what it has.")
+}
