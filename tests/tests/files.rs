@@ -326,3 +326,62 @@ async fn what_changes_is_shared_as_what_it_is_then() {
     );
     relay.stop().await;
 }
+
+/// A disk of so many bytes. Gone when it is dropped.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// Nothing where this user may not mount one.
+    fn mount(size: usize) -> Option<SmallDisk> {
+        let disk = SmallDisk(tempfile::tempdir().expect("a folder"));
+        let mounted = disk.call(
+            "mount",
+            &["-t", "tmpfs", "-o", &format!("size={size}"), "none"],
+        );
+        mounted.then_some(disk)
+    }
+
+    fn grow(&self, size: usize) {
+        let grown = self.call("mount", &["-o", &format!("remount,size={size}")]);
+        assert!(grown, "it grows");
+    }
+
+    fn call(&self, command: &str, args: &[&str]) -> bool {
+        let mut command = std::process::Command::new(command);
+        let status = command.args(args).arg(self.0.path()).status();
+        status.is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        self.call("umount", &[]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_said_and_the_transfer_goes_on_after_space_is_made() {
+    let Some(disk) = SmallDisk::mount(8 * PIECE as usize) else {
+        return println!("not run: this user may not mount a small disk");
+    };
+    let (relay, folder) = (TestRelay::first().await, tempfile::tempdir().unwrap());
+    let (url, copy) = (relay.url(), disk.0.path().join("copy"));
+    let original = written(&folder, "original", 12 * PIECE as usize + 7);
+    let sharer = Sharer::start(&url, &[&original], &[]).await;
+    let (code, told) = get(&url, &sharer.cid(0), &copy, &[]).await.unwrap_err();
+    assert_eq!(code, Code::StorageFailed, "{told}");
+    assert!(told.contains("Make room"), "{told}");
+    assert!(!copy.exists(), "nothing half-done is called whole");
+
+    disk.grow(64 * PIECE as usize);
+    let done = get(&url, &sharer.cid(0), &copy, &[])
+        .await
+        .expect("fetched");
+    assert!(same(&original, &copy));
+    assert!(
+        number(&done, "came") < number(&done, "size"),
+        "what had come is not fetched again"
+    );
+    assert!(sharer.program.terminate().await.success());
+    relay.stop().await;
+}

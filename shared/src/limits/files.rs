@@ -40,16 +40,21 @@ pub const FILE_JOBS: usize = 256;
 pub const FILE_JOBS_PER_PEER: usize = 32;
 /// Of these, for one address prefix: four of them are needed to keep a node busy.
 pub const FILE_JOBS_PER_PREFIX: usize = 64;
-/// What is read of a disk at a time to be sent: one trip to the disk for several parts.
-pub const FILE_READ: usize = 128 * 1024;
+/// What is read of a disk at a time to be sent: one trip to the disk for a piece.
+pub const FILE_READ: usize = 256 * 1024;
 /// How long a part may take to be taken: whoever reads more slowly than 1 KiB a second keeps nothing busy.
 pub const FILE_TRANSFER: Duration = Duration::from_secs(40);
 /// How long a stream may be open without a request: longer than downloads pause a source.
 pub const FILE_IDLE: Duration = Duration::from_secs(120);
 /// Frames of an answer that wait to be verified and written: what a slow disk leaves in memory of each request.
 pub const FILE_FRAMES: usize = 8;
+/// How soon, and how often at least, it is looked whether a source that a circuit leads to is connected directly by now.
+pub const DIRECT_SOUGHT_FIRST: Duration = Duration::from_millis(50);
+pub const DIRECT_SOUGHT_RARELY: Duration = Duration::from_secs(2);
+/// What is read of a stream at a time: in a tab every read is a trip to another module.
+pub const FILE_BUFFER: usize = 64 * 1024;
 /// Verified bytes that are written to a disk at a time.
-pub const FILE_WRITE: usize = 128 * 1024;
+pub const FILE_WRITE: usize = 256 * 1024;
 /// How often it is looked for new sources of a file that is not there yet.
 pub const SOURCES_SOUGHT_EVERY: Duration = Duration::from_secs(5);
 /// The longest that a source which failed is left alone before it is tried again, however often it did.

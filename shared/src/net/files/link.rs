@@ -1,21 +1,28 @@
 //! A stream to somebody who has files: requests go out as they come, answers come back in their order.
 //!
-//! Whoever does not want an answer any more lets go of it; what still comes of it is thrown away.
+//! Whoever does not want an answer any more lets go of it; what still comes of it is thrown away. A stream that a circuit
+//! carries is left as soon as there is a direct connection: what is asked then goes there.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use futures::channel::mpsc;
-use futures::future::try_join;
-use futures::{AsyncRead, AsyncReadExt, SinkExt, StreamExt};
+use futures::future::{BoxFuture, Either, pending, select, try_join};
+use futures::io::BufReader;
+use futures::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt, SinkExt, StreamExt, TryFutureExt,
+};
 use libp2p::PeerId;
 
-use crate::limits::{FILE_FRAMES, MAX_FETCHES_WAITING};
+use crate::limits::{
+    DIRECT_SOUGHT_FIRST, DIRECT_SOUGHT_RARELY, FILE_BUFFER, FILE_FRAMES, MAX_FETCHES_WAITING,
+};
+use crate::net::address::Via;
 use crate::net::codec::{invalid, read_frame, send_frame};
 use crate::net::handle::{Handle, Route};
 use crate::net::protocols;
-use crate::net::streams::{Failure, Stream};
+use crate::net::streams::Failure;
 use crate::platform;
 use crate::proto::files::wire::{Answer, FileRefusal, Part, Request};
 use crate::proto::reputation::Evidence;
@@ -74,44 +81,134 @@ impl Links {
     }
 }
 
-async fn run(handle: Handle, route: Route, jobs: mpsc::Receiver<Job>) {
+async fn run(handle: Handle, route: Route, mut jobs: mpsc::Receiver<Job>) {
     let peer = route.peer;
-    let protocol = protocols::files(handle.network());
-    let failure = match handle.open(route, protocol).await {
-        Ok(opened) => exchange(opened.stream, jobs).await.err().map(Failure::from),
-        Err(failure) => Some(failure),
-    };
-    if let Some(failure) = failure {
+    while let Err(left) = once(&handle, &route, &mut jobs).await {
+        let Left::Failed(failure) = left else {
+            continue;
+        };
         tracing::debug!(%peer, %failure, "a source has ended");
-        if let Failure::Io(error) = &failure
-            && error.kind() == io::ErrorKind::InvalidData
-        {
-            handle.standings().note(&peer, Evidence::Violated);
+        if let Failure::Io(error) = &failure {
+            note(&handle, peer, error);
         }
+        return;
     }
 }
 
-async fn exchange(stream: Stream, mut jobs: mpsc::Receiver<Job>) -> io::Result<()> {
-    let (mut reading, mut writing) = stream.split();
-    let (mut asked, mut waiting) = mpsc::channel::<mpsc::Sender<Heard>>(MAX_FETCHES_WAITING);
-    let ask = async move {
-        while let Some(Job { request, answer }) = jobs.next().await {
-            if answer.is_closed() {
-                continue;
-            }
-            let ended = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-            asked.send(answer).await.map_err(ended)?;
-            send_frame(&mut writing, &request).await?;
+fn note(handle: &Handle, peer: PeerId, error: &io::Error) {
+    if error.kind() == io::ErrorKind::InvalidData {
+        handle.standings().note(&peer, Evidence::Violated);
+    }
+}
+
+/// Why a stream was left before the last request.
+enum Left {
+    Failed(Failure),
+    /// There is a better way by now.
+    Circuit,
+}
+
+/// One stream: until nothing more is asked, or there is a better one.
+async fn once(handle: &Handle, route: &Route, jobs: &mut mpsc::Receiver<Job>) -> Result<(), Left> {
+    let peer = route.peer;
+    let direct = ways(handle, &peer).await.is_some_and(|ways| ways.direct);
+    let protocol = protocols::files(handle.network());
+    let opened = handle.open(route.clone(), protocol).await;
+    let (reading, writing) = opened.map_err(Left::Failed)?.stream.split();
+    let (asked, waiting) = mpsc::channel::<mpsc::Sender<Heard>>(MAX_FETCHES_WAITING);
+    let reading = BufReader::with_capacity(FILE_BUFFER, reading);
+    let hearing = hear_all(reading, waiting).boxed();
+    let better = better(handle, &peer, direct).boxed();
+    let asking = ask_all(jobs, writing, asked, better).boxed();
+    let failed = |error| Left::Failed(Failure::Io(error));
+    match select(asking, hearing).await {
+        Either::Left((Ok(Asked::All), hearing)) => hearing.await.map_err(failed),
+        // What was asked there comes there: both ways are used until then.
+        Either::Left((Ok(Asked::Before(mut writing)), hearing)) => {
+            let handle = handle.clone();
+            platform::spawn(async move {
+                let closing = writing
+                    .close()
+                    .map_err(|_| io::ErrorKind::BrokenPipe.into());
+                if let Err(error) = try_join(closing, hearing).await {
+                    note(&handle, peer, &error);
+                }
+            });
+            Err(Left::Circuit)
         }
-        Ok(())
-    };
-    let hear = async move {
-        while let Some(answer) = waiting.next().await {
-            hear(&mut reading, answer).await?;
+        Either::Left((Err(error), _)) => Err(failed(error)),
+        Either::Right((Err(error), _)) => Err(failed(error)),
+        Either::Right((Ok(()), asking)) => asking.await.map(drop).map_err(failed),
+    }
+}
+
+/// How a peer is connected.
+struct Ways {
+    direct: bool,
+    circuit: bool,
+}
+
+async fn ways(handle: &Handle, peer: &PeerId) -> Option<Ways> {
+    let links = handle.links().await.ok()?;
+    let mut links = links.iter().filter(|(other, ..)| other == peer);
+    let circuit = links.clone().any(|(_, via, _)| *via == Via::Circuit);
+    let direct = links.any(|(_, via, _)| *via != Via::Circuit);
+    Some(Ways { direct, circuit })
+}
+
+/// Returns when a stream that a circuit carries could go directly. One that was opened when that was possible does.
+async fn better(handle: &Handle, peer: &PeerId, direct: bool) {
+    let mut pause = DIRECT_SOUGHT_FIRST;
+    while !direct && let Some(ways) = ways(handle, peer).await {
+        match ways {
+            Ways {
+                direct: true,
+                circuit: true,
+            } => return,
+            Ways { direct: true, .. } => break,
+            _ => platform::sleep(pause).await,
         }
-        Ok(())
-    };
-    try_join(ask, hear).await.map(drop)
+        pause = (pause * 2).min(DIRECT_SOUGHT_RARELY);
+    }
+    pending().await
+}
+
+/// What was asked on a stream.
+enum Asked<T> {
+    All,
+    /// Only what came before there was a better way. This end of the stream is to be closed.
+    Before(T),
+}
+
+async fn ask_all<T: AsyncWrite + Unpin>(
+    jobs: &mut mpsc::Receiver<Job>,
+    mut stream: T,
+    mut asked: mpsc::Sender<mpsc::Sender<Heard>>,
+    mut better: BoxFuture<'_, ()>,
+) -> io::Result<Asked<T>> {
+    loop {
+        let Job { request, answer } = match select(&mut better, jobs.next()).await {
+            Either::Left(_) => return Ok(Asked::Before(stream)),
+            Either::Right((None, _)) => return Ok(Asked::All),
+            Either::Right((Some(job), _)) => job,
+        };
+        if answer.is_closed() {
+            continue;
+        }
+        let ended = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+        asked.send(answer).await.map_err(ended)?;
+        send_frame(&mut stream, &request).await?;
+    }
+}
+
+async fn hear_all<T: AsyncRead + Unpin>(
+    mut stream: T,
+    mut waiting: mpsc::Receiver<mpsc::Sender<Heard>>,
+) -> io::Result<()> {
+    while let Some(answer) = waiting.next().await {
+        hear(&mut stream, answer).await?;
+    }
+    Ok(())
 }
 
 /// Reads one answer to its end, whether or not somebody still wants it.

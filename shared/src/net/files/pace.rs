@@ -22,6 +22,10 @@ impl Rate {
         self.state().limit = bytes_per_second.unwrap_or(0);
     }
 
+    pub fn is_limited(&self) -> bool {
+        self.state().limit > 0
+    }
+
     /// Waits until so many bytes may go.
     pub async fn take(&self, bytes: usize) {
         let wait = self.state().wait(bytes, platform::now() * 1_000);

@@ -7,20 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::mpsc;
-use futures::future::{BoxFuture, Either, join, select};
-use futures::{AsyncWriteExt, FutureExt, StreamExt};
+use futures::future::{BoxFuture, Either, join, select, try_join};
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt, SinkExt, StreamExt};
 
 use super::Shelf;
 use super::store::{Held, Portion};
 use crate::limits::{FILE_IDLE, FILE_READ, FILE_TRANSFER, GROUPS_PER_PIECE, MAX_PART};
-use crate::net::budget::Asker;
-use crate::net::codec::{invalid, read_frame, send_frame};
+use crate::net::budget::{Asker, Place};
+use crate::net::codec::{invalid, read_frame};
 use crate::net::handle::Handle;
-use crate::net::streams::{Incoming, Stream};
+use crate::net::streams::Incoming;
 use crate::platform;
 use crate::proto::files::cid::Root;
 use crate::proto::files::tree::Sender;
 use crate::proto::files::wire::{Answer, Fetch, FileRefusal, Part, Request};
+use crate::proto::record::wire::encode_frame;
 
 /// Answers until the node ends.
 pub(super) async fn run(shelf: Arc<Shelf>, handle: Handle, mut incoming: mpsc::Receiver<Incoming>) {
@@ -39,38 +40,73 @@ async fn serve(shelf: &Shelf, incoming: Incoming) -> io::Result<()> {
     let Incoming {
         peer,
         prefix,
-        mut stream,
+        stream,
         ..
     } = incoming;
     let asker = Asker { peer, prefix };
-    while let Some(frame) = next_frame(&mut stream).await? {
-        let request = Request::decode(&frame).map_err(|refusal| invalid(refusal.as_str()))?;
-        let place = shelf.budget.place(asker);
-        match (place, request) {
-            (None, _) => refuse(&mut stream, FileRefusal::Busy).await?,
-            (Some(_), Request::Have { root, from }) => {
-                say(&mut stream, &have(shelf, &root, from)).await?;
-            }
-            (Some(_), Request::Fetch(fetch)) => send(shelf, fetch, &mut stream).await?,
-            (Some(_), Request::List { after }) => {
-                let page = shelf.catalogue().page(None, after.as_ref());
-                say(&mut stream, &page).await?;
-            }
-            (Some(_), Request::Search { tokens, after }) => {
-                let page = shelf.catalogue().page(Some(&tokens), after.as_ref());
-                say(&mut stream, &page).await?;
-            }
+    let (mut reading, mut writing) = stream.split();
+    // The next answer is begun while one is sent, and no more than that.
+    let (mut ready, mut begun) = mpsc::channel(0);
+    let begin = async move {
+        while let Some(frame) = next_frame(&mut reading).await? {
+            let request = Request::decode(&frame).map_err(|refusal| invalid(refusal.as_str()))?;
+            let answer = begin(shelf, asker, request).await;
+            let ended = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+            ready.send(answer).await.map_err(ended)?;
         }
-    }
-    Ok(())
+        Ok(())
+    };
+    let send = async {
+        while let Some(answer) = begun.next().await {
+            send(shelf, answer, &mut writing).await?;
+        }
+        writing.close().await
+    };
+    try_join(begin, send).await.map(drop)
 }
 
-/// What is asked next. Nothing when that is all, or nothing has come for too long; then the stream is closed.
-pub(super) async fn next_frame(stream: &mut Stream) -> io::Result<Option<Vec<u8>>> {
+/// What is asked next. Nothing when that is all, or nothing has come for too long.
+pub(super) async fn next_frame<T: AsyncRead + Unpin + Send>(
+    stream: &mut T,
+) -> io::Result<Option<Vec<u8>>> {
     match in_time(FILE_IDLE, read_frame(stream).boxed()).await {
         Ok(frame) => Ok(Some(frame)),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error),
-        Err(_) => stream.close().await.map(|()| None),
+        Err(_) => Ok(None),
+    }
+}
+
+/// An answer that was begun.
+struct Begun {
+    /// Given back when it was sent.
+    _place: Option<Place>,
+    answer: Answer,
+    /// Of a range: who has it, and the first that is sent of it.
+    range: Option<(Arc<dyn Held>, Portion)>,
+}
+
+async fn begin(shelf: &Shelf, asker: Asker, request: Request) -> Begun {
+    let place = shelf.budget.place(asker);
+    let mut range = None;
+    let answer = match request {
+        _ if place.is_none() => Answer::Refused {
+            why: FileRefusal::Busy,
+        },
+        Request::Have { root, from } => have(shelf, &root, from),
+        Request::List { after } => shelf.catalogue().page(None, after.as_ref()),
+        Request::Search { tokens, after } => shelf.catalogue().page(Some(&tokens), after.as_ref()),
+        Request::Fetch(fetch) => match first(shelf, fetch).await {
+            Ok(first) => {
+                range = Some(first);
+                Answer::Sending
+            }
+            Err(why) => Answer::Refused { why },
+        },
+    };
+    Begun {
+        _place: place,
+        answer,
+        range,
     }
 }
 
@@ -113,19 +149,27 @@ fn holder(shelf: &Shelf, fetch: &Fetch) -> Result<Arc<dyn Held>, FileRefusal> {
     }
 }
 
-async fn send(shelf: &Shelf, fetch: Fetch, stream: &mut Stream) -> io::Result<()> {
-    let held = match holder(shelf, &fetch) {
-        Ok(held) => held,
-        Err(why) => return refuse(stream, why).await,
-    };
+/// The first portion of a range, if there is one.
+async fn first(shelf: &Shelf, fetch: Fetch) -> Result<(Arc<dyn Held>, Portion), FileRefusal> {
+    let held = holder(shelf, &fetch)?;
     let sender = Sender::new(fetch.root, fetch.tree, fetch.groups);
-    let mut portion = held.read(sender, FILE_READ).await;
-    if portion.bytes.is_empty()
-        && let Err(why) = portion.outcome
-    {
-        return refuse(stream, why).await;
+    let portion = held.read(sender, FILE_READ).await;
+    match portion.outcome {
+        Err(why) if portion.bytes.is_empty() => Err(why),
+        _ => Ok((held, portion)),
     }
-    say(stream, &Answer::Sending).await?;
+}
+
+async fn send<T: AsyncWrite + Unpin + Send>(
+    shelf: &Shelf,
+    begun: Begun,
+    stream: &mut T,
+) -> io::Result<()> {
+    let mut frames = Frames::default();
+    frames.add(&begun.answer.encode())?;
+    let Some((held, mut portion)) = begun.range else {
+        return frames.send(stream).await;
+    };
     loop {
         let Portion {
             sender,
@@ -133,6 +177,10 @@ async fn send(shelf: &Shelf, fetch: Fetch, stream: &mut Stream) -> io::Result<()
             outcome,
         } = portion;
         let more = outcome.is_ok() && sender.need().is_some();
+        let end = (!more).then_some(match outcome {
+            Ok(()) => Part::Done,
+            Err(why) => Part::BrokenOff(why),
+        });
         // The next portion is read while this one is on its way.
         let reading = async {
             match more {
@@ -140,38 +188,65 @@ async fn send(shelf: &Shelf, fetch: Fetch, stream: &mut Stream) -> io::Result<()
                 false => None,
             }
         };
-        let (next, sent) = join(reading, send_parts(shelf, &bytes, stream)).await;
+        let sending = send_parts(shelf, &bytes, end, &mut frames, stream);
+        let (next, sent) = join(reading, sending).await;
         sent?;
         match next {
             Some(next) => portion = next,
-            None => {
-                let end = match outcome {
-                    Ok(()) => Part::Done,
-                    Err(why) => Part::BrokenOff(why),
-                };
-                let end = end.encode();
-                return in_time(FILE_TRANSFER, send_frame(stream, &end).boxed()).await;
-            }
+            None => return Ok(()),
         }
     }
 }
 
-async fn send_parts(shelf: &Shelf, bytes: &[u8], stream: &mut Stream) -> io::Result<()> {
+/// Sends what waits, these bytes, and what comes behind them.
+async fn send_parts<T: AsyncWrite + Unpin + Send>(
+    shelf: &Shelf,
+    bytes: &[u8],
+    end: Option<Part<'_>>,
+    frames: &mut Frames,
+    stream: &mut T,
+) -> io::Result<()> {
     for part in bytes.chunks(MAX_PART) {
-        shelf.rate.take(part.len()).await;
-        let frame = Part::Data(part).encode();
-        in_time(FILE_TRANSFER, send_frame(stream, &frame).boxed()).await?;
+        if shelf.rate.is_limited() {
+            frames.send(stream).await?;
+            shelf.rate.take(part.len()).await;
+        }
+        frames.add(&Part::Data(part).encode())?;
     }
-    Ok(())
+    if let Some(end) = end {
+        frames.add(&end.encode())?;
+    }
+    frames.send(stream).await
 }
 
-async fn refuse(stream: &mut Stream, why: FileRefusal) -> io::Result<()> {
-    say(stream, &Answer::Refused { why }).await
+/// Frames that go out together: every trip to the network costs.
+#[derive(Default)]
+struct Frames {
+    bytes: Vec<u8>,
+    count: u32,
 }
 
-async fn say(stream: &mut Stream, answer: &Answer) -> io::Result<()> {
-    let frame = answer.encode();
-    in_time(FILE_TRANSFER, send_frame(stream, &frame).boxed()).await
+impl Frames {
+    fn add(&mut self, message: &[u8]) -> io::Result<()> {
+        let frame = encode_frame(message).map_err(|refusal| invalid(refusal.as_str()))?;
+        self.bytes.extend(frame);
+        self.count += 1;
+        Ok(())
+    }
+
+    async fn send<T: AsyncWrite + Unpin + Send>(&mut self, stream: &mut T) -> io::Result<()> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        let sending = async {
+            stream.write_all(&self.bytes).await?;
+            stream.flush().await
+        };
+        in_time(FILE_TRANSFER * self.count, sending.boxed()).await?;
+        self.bytes.clear();
+        self.count = 0;
+        Ok(())
+    }
 }
 
 /// What the work gives, if it ends in time.

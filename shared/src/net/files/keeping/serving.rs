@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use futures::channel::mpsc;
 use futures::future::{Either, select};
-use futures::{FutureExt, StreamExt};
+use futures::{AsyncWriteExt, FutureExt, StreamExt};
 use libp2p::PeerId;
 
 use crate::error::{Code, Error, Result};
@@ -153,7 +153,7 @@ impl Serving {
                 }
             }
         }
-        Ok(())
+        stream.close().await
     }
 
     fn open(&self, frame: &[u8]) -> std::result::Result<KeepRequest, Refusal> {
