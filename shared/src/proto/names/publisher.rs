@@ -327,7 +327,7 @@ impl Operation {
 
     /// Witnesses from which nothing of that kind can be hoped for any more in this round.
     fn hopeless(&self, kind: Kind) -> usize {
-        let waiting: BTreeSet<PublicKey> = self
+        let waiting: Vec<PublicKey> = self
             .pending
             .values()
             .filter(|pending| pending.kind == kind && pending.round == self.round)
