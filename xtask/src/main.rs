@@ -16,6 +16,7 @@ mod relay;
 mod rival;
 #[cfg(test)]
 mod scratch;
+mod short_names;
 mod step;
 mod suite;
 mod toolchain;

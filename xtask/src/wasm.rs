@@ -7,12 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wasm_bindgen_cli_support::Bindgen;
+use wasm_bindgen_cli_support::{Bindgen, Output};
 
 use crate::failure::{CHECK_DISK, OrFail, Result};
 use crate::fingerprint::{Fingerprint, Stamp};
 use crate::imports;
 use crate::logged::run_logged;
+use crate::short_names::ShortNames;
 use crate::step::Step;
 use crate::toolchain::{TARGET, WasmToolchain};
 use crate::workspace::Workspace;
@@ -194,7 +195,7 @@ fn bind(compiled: &Path, output: &Path, what: WasmBuild, name: &str) -> Result {
         .input_path(compiled.join(format!("{name}.wasm")))
         .out_name(name)
         .typescript(false);
-    if what == WasmBuild::SelfTest {
+    let mut generated = if what == WasmBuild::SelfTest {
         // Names are kept: they make the stack of a failed case readable.
         bindgen.nodejs(true)
     } else {
@@ -204,11 +205,28 @@ fn bind(compiled: &Path, output: &Path, what: WasmBuild, name: &str) -> Result {
             .omit_default_module_path(true)
             .web(true)
     }
-    .and_then(|bindgen| bindgen.generate(output))
+    .and_then(Bindgen::generate_output)
     .or_fail("wasm-bindgen failed", REMEDY)?;
+    // Only in what users get: long ones make the stack of a failed case readable.
+    let short = (what == WasmBuild::Release).then(|| shorten_imports(&mut generated));
+    generated
+        .emit(output)
+        .or_fail("cannot write the bindings", CHECK_DISK)?;
+    if let Some(short) = short {
+        short.write_to(&output.join(format!("{name}.js")))?;
+    }
     let file = output.join(format!("{name}_bg.wasm"));
     let wasm = fs::read(&file).or_fail(format!("cannot read {}", file.display()), CHECK_DISK)?;
     imports::check(&wasm, &file.display().to_string())
+}
+
+fn shorten_imports(generated: &mut Output) -> ShortNames {
+    let imports = &mut generated.wasm_mut().imports;
+    let short = ShortNames::new(imports.iter().map(|import| import.name.as_str()));
+    for import in imports.iter_mut() {
+        import.name = short.of(&import.name);
+    }
+    short
 }
 
 #[cfg(test)]

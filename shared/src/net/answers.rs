@@ -1,7 +1,6 @@
 //! What this peer answers to others: record requests out of its store, questions about names as a
 //! witness, and what is left in its mailboxes.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::budget::Asker;
@@ -21,6 +20,7 @@ use crate::proto::record::provider::ProviderEntry;
 use crate::proto::record::wire::{Answer, Request, Response};
 use crate::proto::record::{Record, Refusal};
 use crate::proto::{Millis, NetworkId};
+use crate::sorted::SortedMap;
 use crate::store::{AnnounceError, Outcome, RecordStore, Source, StoreError};
 
 /// A store that several tasks use.
@@ -34,7 +34,7 @@ pub struct Answers {
     names: Option<Arc<NameService>>,
     #[cfg(feature = "server")]
     mailboxes: Option<Arc<MailboxService>>,
-    refusals: Mutex<BTreeMap<&'static str, u64>>,
+    refusals: Mutex<SortedMap<&'static str, u64>>,
 }
 
 impl Answers {
@@ -58,7 +58,7 @@ impl Answers {
     }
 
     /// How many requests were refused, by reason.
-    pub fn refusals(&self) -> BTreeMap<&'static str, u64> {
+    pub fn refusals(&self) -> SortedMap<&'static str, u64> {
         self.refusals
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -131,7 +131,7 @@ impl Answers {
     fn finished(&self, now: Millis, response: Response) -> Answer {
         if let Response::Refused { why, .. } = &response {
             let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-            *refusals.entry(why.as_str()).or_default() += 1;
+            *refusals.or_default(why.as_str()) += 1;
         }
         Answer { now, response }
     }

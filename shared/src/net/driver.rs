@@ -34,6 +34,7 @@ use super::subscribers::Subscribers;
 use super::table::Table;
 use crate::error::Result;
 use crate::proto::NetworkId;
+use crate::sorted::SortedMap;
 use crate::{limits, platform};
 
 pub(super) use self::failures::listen_error;
@@ -82,9 +83,9 @@ pub(super) struct Driver {
 #[derive(Default)]
 pub(super) struct Waiting {
     closest: HashMap<QueryId, Reply<Vec<Route>>>,
-    dials: HashMap<ConnectionId, Reply<Result<PeerId>>>,
+    dials: SortedMap<ConnectionId, Reply<Result<PeerId>>>,
     /// Those that wanted to dial a peer while a dial to it was under way.
-    followers: HashMap<PeerId, Vec<Follower>>,
+    followers: SortedMap<PeerId, Vec<Follower>>,
     /// Those that want to be reached through a relay.
     places: Vec<(PeerId, Reply<Result<()>>)>,
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::address::Via;
 use crate::proto::Millis;
+use crate::sorted::SortedMap;
 
 /// Everything at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -30,7 +31,7 @@ pub struct Snapshot {
     /// Where this peer is announced.
     pub namespaces: Vec<String>,
     /// Records this node turned away, by reason.
-    pub refusals: std::collections::BTreeMap<&'static str, u64>,
+    pub refusals: SortedMap<&'static str, u64>,
 }
 
 /// A home relay, or one that could become one.

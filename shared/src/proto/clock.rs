@@ -4,6 +4,7 @@
 
 use super::Millis;
 use crate::limits::{MAX_CLOCK_ROUND_TRIP, MAX_CLOCK_SAMPLES, MAX_SAFE_INTEGER};
+use crate::sorted::sort_short;
 
 /// Collects one sample per relay and gives their median.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +48,7 @@ impl ClockOffset {
     /// so that one of two relays cannot drag the clock.
     pub fn offset(&self) -> i64 {
         let mut offsets: Vec<i64> = self.samples.iter().map(|(_, offset)| *offset).collect();
-        offsets.sort_unstable();
+        sort_short(&mut offsets, Ord::cmp);
         let Some(last) = offsets.len().checked_sub(1) else {
             return 0;
         };

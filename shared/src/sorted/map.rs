@@ -4,6 +4,8 @@
 //! all. A change moves what lies behind it, which is nothing for tens of entries and bearable for
 //! thousands.
 
+use serde::{Serialize, Serializer};
+
 /// Few entries, in the order of their keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SortedMap<K, V>(Vec<(K, V)>);
@@ -61,7 +63,7 @@ impl<K, V> SortedMap<K, V> {
     }
 
     /// Removes what is not to be kept.
-    pub fn retain(&mut self, keep: impl Fn(&K, &V) -> bool) {
+    pub fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) {
         self.0.retain(|(key, value)| keep(key, value));
     }
 
@@ -126,6 +128,13 @@ impl<K: Ord, V> SortedMap<K, V> {
     }
 }
 
+/// As any map.
+impl<K: Serialize, V: Serialize> Serialize for SortedMap<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -159,6 +168,10 @@ mod tests {
         }
         ours.iter_mut().for_each(|(_, value)| *value += 1);
         ours.values_mut().for_each(|value| *value -= 1);
+        assert_eq!(
+            serde_json::to_string(&ours).unwrap(),
+            serde_json::to_string(&theirs).unwrap()
+        );
         assert!(ours.clone().into_values().eq(theirs.into_values()));
         ours.clear();
         assert_eq!(ours.pop_first(), None);

@@ -43,6 +43,9 @@ impl Subscriber for Console {
     }
 }
 
+/// Stands for a number of more than 64 bits.
+const BEYOND: &str = "beyond 64 bits";
+
 struct Line(String);
 
 impl Visit for Line {
@@ -51,5 +54,22 @@ impl Visit for Line {
             "message" => write!(self.0, " {value:?}"),
             name => write!(self.0, " {name}={value:?}"),
         };
+    }
+
+    // What writes numbers of these kinds for debugging would be downloaded for the sake of events that nothing sends.
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        match i64::try_from(value) {
+            Ok(value) => self.record_i64(field, value),
+            Err(_) => self.record_str(field, BEYOND),
+        }
+    }
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        match u64::try_from(value) {
+            Ok(value) => self.record_u64(field, value),
+            Err(_) => self.record_str(field, BEYOND),
+        }
     }
 }

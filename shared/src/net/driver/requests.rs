@@ -61,7 +61,7 @@ impl Driver {
                 self.waiting.dials.insert(connection, reply);
             }
             (Err(DialError::DialPeerConditionFalse(_)), Some(peer)) => {
-                let followers = self.waiting.followers.entry(peer).or_default();
+                let followers = self.waiting.followers.or_default(peer);
                 followers.push((addresses, reply));
             }
             (Err(error), _) => {

@@ -13,7 +13,7 @@ use crate::limits::{
 use crate::proto::key::{NetworkId, PublicKey, SigningKey};
 use crate::proto::record::Refusal;
 use crate::proto::{Millis, cbor};
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, sort_short};
 
 /// Precedes what a witness signs about a name.
 const WITNESS_PREFIX: &[u8] = b"warren-witness-1\0";
@@ -243,7 +243,7 @@ impl Binding {
     pub fn live_until(&self) -> Millis {
         let finals = self.certificate.finals.iter();
         let mut ends: Vec<Millis> = finals.map(|each| self.end_of(each)).collect();
-        ends.sort_unstable_by(|one, two| two.cmp(one));
+        sort_short(&mut ends, |one, two| two.cmp(one));
         ends.get(self.quorum - 1).copied().unwrap_or(0)
     }
 
@@ -279,7 +279,7 @@ impl Binding {
         let live = |each: &&WitnessSignature| self.end_of(each) > now;
         let finals = self.certificate.finals.iter().filter(live);
         let mut floors: Vec<Floor> = finals.map(|each| each.floor).collect();
-        floors.sort_unstable();
+        sort_short(&mut floors, Ord::cmp);
         floors.get(self.quorum - 1).copied().unwrap_or_default()
     }
 

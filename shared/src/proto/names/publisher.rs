@@ -14,7 +14,7 @@ mod steps;
 
 pub use interface::{Failure, Goal, Output, Progress};
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::certificate::{Binding, Stage, Tally};
 use super::claim::{Abandon, Claim, Draft, Handover, Right};
@@ -80,7 +80,7 @@ pub struct Operation {
     /// When witnesses that have not answered no longer hold up the next step.
     patience: Millis,
     view: View,
-    answered: BTreeSet<PublicKey>,
+    answered: SortedMap<PublicKey, ()>,
     refusals: SortedMap<PublicKey, (NameRefusal, Option<Millis>)>,
     claim: Option<Claim>,
     last_issued: Millis,
@@ -90,7 +90,7 @@ pub struct Operation {
     provisionals: Option<Tally>,
     finals: Option<Tally>,
     binding: Option<Binding>,
-    confirmed: BTreeSet<PublicKey>,
+    confirmed: SortedMap<PublicKey, ()>,
 }
 
 impl Operation {
@@ -118,7 +118,7 @@ impl Operation {
             step: Step::Asking,
             deadline: now.saturating_add(NAME_OPERATION),
             patience: now,
-            answered: BTreeSet::new(),
+            answered: SortedMap::default(),
             refusals: SortedMap::default(),
             claim: None,
             last_issued: 0,
@@ -128,7 +128,7 @@ impl Operation {
             provisionals: None,
             finals: None,
             binding: None,
-            confirmed: BTreeSet::new(),
+            confirmed: SortedMap::default(),
             goal,
         };
         match operation.goal.clone() {
@@ -178,7 +178,7 @@ impl Operation {
         if self.sets.current().position(&pending.to).is_none() {
             return;
         }
-        self.answered.insert(pending.to);
+        self.answered.insert(pending.to, ());
         match (pending.kind, response) {
             (Kind::Ask, Response::Known { known }) => {
                 self.view.add(pending.to, &known, &self.sets);
@@ -327,7 +327,7 @@ impl Operation {
 
     /// Witnesses from which nothing of that kind can be hoped for any more in this round.
     fn hopeless(&self, kind: Kind) -> usize {
-        let waiting: BTreeSet<PublicKey> = self
+        let waiting: Vec<PublicKey> = self
             .pending
             .values()
             .filter(|pending| pending.kind == kind && pending.round == self.round)
@@ -353,8 +353,8 @@ impl Operation {
         match kind {
             Kind::Propose => in_tally(&self.provisionals),
             Kind::Finalise => in_tally(&self.finals),
-            Kind::Show => self.confirmed.contains(key),
-            Kind::Ask | Kind::Sets => self.answered.contains(key),
+            Kind::Show => self.confirmed.contains_key(key),
+            Kind::Ask | Kind::Sets => self.answered.contains_key(key),
         }
     }
 }

@@ -1,8 +1,6 @@
 //! The loop around the resolver: takes commands, asks for what the resolver wants, and keeps what must
 //! not be forgotten.
 
-use std::collections::HashMap;
-
 use futures::channel::{mpsc, oneshot};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -24,9 +22,10 @@ use crate::proto::names::resolver::kept;
 use crate::proto::names::resolver::{Output, Resolver, floors::Floors};
 use crate::proto::names::wire::Response;
 use crate::proto::record::Record;
+use crate::sorted::SortedMap;
 
 /// Those that wait for a name, by the number of the query.
-type Waiting = HashMap<u64, oneshot::Sender<Result<Box<Resolution>>>>;
+type Waiting = SortedMap<u64, oneshot::Sender<Result<Box<Resolution>>>>;
 
 const SETS: &str = "sets";
 const FLOORS: &str = "floors";
@@ -61,7 +60,7 @@ impl Task {
             inbox,
             resolver: None,
             jobs: FuturesUnordered::new(),
-            waiting: HashMap::new(),
+            waiting: Waiting::default(),
             watchers: Vec::new(),
             unreadable: None,
             offered: None,

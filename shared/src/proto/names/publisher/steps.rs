@@ -291,7 +291,7 @@ impl Operation {
             self.refusals.insert(from, (NameRefusal::Invalid, None));
             return;
         }
-        self.confirmed.insert(from);
+        self.confirmed.insert(from, ());
         self.view.add_signature(&claim, &signed, &self.sets);
         if let Some(better) = self.view.believed(&self.sets, now)
             && better.claim() == binding.claim()
@@ -392,7 +392,7 @@ impl Operation {
         let refusal = self.refusals.values().map(|(why, _)| *why).next();
         let failure = if self.answered.len() < self.quorum() {
             Failure::NoQuorum {
-                answered: self.answered.iter().copied().collect(),
+                answered: self.answered.keys().copied().collect(),
                 wanted: self.quorum(),
             }
         } else {

@@ -3,8 +3,6 @@
 //! Knows the steps: witnesses, then a renewal if the lease is over, then the overlay if no witness has
 //! the zone. What is believed at the end has a live quorum and is not below any floor.
 
-use std::collections::BTreeSet;
-
 use super::{Output, Resolver};
 use crate::limits::{LOOKUP_DEADLINE, NAME_ANSWER, NAME_RENEW_BEFORE};
 use crate::proto::Millis;
@@ -45,7 +43,7 @@ pub(super) struct Lookup {
     pending: SortedMap<u64, (Option<PublicKey>, Millis)>,
     unasked: Vec<PublicKey>,
     answered: SortedMap<PublicKey, Option<Vec<u8>>>,
-    denied: BTreeSet<PublicKey>,
+    denied: SortedMap<PublicKey, ()>,
     ask_sets: Option<PublicKey>,
     asked_sets: bool,
     zone_asked: bool,
@@ -67,7 +65,7 @@ impl Lookup {
             pending: SortedMap::default(),
             unasked: Vec::new(),
             answered: SortedMap::default(),
-            denied: BTreeSet::new(),
+            denied: SortedMap::default(),
             ask_sets: None,
             asked_sets: false,
             zone_asked: false,
@@ -135,7 +133,7 @@ impl Lookup {
                     view.add_certificate(&found, sets);
                 }
                 if why == NameRefusal::Denied {
-                    self.denied.insert(from);
+                    self.denied.insert(from, ());
                 }
             }
             Response::Abandoned | Response::Sets { .. } => {}

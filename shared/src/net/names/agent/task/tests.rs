@@ -51,7 +51,7 @@ fn what_cannot_be_read_is_not_what_is_not_there() {
 #[test]
 fn whoever_gave_up_takes_no_place() {
     let mut resolver = Resolver::new(sets(), Floors::default(), 1);
-    let mut waiting = Waiting::new();
+    let mut waiting = Waiting::default();
     let (mut patient, name) = (Vec::new(), Name::from(alice()));
     let ask = |resolver: &mut Resolver, waiting: &mut Waiting| {
         let (reply, answer) = oneshot::channel();
