@@ -113,8 +113,8 @@ export class FetchedFile {
 
   /**
    * Writes it as it comes, no faster than it is taken: to a file, into a folder under its own name, or to a stream, which is closed at the
-   * end. In a folder nothing is replaced: what is there under its name stays if it is the same, and else rejects with `INVALID_ARGUMENT`.
-   * Aborting, or a rest that does not come, leaves no half of a file; a stream is aborted.
+   * end. In a folder nothing is replaced but an empty file: what is there under its name stays if it is the same, and else rejects with
+   * `INVALID_ARGUMENT`. Aborting, or a rest that does not come, leaves no half of a file; a stream is aborted.
    */
   saveTo(target: SaveTarget, options: SaveOptions = {}): Promise<void> {
     return saveFile(this, target, options);
