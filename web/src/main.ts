@@ -4,6 +4,7 @@
 
 import { WarrenError, createPeer, verifyName, type Peer, type PeerOptions, type RelayTransport, type Snapshot } from 'warren-p2p';
 import { wireCopyButtons } from './copy.ts';
+import { byId, h } from './dom.ts';
 import { renderConnection } from './views/connection.ts';
 import { log, wireLog } from './views/log.ts';
 import { wirePeers } from './views/peers.ts';
@@ -86,7 +87,7 @@ function attach(peer: Peer): void {
   renderNotices(peer.identity.ephemeral ? peer.identity.reason : undefined);
   void peer.joined().then(() => performance.mark('warren:joined'), () => {});
   // What a tab does beside joining comes in files of its own, once the peer runs.
-  void import('./views/later.ts').then(({ wireLater }) => wireLater(joinedPeer)).then(sendEarly);
+  void import('./views/later.ts').then(({ wireLater }) => wireLater(joinedPeer)).then(sendEarly, miss);
   let last: Snapshot | undefined;
   const show = (snapshot: Snapshot) => {
     last = { ...snapshot, state: peer.state };
@@ -101,17 +102,22 @@ function attach(peer: Peer): void {
 }
 
 /** Forms that were sent before their script was there. */
-const early: SubmitEvent[] = [];
+const early = new Map<HTMLFormElement, HTMLElement | null>();
 
 /** Bubbles up to here unprevented only when nobody knows the form yet. */
 function keepEarly(event: SubmitEvent): void {
   if (event.defaultPrevented) return;
   event.preventDefault();
-  early.push(event);
+  early.set(event.target as HTMLFormElement, event.submitter);
 }
 
+/** Each of them once: what is sent to a form that is busy stops it. */
 function sendEarly(): void {
-  for (const { target, submitter } of early.splice(0)) (target as HTMLFormElement).requestSubmit(submitter);
+  for (const [form, submitter] of early) if (!form.hasAttribute('aria-busy')) form.requestSubmit(submitter);
+}
+
+function miss({ message }: Error): void {
+  byId('notices').append(h('li', {}, message));
 }
 
 function render(snapshot: Snapshot): void {
@@ -120,7 +126,7 @@ function render(snapshot: Snapshot): void {
   renderRouting(snapshot.routing);
 }
 
-function fail(error: unknown): void {
+function fail(error: Error): void {
   renderFailure(error);
-  log(error instanceof Error ? error.message : String(error), 'bad');
+  log(error.message, 'bad');
 }
