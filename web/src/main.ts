@@ -4,13 +4,13 @@
 
 import { WarrenError, createPeer, verifyName, type Peer, type PeerOptions, type RelayTransport, type Snapshot } from 'warren-p2p';
 import { wireCopyButtons } from './copy.ts';
-import { byId, h } from './dom.ts';
 import { renderConnection } from './views/connection.ts';
 import { log, wireLog } from './views/log.ts';
 import { wirePeers } from './views/peers.ts';
 import { renderRouting } from './views/routing.ts';
-import { renderFailure, renderNotices, renderStatus } from './views/status.ts';
+import { notice, renderFailure, renderNotices, renderStatus } from './views/status.ts';
 import { wireValues } from './views/values.ts';
+import { identityWords } from './words.ts';
 
 /** Replaced by the build with the hashed addresses of the engine and of what names need later. */
 declare const WASM_URL: string;
@@ -51,7 +51,7 @@ else buildPage();
 
 function buildPage(): void {
   document.addEventListener('submit', keepEarly);
-  renderNotices(undefined);
+  renderNotices();
   wireCopyButtons();
   wireValues(joinedPeer);
   wirePeers(joinedPeer);
@@ -84,10 +84,10 @@ function attach(peer: Peer): void {
   window.warren.peer = peer;
   performance.mark('warren:started');
   wireLog(peer);
-  renderNotices(peer.identity.ephemeral ? peer.identity.reason : undefined);
+  if (peer.identity.ephemeral) notice(identityWords(peer.identity.reason));
   void peer.joined().then(() => performance.mark('warren:joined'), () => {});
   // What a tab does beside joining comes in files of its own, once the peer runs.
-  void import('./views/later.ts').then(({ wireLater }) => wireLater(joinedPeer)).then(sendEarly, miss);
+  void import('./views/later.ts').then(({ wireLater }) => wireLater(joinedPeer)).then(sendEarly, ({ message }: Error) => notice(message));
   let last: Snapshot | undefined;
   const show = (snapshot: Snapshot) => {
     last = { ...snapshot, state: peer.state };
@@ -114,10 +114,6 @@ function keepEarly(event: SubmitEvent): void {
 /** Each of them once: what is sent to a form that is busy stops it. */
 function sendEarly(): void {
   for (const [form, submitter] of early) if (!form.hasAttribute('aria-busy')) form.requestSubmit(submitter);
-}
-
-function miss({ message }: Error): void {
-  byId('notices').append(h('li', {}, message));
 }
 
 function render(snapshot: Snapshot): void {
