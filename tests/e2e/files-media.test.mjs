@@ -128,9 +128,9 @@ scenario(
       // The worker keeps nothing that it would miss.
       const devtools = await tab.page.context().newCDPSession(tab.page);
       await devtools.send('ServiceWorker.enable');
-      await devtools.send('ServiceWorker.stopAllWorkers');
       const before = answers.length;
       assert.ok(before > 0, 'answers to the player are seen');
+      await devtools.send('ServiceWorker.stopAllWorkers');
       await heardAt(tab, length / 2);
       const more = async () => {
         while (answers.length === before) await new Promise((again) => setTimeout(again, 50));
