@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { scenario, temporaryFolder, within } from './harness.mjs';
+import { scenario, temporaryFolder } from './harness.mjs';
 import { sharing } from './sharing.mjs';
 
 const MIB = 1024 * 1024;
@@ -132,10 +132,9 @@ scenario(
       assert.ok(before > 0, 'answers to the player are seen');
       await devtools.send('ServiceWorker.stopAllWorkers');
       await heardAt(tab, length / 2);
-      const more = async () => {
-        while (answers.length === before) await new Promise((again) => setTimeout(again, 50));
-      };
-      await within(30_000, 'the player got no answer after the worker was stopped', more());
+      // What the browser tells of it may come a moment later.
+      for (const late = performance.now() + 30_000; answers.length === before && performance.now() < late; ) await new Promise((again) => setTimeout(again, 50));
+      assert.ok(answers.length > before, 'the player got an answer after the worker was stopped');
       const url = await audio.getAttribute('src');
       const from = bytes.length - 16;
       const end = await asked(tab, url, { headers: { range: `bytes=${from}-` } });
