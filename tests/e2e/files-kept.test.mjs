@@ -133,7 +133,7 @@ scenario(
       const path = join(folder.path, 'plan.bin');
       writeFileSync(path, original);
       // As long as the pages need to be ended in the middle.
-      program = await sharing(relay, path, ['--limit-rate', LONG ? '20480' : '2048']);
+      program = await sharing(relay, path, ['--limit-rate', LONG ? '5120' : '512']);
       const first = await begun(tab, program.link, size / 8);
       assert.equal(first.first, 0);
       await reloaded(tab);

@@ -52,12 +52,18 @@ function sound(bytes) {
 
 const isComplete = (tab, cid) => tab.peer(async (peer, cid) => (await peer.files.list()).find((file) => file.cid === cid)?.complete, cid);
 
-/** Fetches by what a visitor types, and shows it under its row while it comes. */
+/** Fetches by what a visitor types, and shows it under its row: while it comes, or it is shown already because it has come. */
 async function shown(tab, link, name) {
   await tab.page.locator('#fetch-what').fill(link);
   await tab.page.locator('#fetch-what').press('Enter');
   const row = tab.page.locator('#files > li', { hasText: name });
-  await row.getByRole('button', { name: `Show ${name}`, exact: true }).click();
+  const look = (name) => {
+    const row = [...document.querySelectorAll('#files > li')].find(({ textContent }) => textContent.includes(name));
+    const button = row?.querySelector('button[aria-expanded]:not([hidden])');
+    if (button?.getAttribute('aria-expanded') === 'false') button.click();
+    return button !== undefined && button !== null;
+  };
+  await tab.page.waitForFunction(look, name);
   return row;
 }
 
@@ -92,7 +98,7 @@ scenario(
       const tab = await scene.joinedTab(relay);
       const answers = [];
       tab.page.on('response', (response) => {
-        if (new URL(response.url()).pathname.startsWith('/warren/f/')) answers.push(response.headers());
+        if (response.request().method() === 'GET' && new URL(response.url()).pathname.startsWith('/warren/f/')) answers.push(response.headers());
       });
       const begun = async (name, bytes) => {
         const path = join(folder.path, name);
@@ -122,8 +128,13 @@ scenario(
       // The worker keeps nothing that it would miss.
       const devtools = await tab.page.context().newCDPSession(tab.page);
       await devtools.send('ServiceWorker.enable');
+      const before = answers.length;
+      assert.ok(before > 0, 'answers to the player are seen');
       await devtools.send('ServiceWorker.stopAllWorkers');
       await heardAt(tab, length / 2);
+      // What the browser tells of it may come a moment later.
+      for (const late = performance.now() + 30_000; answers.length === before && performance.now() < late; ) await new Promise((again) => setTimeout(again, 50));
+      assert.ok(answers.length > before, 'the player got an answer after the worker was stopped');
       const url = await audio.getAttribute('src');
       const from = bytes.length - 16;
       const end = await asked(tab, url, { headers: { range: `bytes=${from}-` } });
@@ -131,10 +142,9 @@ scenario(
       assert.deepEqual(end.bytes, [...bytes.subarray(from)]);
 
       const all = await asked(tab, url, { method: 'HEAD', headers: { range: 'bytes=0-' } });
-      assert.deepEqual([all.status, all.headers['content-range']], [206, `bytes 0-${MOST - 1}/${bytes.length}`]);
+      assert.deepEqual([all.status, all.headers['content-range'], all.headers['content-length']], [200, undefined, String(bytes.length)]);
       const beyond = await asked(tab, url, { headers: { range: `bytes=${bytes.length}-` } });
       assert.deepEqual([beyond.status, beyond.headers['content-range']], [416, `bytes */${bytes.length}`]);
-      assert.ok(answers.length > 3, 'answers to the player were seen');
       for (const headers of answers) {
         assert.ok(Number(headers['content-length']) <= MOST, JSON.stringify(headers));
         assert.equal(headers['content-security-policy'], "default-src 'none'; sandbox");

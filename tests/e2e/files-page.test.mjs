@@ -1,9 +1,11 @@
 // Files as a visitor meets them: dropped and picked, opened by their link, found by a tag, paused and cancelled.
 
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { Tab, scenario } from './harness.mjs';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Tab, scenario, temporaryFolder } from './harness.mjs';
+import { sharing } from './sharing.mjs';
 
 const PATIENCE = { timeout: 120_000 };
 /** Many times what is asked for at first, so that a pause finds something missing. */
@@ -119,42 +121,46 @@ scenario(
 scenario(
   'a transfer rests when it is paused, goes on with what is missing, and leaves nothing behind when it is cancelled',
   async (scene) => {
-    const relay = await scene.relay();
-    const [a, b] = await Promise.all([scene.joinedTab(relay), scene.joinedTab(relay)]);
-    await Promise.all([a.reserved(), b.reserved()]);
-    const { link, sum } = await a.peer(async (peer, size) => {
-      const bytes = new Uint8Array(size);
-      // No more than 64 KiB at a time.
-      for (let at = 0; at < size; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
-      const { link } = await peer.files.share(new File([bytes], 'large.bin'));
-      return { link, sum: [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))] };
-    }, LARGE);
-    const listed = () => b.peer((peer) => peer.files.list());
+    const folder = temporaryFolder();
+    let program;
+    try {
+      const relay = await scene.relay();
+      const b = await scene.joinedTab(relay);
+      const bytes = randomBytes(LARGE);
+      const path = join(folder.path, 'large.bin');
+      writeFileSync(path, bytes);
+      // As long as a page needs to press a button in the middle.
+      program = await sharing(relay, path, ['--limit-rate', '1024']);
+      const listed = () => b.peer((peer) => peer.files.list());
 
-    await pressSoon(b.page, 'Pause');
-    await fetchTyped(b.page, link);
-    await reached(b.page, 'large.bin', 'paused');
-    // What was asked for is taken; then nobody is asked.
-    await b.until(async () => (await window.warren.peer.files.list()).every(({ paused, sources }) => paused && sources === 0));
-    const [rests] = await listed();
-    assert.ok(rests.bytes < LARGE && rests.pieces.length === 32 && rests.pieces.includes(0), JSON.stringify(rests));
-    await row(b.page, 'large.bin').getByText('Paused at').waitFor();
-    const bar = row(b.page, 'large.bin').getByRole('progressbar');
-    await b.until((_, share) => Number(document.querySelector('#files [role=progressbar]').ariaValueNow) === share, Math.floor((rests.bytes / LARGE) * 100));
-    assert.match(await bar.evaluate((element) => element.style.getPropertyValue('--there')), /linear-gradient/);
-    await press(b.page, 'large.bin', 'Resume');
-    await reached(b.page, 'large.bin', 'complete');
-    const copy = await saved(b.page, 'large.bin');
-    assert.equal(sha256(copy.bytes), Buffer.from(sum).toString('hex'));
-    await press(b.page, 'large.bin', 'Remove');
-    await b.page.getByRole('button', { name: 'Remove it' }).click();
-    await row(b.page, 'large.bin').waitFor({ state: 'detached' });
+      await pressSoon(b.page, 'Pause');
+      await fetchTyped(b.page, program.link);
+      await reached(b.page, 'large.bin', 'paused');
+      // What was asked for is taken; then nobody is asked.
+      await b.until(async () => (await window.warren.peer.files.list()).every(({ paused, sources }) => paused && sources === 0));
+      const [rests] = await listed();
+      assert.ok(rests.bytes < LARGE && rests.pieces.length === 32 && rests.pieces.includes(0), JSON.stringify(rests));
+      await row(b.page, 'large.bin').getByText('Paused at').waitFor();
+      const bar = row(b.page, 'large.bin').getByRole('progressbar');
+      await b.until((_, share) => Number(document.querySelector('#files [role=progressbar]').ariaValueNow) === share, Math.floor((rests.bytes / LARGE) * 100));
+      assert.match(await bar.evaluate((element) => element.style.getPropertyValue('--there')), /linear-gradient/);
+      await press(b.page, 'large.bin', 'Resume');
+      await reached(b.page, 'large.bin', 'complete');
+      const copy = await saved(b.page, 'large.bin');
+      assert.equal(sha256(copy.bytes), sha256(bytes));
+      await press(b.page, 'large.bin', 'Remove');
+      await b.page.getByRole('button', { name: 'Remove it' }).click();
+      await row(b.page, 'large.bin').waitFor({ state: 'detached' });
 
-    await pressSoon(b.page, 'Cancel');
-    await fetchTyped(b.page, link);
-    await b.page.locator('#fetch-form:not([aria-busy])').waitFor();
-    await row(b.page, 'large.bin').waitFor({ state: 'detached' });
-    await b.until(async () => (await window.warren.peer.files.list()).length === 0);
+      await pressSoon(b.page, 'Cancel');
+      await fetchTyped(b.page, program.link);
+      await b.page.locator('#fetch-form:not([aria-busy])').waitFor();
+      await row(b.page, 'large.bin').waitFor({ state: 'detached' });
+      await b.until(async () => (await window.warren.peer.files.list()).length === 0);
+    } finally {
+      program?.stop();
+      folder.remove();
+    }
   },
   PATIENCE,
 );

@@ -8,8 +8,9 @@ import { renderConnection } from './views/connection.ts';
 import { log, wireLog } from './views/log.ts';
 import { wirePeers } from './views/peers.ts';
 import { renderRouting } from './views/routing.ts';
-import { renderFailure, renderNotices, renderStatus } from './views/status.ts';
+import { notice, renderFailure, renderNotices, renderStatus } from './views/status.ts';
 import { wireValues } from './views/values.ts';
+import { identityWords } from './words.ts';
 
 /** Replaced by the build with the hashed addresses of the engine and of what names need later. */
 declare const WASM_URL: string;
@@ -50,7 +51,7 @@ else buildPage();
 
 function buildPage(): void {
   document.addEventListener('submit', keepEarly);
-  renderNotices(undefined);
+  renderNotices();
   wireCopyButtons();
   wireValues(joinedPeer);
   wirePeers(joinedPeer);
@@ -83,10 +84,10 @@ function attach(peer: Peer): void {
   window.warren.peer = peer;
   performance.mark('warren:started');
   wireLog(peer);
-  renderNotices(peer.identity.ephemeral ? peer.identity.reason : undefined);
+  if (peer.identity.ephemeral) notice(identityWords(peer.identity.reason));
   void peer.joined().then(() => performance.mark('warren:joined'), () => {});
   // What a tab does beside joining comes in files of its own, once the peer runs.
-  void import('./views/later.ts').then(({ wireLater }) => wireLater(joinedPeer)).then(sendEarly);
+  void import('./views/later.ts').then(({ wireLater }) => wireLater(joinedPeer)).then(sendEarly, ({ message }: Error) => notice(message));
   let last: Snapshot | undefined;
   const show = (snapshot: Snapshot) => {
     last = { ...snapshot, state: peer.state };
@@ -101,17 +102,18 @@ function attach(peer: Peer): void {
 }
 
 /** Forms that were sent before their script was there. */
-const early: SubmitEvent[] = [];
+const early = new Map<HTMLFormElement, HTMLElement | null>();
 
 /** Bubbles up to here unprevented only when nobody knows the form yet. */
 function keepEarly(event: SubmitEvent): void {
   if (event.defaultPrevented) return;
   event.preventDefault();
-  early.push(event);
+  early.set(event.target as HTMLFormElement, event.submitter);
 }
 
+/** Each of them once: what is sent to a form that is busy stops it. */
 function sendEarly(): void {
-  for (const { target, submitter } of early.splice(0)) (target as HTMLFormElement).requestSubmit(submitter);
+  for (const [form, submitter] of early) if (!form.hasAttribute('aria-busy')) form.requestSubmit(submitter);
 }
 
 function render(snapshot: Snapshot): void {
@@ -120,7 +122,7 @@ function render(snapshot: Snapshot): void {
   renderRouting(snapshot.routing);
 }
 
-function fail(error: unknown): void {
+function fail(error: Error): void {
   renderFailure(error);
-  log(error instanceof Error ? error.message : String(error), 'bad');
+  log(error.message, 'bad');
 }

@@ -103,8 +103,8 @@ export class FetchedDirectory {
 
   /**
    * Writes its files into a folder, each as soon as it is there, and makes the folders that they need. Files that are there already and
-   * the same stay; one that is something else rejects with `INVALID_ARGUMENT`, and nothing is lost. Aborting, or a file that does not
-   * come, leaves those that are complete.
+   * the same stay; one that is something else, and not empty, rejects with `INVALID_ARGUMENT`, and nothing is lost. Aborting, or a file
+   * that does not come, leaves those that are complete, and no half of one.
    */
   saveTo(folder: FileSystemDirectoryHandle, options: SaveOptions = {}): Promise<void> {
     return saveDirectory(this, folder, options);

@@ -102,8 +102,8 @@ export class FetchedFile {
 
   /**
    * An address under which elements of this page show it: pictures, sound and film, which play and seek while the rest comes. It is
-   * answered by a service worker, for as long as this peer runs, with what the player asks for and no more than 4 MiB at a time; what is
-   * not here is fetched. Under a media type that could be a page with scripts in it, it is only saved. Rejects with `UNSUPPORTED` where
+   * answered by a service worker, for as long as this peer runs and this page, or another one that asked for the same, is open, with
+   * what the player asks for and no more than 4 MiB at a time; what is not here is fetched. Under a media type that could be a page with scripts in it, it is only saved. Rejects with `UNSUPPORTED` where
    * there are no service workers, as in private windows of some browsers and on pages without TLS: then `blob()` is the way.
    */
   async url(options: FileUrlOptions = {}): Promise<string> {
@@ -113,8 +113,8 @@ export class FetchedFile {
 
   /**
    * Writes it as it comes, no faster than it is taken: to a file, into a folder under its own name, or to a stream, which is closed at the
-   * end. In a folder nothing is replaced: what is there under its name stays if it is the same, and else rejects with `INVALID_ARGUMENT`.
-   * Aborting, or a rest that does not come, leaves no half of a file; a stream is aborted.
+   * end. In a folder nothing is replaced but an empty file: what is there under its name stays if it is the same, and else rejects with
+   * `INVALID_ARGUMENT`. Aborting, or a rest that does not come, leaves no half of a file; a stream is aborted.
    */
   saveTo(target: SaveTarget, options: SaveOptions = {}): Promise<void> {
     return saveFile(this, target, options);

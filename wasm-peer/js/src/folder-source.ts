@@ -46,7 +46,7 @@ function checked(one: unknown): FolderFile {
 }
 
 async function walk(folder: FileSystemDirectoryHandle, path: string, found: FolderFile[], signal: AbortSignal): Promise<void> {
-  for await (const [name, handle] of (folder as unknown as Walkable).entries()) {
+  for await (const [name, handle] of entriesOf(folder, path)) {
     signal.throwIfAborted();
     const place = `${path}${name}`;
     if (isDirectory(handle)) {
@@ -56,6 +56,14 @@ async function walk(folder: FileSystemDirectoryHandle, path: string, found: Fold
     const file = await (handle as FileSystemFileHandle).getFile().catch((cause: unknown) => unreadable(place, cause));
     found.push({ path: place, file });
     if (found.length > MOST) throw tooMany();
+  }
+}
+
+async function* entriesOf(folder: FileSystemDirectoryHandle, path: string): AsyncGenerator<[string, FileSystemHandle], void, undefined> {
+  try {
+    yield* (folder as unknown as Walkable).entries();
+  } catch (cause) {
+    unreadable(path === '' ? folder.name : path.slice(0, -1), cause);
   }
 }
 
@@ -105,7 +113,12 @@ async function read(path: string, file: Blob, from: number, to: number): Promise
   return new Uint8Array(bytes);
 }
 
-function unreadable(path: string, cause: unknown): never {
+/** What browsers say about something that they do not let be read. */
+export function unreadable(path: string, cause: unknown): never {
+  const { name } = (cause ?? {}) as { name?: string };
+  if (name === 'NotAllowedError' || name === 'SecurityError') {
+    throw new WarrenError('PERMISSION_DENIED', `This page may not read "${path}".`, { remedy: 'Allow it when the browser asks, or choose the folder again.', cause });
+  }
   throw new WarrenError('STORAGE_FAILED', `"${path}" cannot be read.`, {
     remedy: 'Choose the folder again: the file may have changed or vanished.',
     cause,

@@ -34,7 +34,8 @@ export function addressed(address: string, scope: string): Addressed | undefined
 export function planOf(request: Request, { cid, type, name }: Addressed, size: number): Plan {
   const tag = `"${cid}"`;
   const fresh = request.headers.get('if-range') ?? tag;
-  const found = rangeOf(fresh === tag ? request.headers.get('range') : null, size);
+  // A range is one of what is got: the head is that of the whole file.
+  const found = rangeOf(request.method === 'GET' && fresh === tag ? request.headers.get('range') : null, size);
   const common = { 'accept-ranges': 'bytes', etag: tag, ...guarded(type, name) };
   if (found === 'none') {
     return { status: 416, start: 0, end: 0, headers: { ...common, 'content-range': `bytes */${size}`, 'content-length': '0' } };

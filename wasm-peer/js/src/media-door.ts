@@ -1,44 +1,58 @@
 // The page's end of what a service worker asks about files: sizes and bytes, from the peers of this page.
-// Knows the messages. Which of the bytes are asked for, and what becomes of them, is the worker's affair.
+// Knows the messages, and which addresses this page gave out: a request for another one may be anybody's, of any site. Which of the bytes are
+// asked for, and what becomes of them, is the worker's affair.
 
 import type { Calls } from './apps.ts';
-import { isWarrenError } from './errors.ts';
+import { WarrenError, isWarrenError } from './errors.ts';
 import type { FetchedFile } from './fetched-file.ts';
 import type { FileRange, Span } from './file-range.ts';
 import { fetchFile } from './file-work.ts';
+import type { Addressed } from './media-answer.ts';
 import type { Call, Said, Told } from './media-line.ts';
 import type { Bytes } from './pieces.ts';
 
-/** Of a page, those that give files to players, the newest last. */
-const doors = new WeakMap<ServiceWorkerContainer, Calls[]>();
+/** What a page gives to players. */
+interface Door {
+  /** Those that are asked, the newest last. */
+  readonly open: Calls[];
+  /** Addresses that were given out. */
+  readonly given: Set<string>;
+}
 
-/** From now on files of this peer are given to players. */
-export function openDoor(apps: Calls, container: ServiceWorkerContainer): void {
+const doors = new WeakMap<ServiceWorkerContainer, Door>();
+
+/** From now on this file of this peer is given to players, under this address. */
+export function openDoor(apps: Calls, container: ServiceWorkerContainer, file: Addressed): void {
   const known = doors.get(container);
-  if (known?.includes(apps)) return;
-  if (known) return void known.push(apps);
-  const open = [apps];
-  doors.set(container, open);
+  const door = known ?? { open: [], given: new Set() };
+  door.given.add(keyOf(file));
+  if (!door.open.includes(apps)) door.open.push(apps);
+  if (known) return;
+  doors.set(container, door);
   container.addEventListener('message', ({ data, ports }: MessageEvent<Call | null>) => {
     const [port] = ports;
-    if (data?.warren === 'file' && port) new Visit(port, open);
+    if (data?.warren === 'file' && port) new Visit(port, door);
   });
   container.startMessages();
+}
+
+function keyOf({ cid, type, name }: Addressed): string {
+  return JSON.stringify([cid, type, name]);
 }
 
 /** What one request asks for. */
 class Visit {
   readonly #port: MessagePort;
-  readonly #open: Calls[];
+  readonly #door: Door;
   readonly #stopping = new AbortController();
   #turn: Promise<unknown> = Promise.resolve();
   #apps: Calls | undefined;
   #cid = '';
   #reader: ReadableStreamDefaultReader<Bytes> | undefined;
 
-  constructor(port: MessagePort, open: Calls[]) {
+  constructor(port: MessagePort, door: Door) {
     this.#port = port;
-    this.#open = open;
+    this.#door = door;
     port.onmessage = ({ data }: MessageEvent<Said>) => this.#hear(data);
     this.#tell({ here: true });
   }
@@ -50,27 +64,32 @@ class Visit {
       this.#port.close();
       return;
     }
+    if ('still' in said) return this.#tell({ here: true });
     // In their order, whatever takes how long.
     this.#turn = this.#turn.then(() => this.#answer(said)).catch((error: unknown) => this.#fail(error));
   }
 
-  async #answer(said: Exclude<Said, { stop: true }>): Promise<void> {
-    if ('open' in said) this.#tell({ size: await this.#find(said.open) });
+  async #answer(said: Exclude<Said, { stop: true } | { still: true }>): Promise<void> {
+    if ('open' in said) this.#tell({ size: await this.#find({ ...said, cid: said.open }) });
     else if ('read' in said) await this.#read(said.read);
     else await this.#more();
   }
 
   /** The first peer that knows the file is asked for all of it; nothing of it is fetched for that. */
-  async #find(cid: string): Promise<number> {
-    this.#cid = cid;
+  async #find(file: Addressed): Promise<number> {
+    if (!this.#door.given.has(keyOf(file))) {
+      throw new WarrenError('NOT_FOUND', 'This page gave out no such address.', { remedy: 'Ask for one with `file.url()` in a page that stays open.' });
+    }
+    this.#cid = file.cid;
+    const { open } = this.#door;
     let failure: unknown;
-    for (const apps of this.#open.toReversed()) {
+    for (const apps of [...open].reverse()) {
       try {
         const { size } = await this.#fetch(apps, { start: 0, end: 0 });
         this.#apps = apps;
         return size;
       } catch (error) {
-        if (isWarrenError(error) && error.code === 'CLOSED') this.#open.splice(this.#open.indexOf(apps), 1);
+        if (isWarrenError(error) && error.code === 'CLOSED') open.splice(open.indexOf(apps), 1);
         else failure = error;
       }
     }

@@ -4,11 +4,14 @@
 import { abortable, type AbortOptions } from './abort.ts';
 import type { Calls } from './apps.ts';
 import { WarrenError, invalidArgument } from './errors.ts';
-import { MEDIA_PATH } from './media-answer.ts';
+import { MEDIA_PATH, addressed } from './media-answer.ts';
 import { openDoor } from './media-door.ts';
 
 export interface FileUrlOptions extends AbortOptions {
-  /** Where `warren-p2p/media-worker.js` is: it is registered. Default: the service worker that this page has, which imports it. */
+  /**
+   * Where `warren-p2p/media-worker.js` is: it is registered, unless this page has another service worker, which then must import it. Default: the
+   * service worker that this page has, which imports it.
+   */
   worker?: string | URL;
   /** The media type. What is neither picture, sound nor film, and SVG, can only be saved under this address. */
   type?: string;
@@ -22,24 +25,49 @@ const USE_BLOB = 'Show `await file.blob(type)` when all of it is there, under an
 export async function mediaUrl(apps: Calls, file: { cid: string; name?: string }, { worker, type, signal }: FileUrlOptions): Promise<string> {
   const container = globalThis.navigator?.serviceWorker;
   if (!container) throw unsupported('This page cannot have a service worker: it is no secure context, or the browser has none here.');
-  const registration = await abortable(registered(container, worker), signal);
-  await abortable(inTime(ready(container, registration)), signal);
-  openDoor(apps, container);
-  const url = new URL(`${MEDIA_PATH}${file.cid}`, registration.scope);
+  const { scope } = await abortable(serving(container, worker), signal);
+  const url = new URL(`${MEDIA_PATH}${file.cid}`, scope);
   if (type) url.searchParams.set('type', type);
   if (file.name) url.searchParams.set('name', file.name);
+  // As the worker reads it, which has nothing but the address.
+  const given = addressed(url.href, scope);
+  if (given) openDoor(apps, container, given);
   return url.href;
 }
 
-async function registered(container: ServiceWorkerContainer, worker: string | URL | undefined): Promise<ServiceWorkerRegistration> {
-  if (worker !== undefined) {
-    return container.register(worker).catch((cause: unknown) => {
-      throw unsupported(`The service worker at ${String(worker)} cannot be registered: ${String((cause as Error)?.message ?? cause)}`, cause);
-    });
+/** The registration of the service worker that this page has, once that answers for files. */
+async function serving(container: ServiceWorkerContainer, worker: string | URL | undefined): Promise<ServiceWorkerRegistration> {
+  const found = await container.getRegistration().catch((cause: unknown) => {
+    throw unsupported('This page cannot have a service worker.', cause);
+  });
+  if (found && (worker === undefined || !runs(found, worker))) {
+    const ours = inTime(ready(container, found));
+    // It is not replaced: it may be that of the application.
+    await (worker === undefined ? ours : ours.catch((cause: unknown) => occupied(found, cause)));
+    return found;
   }
-  const found = await container.getRegistration();
-  if (found) return found;
-  throw invalidArgument('This page has no service worker.', 'Pass `worker` with the address of warren-p2p/media-worker.js, or register one that imports it.');
+  if (worker === undefined) {
+    throw invalidArgument('This page has no service worker.', 'Pass `worker` with the address of warren-p2p/media-worker.js, or register one that imports it.');
+  }
+  const registration = await container.register(worker).catch((cause: unknown) => {
+    throw unsupported(`The service worker at ${String(worker)} cannot be registered: ${String((cause as Error)?.message ?? cause)}`, cause);
+  });
+  await inTime(ready(container, registration));
+  return registration;
+}
+
+function scriptOf({ active, waiting, installing }: ServiceWorkerRegistration): string {
+  return (active ?? waiting ?? installing)?.scriptURL ?? '';
+}
+
+/** Whether the script of a registration is this one. */
+function runs(registration: ServiceWorkerRegistration, worker: string | URL): boolean {
+  return scriptOf(registration) === new URL(worker, globalThis.document?.baseURI).href;
+}
+
+function occupied(registration: ServiceWorkerRegistration, cause: unknown): never {
+  const message = `This page has another service worker, ${scriptOf(registration)}, which does not hand out files.`;
+  throw invalidArgument(message, "Put the handler into that one, with `import 'warren-p2p/media-worker'`, and leave out `worker`.", cause);
 }
 
 /** Returns when requests of this page go to that worker, and it knows them. */
@@ -50,8 +78,9 @@ async function ready(container: ServiceWorkerContainer, registration: ServiceWor
   worker.postMessage({ warren: 'claim' }, [port2]);
   await claimed;
   port1.close();
-  if (container.controller) return;
-  await new Promise<void>((resolve) => container.addEventListener('controllerchange', () => resolve(), { once: true }));
+  while (container.controller !== registration.active) {
+    await new Promise<void>((resolve) => container.addEventListener('controllerchange', () => resolve(), { once: true }));
+  }
 }
 
 function activated({ installing, waiting }: ServiceWorkerRegistration): Promise<ServiceWorker> {

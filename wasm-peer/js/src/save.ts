@@ -1,11 +1,11 @@
 // Writing what was fetched to where a visitor keeps files. Nothing that is there already is lost, and what is not complete does
 // not stay: browsers put a file in its place when it is closed.
 
-import type { AbortOptions } from './abort.ts';
+import { onAbort, type AbortOptions } from './abort.ts';
 import { WarrenError, invalidArgument } from './errors.ts';
 import type { FetchedDirectory } from './fetched-directory.ts';
 import type { FetchedFile } from './fetched-file.ts';
-import { isDirectory } from './folder-source.ts';
+import { isDirectory, unreadable } from './folder-source.ts';
 
 export type SaveOptions = AbortOptions;
 
@@ -36,14 +36,16 @@ export async function saveDirectory(directory: FetchedDirectory, folder: FileSys
       await saveInto(file, place, path.slice(cut + 1), path, ended);
     }
   };
+  const failures: unknown[] = [];
   const lanes = Array.from({ length: AT_ONCE }, () =>
     lane().catch((error: unknown) => {
-      // The others stop, with the first reason.
+      failures.push(error);
       failing.abort(error);
-      throw ended.reason;
     }),
   );
+  // The first failure is told when the others have stopped, too, and no half of a file is left.
   await Promise.all(lanes);
+  if (failures.length > 0) throw failures[0];
 }
 
 /** A folder below the first one, made once. */
@@ -57,11 +59,13 @@ function folderAt(folders: Map<string, Promise<FileSystemDirectoryHandle>>, path
   return made;
 }
 
-/** Under a name in a folder; what is there under it stays if it is the same. */
+/** Under a name in a folder; what is there under it stays if it is the same. An empty file may be what is left of a page that was ended here. */
 async function saveInto(file: FetchedFile, folder: FileSystemDirectoryHandle, name: string, path: string, signal: AbortSignal | undefined): Promise<void> {
   const there = await folder.getFileHandle(name).catch((cause: unknown) => ((cause as Error).name === 'NotFoundError' ? undefined : failed(path, cause)));
   if (there) {
-    if (await isSame(file, await there.getFile())) return;
+    const other = await there.getFile().catch((cause: unknown) => unreadable(path, cause));
+    if (await isSame(file, other, path, signal)) return;
+    if (other.size === 0) return write(file, there, signal, path);
     throw invalidArgument(`"${path}" is there already, and is something else.`, 'Move it away, or save into another folder.');
   }
   const place = await folder.getFileHandle(name, { create: true }).catch((cause: unknown) => failed(path, cause));
@@ -79,7 +83,7 @@ async function write(file: FetchedFile, place: FileSystemFileHandle, signal: Abo
   try {
     await pour(file, writable, signal);
   } catch (error) {
-    if (error instanceof DOMException && error !== signal?.reason) failed(path, error);
+    if (error instanceof DOMException && error.name !== 'AbortError' && error !== signal?.reason) failed(path, error);
     throw error;
   }
 }
@@ -89,20 +93,26 @@ async function pour(file: FetchedFile, target: WritableStream<Uint8Array>, signa
   await file.stream().pipeTo(target, signal ? { signal } : {});
 }
 
-async function isSame(file: FetchedFile, other: File): Promise<boolean> {
-  if (other.size !== file.size) return false;
+async function isSame(file: FetchedFile, other: File, path: string, signal: AbortSignal | undefined): Promise<boolean> {
+  if (other.size !== file.range.end - file.range.start) return false;
+  signal?.throwIfAborted();
   const reader = file.stream().getReader();
+  const stop = (reason?: unknown) => void reader.cancel(reason).catch(() => {});
+  const forget = onAbort(signal, stop);
   try {
     let at = 0;
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       const bytes = next.value;
-      const theirs = new Uint8Array(await other.slice(at, at + bytes.length).arrayBuffer());
+      const theirs = new Uint8Array(await other.slice(at, at + bytes.length).arrayBuffer().catch((cause: unknown) => unreadable(path, cause)));
       if (theirs.length !== bytes.length || theirs.some((byte, index) => byte !== bytes[index])) return false;
       at += bytes.length;
     }
+    // What was given up ends, too.
+    if (at < other.size) signal?.throwIfAborted();
     return true;
   } finally {
-    reader.cancel().catch(() => {});
+    forget();
+    stop();
   }
 }
 

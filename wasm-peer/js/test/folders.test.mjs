@@ -1,23 +1,9 @@
-// Directories, and places to save to, as an application sees them, with a scripted engine behind the port.
+// Directories as an application sees them, with a scripted engine behind the port.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeEngine, LATER, load } from './support.mjs';
-
-const { Files } = await load('files.ts');
-const { RpcPort } = await load('rpc-port.ts');
-
-const PIECE = 256 * 1024;
-const FOLDER = 'bafyr4ifolder';
-const pattern = (size, seed = 31) => Uint8Array.from({ length: size }, (_, at) => (at * seed) % 253);
-const thrown = (code) => ({ code, message: code, remedy: 'Do something.' });
-
-function scripted(t, answers) {
-  const engine = new FakeEngine({ files: (params, { id, engine }) => answers[params.files](params, id, engine) });
-  t.after(() => engine.shut());
-  const calls = () => engine.received.filter(({ method }) => method === 'files').map(({ params }) => params);
-  return { engine, calls, files: new Files(new RpcPort(engine.port, () => {})) };
-}
+import { FOLDER, PIECE, holder, pattern, scripted, thrown } from './directories.mjs';
+import { LATER } from './support.mjs';
 
 /** An engine that takes a directory. */
 function taker(t) {
@@ -101,32 +87,25 @@ test('what is no folder, or cannot be read, is said with its path', async (t) =>
   });
 });
 
-/** An engine that has a directory; its files are read as they are. */
-function holder(t, contents) {
-  const entries = Object.keys(contents).map((path) => [path, `id of ${path}`, contents[path].length, path.endsWith('.jpg') ? 'image/jpeg' : '']);
-  const size = Object.values(contents).reduce((sum, { length }) => sum + length, 0);
-  const info = { cid: FOLDER, name: '', media: '', tags: [], size, bytes: 0, sources: 1, complete: false, paused: false, files: entries.length };
-  let id;
-  const told = scripted(t, {
-    fetchFolder: (_, call, engine) => {
-      id = call;
-      engine.send({ id: call, item: { ...info, entries: JSON.stringify(entries) } });
-      return LATER;
-    },
-    fetchMember: ({ id: cid }, call, engine) => {
-      engine.send({ id: call, item: {} });
-      return cid.includes('missing') ? LATER : {};
-    },
-    read: ({ id: cid, place }) => contents[cid.slice('id of '.length)].slice(place * PIECE, (place + 1) * PIECE),
-    pause: () => null,
-    resume: () => null,
-  });
-  return {
-    ...told,
-    finish: () => told.engine.send({ id, ok: { ...info, bytes: size, sources: 0, complete: true } }),
-    fail: (error) => told.engine.send({ id, error }),
-  };
-}
+test('a folder that this page may not read is said to be one', async (t) => {
+  const { files, calls } = taker(t);
+  const denied = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
+  const locked = { kind: 'directory', name: 'locked', entries: () => ({ [Symbol.asyncIterator]: () => ({ next: denied }) }) };
+  const file = { kind: 'file', name: 'secret', getFile: denied };
+  for (const [source, path] of [
+    [locked, 'locked'],
+    [folder('Sea', { deep: folder('deep', { locked }) }), 'deep/locked'],
+    [folder('Sea', { deep: folder('deep', { file }) }), 'deep/file'],
+  ]) {
+    await assert.rejects(files.share(source), (error) => {
+      assert.deepEqual([error.code, error.message.includes(`"${path}"`), error.remedy !== ''], ['PERMISSION_DENIED', true, true], error.message);
+      return true;
+    });
+  }
+  const reason = new Error('enough');
+  await assert.rejects(files.share(folder('Sea', { file }), { signal: AbortSignal.abort(reason) }), reason);
+  assert.deepEqual(calls(), [], 'nobody was asked to take it');
+});
 
 test('a directory has its list at once, and each of its files when it is asked for', async (t) => {
   const contents = { 'a/b.jpg': pattern(PIECE + 5), c: pattern(3) };
@@ -168,131 +147,6 @@ test('what does not come of a directory is said to all who wait', async (t) => {
     },
   });
   await assert.rejects(nobody.files.fetchDirectory(FOLDER), { code: 'PROTOCOL_VIOLATION' });
-});
-
-/** A folder on a disk: what was closed is in it. */
-class Disk {
-  kind = 'directory';
-  all = new Map();
-  constructor(name = 'disk') {
-    this.name = name;
-  }
-
-  async getDirectoryHandle(name, { create } = {}) {
-    if (!this.all.has(name) && create) this.all.set(name, new Disk(name));
-    return this.#found(name, 'directory');
-  }
-
-  async getFileHandle(name, { create } = {}) {
-    if (!this.all.has(name) && create) this.all.set(name, new Place(name));
-    return this.#found(name, 'file');
-  }
-
-  async removeEntry(name) {
-    this.all.delete(name);
-  }
-
-  #found(name, kind) {
-    const found = this.all.get(name);
-    if (!found) throw new DOMException('not there', 'NotFoundError');
-    if (found.kind !== kind) throw new DOMException('something else', 'TypeMismatchError');
-    return found;
-  }
-}
-
-class Place {
-  kind = 'file';
-  bytes = new Uint8Array();
-  aborted = undefined;
-  /** Bytes after which the disk is full. */
-  room = Infinity;
-  constructor(name) {
-    this.name = name;
-  }
-
-  async getFile() {
-    return new File([this.bytes], this.name);
-  }
-
-  async createWritable() {
-    const parts = [];
-    return new WritableStream({
-      write: (part) => {
-        this.room -= part.length;
-        if (this.room < 0) throw new DOMException('full', 'QuotaExceededError');
-        parts.push(part);
-      },
-      close: () => void (this.bytes = Buffer.concat(parts)),
-      abort: (reason) => void (this.aborted = reason),
-    });
-  }
-}
-
-test('a directory is written to a folder; what is there and the same stays, something else is not replaced', async (t) => {
-  const contents = { 'a/b/c': pattern(PIECE + 1), 'a/d': pattern(3), e: new Uint8Array() };
-  const { files } = holder(t, contents);
-  const directory = await files.fetchDirectory(FOLDER);
-  const disk = new Disk();
-  await directory.saveTo(disk);
-  const a = disk.all.get('a');
-  assert.ok(a.all.get('b').all.get('c').bytes.equals(Buffer.from(contents['a/b/c'])));
-  assert.equal(disk.all.get('e').bytes.length, 0);
-  const before = a.all.get('d');
-  await directory.saveTo(disk);
-  assert.equal(a.all.get('d'), before, 'it is not written again');
-  before.bytes = Buffer.from('xyz');
-  await assert.rejects(directory.saveTo(disk), (error) => error.code === 'INVALID_ARGUMENT' && /a\/d/.test(error.message));
-  assert.equal(String(before.bytes), 'xyz', 'nothing is lost');
-  const other = new Disk();
-  other.all.set('a', new Place('a'));
-  await assert.rejects(directory.saveTo(other), { code: 'INVALID_ARGUMENT' });
-  await assert.rejects(directory.saveTo({}), { code: 'INVALID_ARGUMENT' });
-  const reason = new Error('enough');
-  await assert.rejects(directory.saveTo(new Disk(), { signal: AbortSignal.abort(reason) }), reason);
-});
-
-test('a file is written to a handle, into a folder, and to a stream', async (t) => {
-  const contents = { sea: pattern(2 * PIECE + 1) };
-  const { files } = holder(t, contents);
-  const file = await (await files.fetchDirectory(FOLDER)).file('sea');
-  const whole = Buffer.from(contents.sea);
-  const place = new Place('copy');
-  await file.saveTo(place);
-  assert.ok(place.bytes.equals(whole));
-  const disk = new Disk();
-  await file.saveTo(disk);
-  assert.ok(disk.all.get('sea').bytes.equals(whole));
-  const parts = [];
-  let closed = false;
-  await file.saveTo(new WritableStream({ write: (part) => void parts.push(part), close: () => void (closed = true) }));
-  assert.ok(Buffer.concat(parts).equals(whole) && closed);
-  await assert.rejects(file.saveTo('a place'), { code: 'INVALID_ARGUMENT' });
-});
-
-test('half a file is not left: the reason is told, and the target aborted', async (t) => {
-  const { files } = holder(t, { sea: pattern(3 * PIECE) });
-  const file = await (await files.fetchDirectory(FOLDER)).file('sea');
-  const place = new Place('copy');
-  place.room = PIECE;
-  await assert.rejects(file.saveTo(place), { code: 'STORAGE_FAILED' });
-  assert.equal(place.bytes.length, 0);
-  const denied = { kind: 'file', name: 'x', createWritable: () => Promise.reject(new DOMException('no', 'NotAllowedError')) };
-  await assert.rejects(file.saveTo(denied), { code: 'PERMISSION_DENIED' });
-
-  const stop = new AbortController();
-  const reason = new Error('enough');
-  const stopped = new Place('copy');
-  const writable = stopped.createWritable.bind(stopped);
-  stopped.createWritable = async () => {
-    const inner = (await writable()).getWriter();
-    return new WritableStream({
-      write: (part) => (stop.abort(reason), inner.write(part)),
-      abort: (why) => inner.abort(why),
-      close: () => inner.close(),
-    });
-  };
-  await assert.rejects(file.saveTo(stopped, { signal: stop.signal }), reason);
-  assert.deepEqual([stopped.bytes.length, stopped.aborted], [0, reason]);
 });
 
 test('a file is pinned where relays keep it, and it is said which do not', async (t) => {

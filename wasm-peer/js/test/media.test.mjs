@@ -31,14 +31,18 @@ function page(t, id, bytes, answer = () => undefined) {
   t.after(() => engine.shut());
   const container = Object.assign(new EventTarget(), { startMessages() {} });
   const apps = new RpcPort(engine.port, () => {});
-  openDoor(apps, container);
+  openDoor(apps, container, FILE);
   const postMessage = (data, ports) => container.dispatchEvent(new MessageEvent('message', { data, ports }));
   const calls = (kind) => engine.received.filter(({ method, params }) => method === 'files' && params.files === kind).map(({ params }) => params);
-  return { id, postMessage, engine, calls };
+  return { id, postMessage, engine, calls, openDoor: (file) => openDoor(apps, container, file) };
 }
 
 const get = (headers = {}, options = {}) => new Request('http://site/warren/f/x', { headers, ...options });
-const answer = (pages, request = get(), own = '') => serve(request, FILE, Promise.resolve(pages), own);
+const answer = (pages, request = get(), own = '', file = FILE) => serve(request, file, Promise.resolve(pages), own);
+/** What is under way has been said and heard. */
+const settled = async () => {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((next) => setImmediate(next));
+};
 const bytesOf = async (response) => Buffer.from(await response.arrayBuffer());
 /** The status of an answer that nobody reads. */
 const statusOf = async ({ response }) => {
@@ -130,7 +134,8 @@ test('without bytes to give there is an answer all the same', async (t) => {
   const one = page(t, 'one', pattern(PIECE));
   const head = answer([one], get({ range: 'bytes=5-9' }, { method: 'HEAD' }));
   const { status, headers } = await head.response;
-  assert.deepEqual([status, headers.get('content-range'), await (await head.response).text()], [206, `bytes 5-9/${PIECE}`, '']);
+  const told = ['content-range', 'content-length', 'accept-ranges'].map((name) => headers.get(name));
+  assert.deepEqual([status, told, await (await head.response).text()], [200, [null, String(PIECE), 'bytes'], '']);
   await head.done;
   const beyond = await answer([one], get({ range: `bytes=${PIECE}-` })).response;
   assert.deepEqual([beyond.status, beyond.headers.get('content-range')], [416, `bytes */${PIECE}`]);
@@ -142,22 +147,88 @@ test('without bytes to give there is an answer all the same', async (t) => {
   assert.deepEqual([await statusOf(answer([empty])), await (await answer([empty]).response).text()], [200, '']);
 });
 
-test('pages are asked one after the other, the one that wants it first; one that is frozen is left out', async (t) => {
+test('the page that wants it is asked first; one that does not say that it is there is not waited for', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const bytes = pattern(9);
-  let posted = () => {};
-  const asked = new Promise((resolve) => (posted = resolve));
-  const frozen = { id: 'frozen', postMessage: () => posted() };
-  const other = page(t, 'other', bytes);
-  const { response } = answer([other, frozen], get(), 'frozen');
-  await asked;
-  // The other one has long said that it is there.
-  for (let turn = 0; turn < 20; turn += 1) await new Promise((next) => setImmediate(next));
-  t.mock.timers.tick(5_000);
+  const frozen = { id: 'frozen', postMessage() {} };
+  const [other, own] = [page(t, 'other', bytes), page(t, 'own', bytes)];
+  assert.ok((await bytesOf(await answer([other, frozen, own], get(), 'own').response)).equals(bytes));
+  assert.deepEqual([other.calls('fetch').length, own.calls('fetch').length], [0, 2]);
+
+  const { response } = answer([frozen, other], get(), 'frozen');
+  await settled();
+  assert.equal(other.calls('fetch').length, 0, 'the page that wants it has a moment');
+  t.mock.timers.tick(200);
   assert.ok((await bytesOf(await response)).equals(bytes));
 
+  const silent = answer([frozen], get(), 'frozen');
+  await settled();
+  t.mock.timers.tick(200);
+  await settled();
+  t.mock.timers.tick(5_000);
+  assert.equal((await silent.response).status, 503);
+  await silent.done;
   const none = await answer([]).response;
   assert.deepEqual([none.status, none.headers.get('content-type')], [503, 'text/plain; charset=utf-8']);
+});
+
+test('only addresses that this page gave out are answered: nothing else is asked of its peer', async (t) => {
+  const one = page(t, 'one', pattern(9));
+  for (const other of [{ ...FILE, cid: 'bafkr4iother' }, { ...FILE, name: 'Update.exe' }, { ...FILE, type: '' }]) {
+    const response = await answer([one], get(), '', other).response;
+    assert.deepEqual([response.status, await response.text()], [404, 'This page gave out no such address.\n']);
+  }
+  assert.deepEqual(one.engine.received.filter(({ method }) => method === 'files'), []);
+  const failing = page(t, 'failing', new Uint8Array(), () => {
+    throw thrown('NO_RELAY');
+  });
+  const knows = { ...FILE, name: 'another' };
+  failing.openDoor(knows);
+  const response = await answer([failing, one], get(), '', knows).response;
+  assert.deepEqual([response.status, await response.text()], [503, 'it is NO_RELAY\n'], 'why it does not come is what the page says that knows it');
+});
+
+test('a page that goes away in the middle of an answer ends it; one that only takes long does not', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const bytes = pattern(2 * PIECE);
+  const silence = async (times) => {
+    for (let time = 0; time < times; time += 1) {
+      await settled();
+      t.mock.timers.tick(5_000);
+    }
+    await settled();
+  };
+  // Says its size and one piece, and is gone when more is wanted.
+  const leaves = {
+    id: 'leaves',
+    postMessage(_, [port]) {
+      let given = false;
+      port.onmessage = ({ data }) => {
+        if (data.open) port.postMessage({ size: bytes.length });
+        if (data.more && given) port.close();
+        else if (data.more) port.postMessage({ bytes: bytes.slice(0, PIECE) });
+        given ||= data.more === true;
+      };
+      port.postMessage({ here: true });
+    },
+  };
+  const broken = answer([leaves]);
+  const reading = (await broken.response).arrayBuffer().then(
+    () => 'all of it',
+    ({ message }) => message,
+  );
+  await silence(3);
+  assert.match(await reading, /gone/);
+  await broken.done;
+
+  const slow = page(t, 'slow', bytes, ({ files, place }) => (files === 'read' && place === 1 ? LATER : undefined));
+  const late = answer([slow]);
+  const whole = bytesOf(await late.response);
+  await silence(6);
+  const { id } = await slow.engine.saw(({ params }) => params?.files === 'read' && params.place === 1);
+  slow.engine.send({ id, ok: bytes.slice(PIECE) });
+  assert.ok((await whole).equals(bytes));
+  await late.done;
 });
 
 test('what does not come is said, and what nobody wants is not asked for any more', async (t) => {
@@ -189,28 +260,80 @@ test('what does not come is said, and what nobody wants is not asked for any mor
   await slow.engine.saw(({ cancel }) => cancel !== undefined);
 });
 
+/** A browser's service workers, and a page under `https://site/app/`. */
+function browser(t) {
+  const container = Object.assign(new EventTarget(), { startMessages() {}, controller: null, registrations: [], found: undefined });
+  /** One that answers, and has the page as soon as it claims it, or later. */
+  const registration = (scriptURL, { answers = true, later = false } = {}) => {
+    const claim = () => {
+      container.controller = active;
+      container.dispatchEvent(new Event('controllerchange'));
+    };
+    const active = {
+      scriptURL,
+      claims: [],
+      claim,
+      postMessage(said, [port]) {
+        active.claims.push(said);
+        if (!answers) return port.close();
+        port.postMessage(true);
+        if (!later) claim();
+      },
+    };
+    return { active, scope: 'https://site/app/' };
+  };
+  container.getRegistration = async () => container.found;
+  container.register = async (script) => {
+    if (script === 'bad.js') throw new Error('no such script');
+    container.registrations.push(script);
+    return (container.found ??= registration('https://site/warren-media.js'));
+  };
+  for (const [name, value] of Object.entries({ navigator: { serviceWorker: container }, document: { baseURI: 'https://site/app/' } })) {
+    const before = Object.getOwnPropertyDescriptor(globalThis, name);
+    Object.defineProperty(globalThis, name, { value, configurable: true });
+    t.after(() => (before ? Object.defineProperty(globalThis, name, before) : delete globalThis[name]));
+  }
+  return { container, registration };
+}
+
 test('the address of a file is given when a worker that has the handler controls the page', async (t) => {
   const apps = {};
   const file = { cid: CID, name: 'a & b.webm' };
   await assert.rejects(mediaUrl(apps, file, {}), { code: 'UNSUPPORTED', remedy: /blob/ });
-
-  const claims = [];
-  const active = { postMessage: (said, [port]) => (claims.push(said), (container.controller = active), port.postMessage(true)) };
-  const registration = { active, scope: 'https://site/app/' };
-  const container = Object.assign(new EventTarget(), {
-    startMessages() {},
-    controller: null,
-    registrations: [],
-    register: async (script) => (script === 'bad.js' ? Promise.reject(new Error('no such script')) : (container.registrations.push(script), registration)),
-    getRegistration: async () => (container.registrations.length > 0 ? registration : undefined),
-  });
-  const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
-  Object.defineProperty(globalThis, 'navigator', { value: { serviceWorker: container }, configurable: true });
-  t.after(() => (before ? Object.defineProperty(globalThis, 'navigator', before) : delete globalThis.navigator));
+  const { container } = browser(t);
   await assert.rejects(mediaUrl(apps, file, {}), { code: 'INVALID_ARGUMENT', remedy: /worker/ });
   await assert.rejects(mediaUrl(apps, file, { worker: 'bad.js' }), { code: 'UNSUPPORTED' });
   const url = await mediaUrl(apps, file, { worker: '/warren-media.js', type: 'video/webm' });
   assert.equal(url, `https://site/app/warren/f/${CID}?type=video%2Fwebm&name=a+%26+b.webm`);
   assert.equal(await mediaUrl(apps, { cid: CID }, {}), `https://site/app/warren/f/${CID}`);
-  assert.deepEqual([container.registrations, claims], [['/warren-media.js'], [{ warren: 'claim' }, { warren: 'claim' }]]);
+  await mediaUrl(apps, file, { worker: '/warren-media.js' });
+  const { claims } = container.found.active;
+  assert.deepEqual([container.registrations, claims], [['/warren-media.js', '/warren-media.js'], Array(3).fill({ warren: 'claim' })]);
+});
+
+test('the service worker of an application is used where it has the handler, and never replaced', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { container, registration } = browser(t);
+  const file = { cid: CID };
+  container.found = registration('https://site/app/own.js');
+  assert.equal(await mediaUrl({}, file, { worker: '/warren-media.js' }), `https://site/app/warren/f/${CID}`);
+  container.found = registration('https://site/app/other.js', { answers: false });
+  const refused = mediaUrl({}, file, { worker: '/warren-media.js' });
+  refused.catch(() => {});
+  await settled();
+  t.mock.timers.tick(15_000);
+  await assert.rejects(refused, { code: 'INVALID_ARGUMENT', message: /app\/other\.js/, remedy: /import 'warren-p2p\/media-worker'/ });
+  assert.deepEqual(container.registrations, []);
+});
+
+test('another controller of the page is not enough for an address', async (t) => {
+  const { container, registration } = browser(t);
+  container.controller = registration('https://site/app/before.js').active;
+  container.found = registration('https://site/app/own.js', { later: true });
+  let given = false;
+  const url = mediaUrl({}, { cid: CID }, {}).then((url) => ((given = true), url));
+  await settled();
+  assert.equal(given, false);
+  container.found.active.claim();
+  assert.equal(await url, `https://site/app/warren/f/${CID}`);
 });

@@ -1,9 +1,9 @@
 // Who this tab is and in which state: the header of the page.
 
-import { environment, type EphemeralReason, type Snapshot } from 'warren-p2p';
+import { environment, type Snapshot } from 'warren-p2p';
 import { byId, h, setText } from '../dom.ts';
 import { errorCard } from '../result.ts';
-import { environmentWords, identityWords, stateWords } from '../words.ts';
+import { environmentWords, stateWords } from '../words.ts';
 
 export function renderStatus(snapshot: Snapshot): void {
   const { title, detail } = stateWords(snapshot);
@@ -24,10 +24,13 @@ export function renderFailure(error: unknown): void {
   byId('state-detail').replaceChildren(errorCard(error));
 }
 
-export function renderNotices(reason: EphemeralReason | undefined): void {
-  const words = environmentWords(environment());
-  if (reason) words.push(identityWords(reason));
-  byId('notices').replaceChildren(...words.map((text) => h('li', {}, text)));
+export function renderNotices(): void {
+  for (const words of environmentWords(environment())) notice(words);
+}
+
+/** Something that stays as it is until the page is loaded again. */
+export function notice(words: string): void {
+  byId('notices').append(h('li', {}, words));
 }
 
 function showId(element: string, id: string): void {

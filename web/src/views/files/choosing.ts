@@ -43,8 +43,9 @@ export class Chosen {
   }
 
   remove(file: Choice): void {
+    // A name was typed when the first one was the only one.
+    if (this.#files[0] === file) this.#name.value = '';
     this.#files = this.#files.filter((other) => other !== file);
-    if (this.#files.length === 0) this.#name.value = '';
     this.#draw();
   }
 

@@ -26,16 +26,7 @@ export async function showContents(file: FetchedFile, name: string, media: strin
 
 /** As text and nothing else, whatever it would be elsewhere. */
 async function textView(file: FetchedFile, name: string): Promise<HTMLElement> {
-  const parts: BlobPart[] = [];
-  let left = Math.min(file.size, MOST_TEXT);
-  if (left > 0) {
-    for await (const bytes of file.stream()) {
-      parts.push(bytes.subarray(0, left));
-      left -= bytes.length;
-      if (left <= 0) break;
-    }
-  }
-  const text = await new Blob(parts).text();
+  const text = await file.text({ end: MOST_TEXT });
   const more = file.size > MOST_TEXT && h('p', { class: 'hint' }, `The first ${bytesWords(MOST_TEXT)}. Save it to read on.`);
   return h('div', {}, h('pre', { class: 'value', tabindex: '0', 'aria-label': `Text of ${name}` }, text), more);
 }

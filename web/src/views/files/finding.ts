@@ -26,18 +26,30 @@ function wireFetch(joinedPeer: JoinedPeer, shelf: Shelf): void {
     show();
     if (input.value.trim() === what) input.value = '';
   });
-  const fetchLinked = () => {
-    const link = linkedFile();
-    if (link === undefined) return;
+  let link: string | undefined;
+  const goOn = () => {
+    if (link === undefined || form.hasAttribute('aria-busy')) return;
     input.value = link;
+    link = undefined;
+    form.requestSubmit();
+  };
+  const fetchLinked = () => {
+    const linked = linkedFile();
+    if (linked === undefined) return;
+    link = linked;
     form.scrollIntoView({ block: 'center' });
-    if (!form.hasAttribute('aria-busy')) form.requestSubmit();
+    goOn();
   };
   addEventListener('hashchange', fetchLinked);
+  // A link that comes while another one is looked for is next.
+  new MutationObserver(goOn).observe(form, { attributeFilter: ['aria-busy'] });
   fetchLinked();
 }
 
 function wireSearch(joinedPeer: JoinedPeer, shelf: Shelf): void {
+  let rows: FoundRow[] = [];
+  // What is cancelled or removed can be fetched again.
+  new MutationObserver(() => rows.forEach((row) => row.draw())).observe(byId('files'), { childList: true });
   wireForm(byId<HTMLFormElement>('search-form'), byId('search-result'), async ({ signal, show }) => {
     const words = byId<HTMLInputElement>('search-words').value.trim();
     const peer = await joinedPeer(signal);
@@ -45,28 +57,39 @@ function wireSearch(joinedPeer: JoinedPeer, shelf: Shelf): void {
     // The number is read out, not each of them.
     const list = h('ul', { class: 'found', 'aria-live': 'off' });
     show(title, list);
-    let found = 0;
+    const shown: FoundRow[] = (rows = []);
     for await (const file of peer.files.search(words, { signal })) {
-      found += 1;
-      list.append(foundRow(file, shelf));
-      setText(title, `${count(found, 'file')} so far`);
+      const row = foundRow(file, shelf);
+      shown.push(row);
+      list.append(row.element);
+      setText(title, `${count(shown.length, 'file')} so far`);
     }
-    if (found > 0) return setText(title, `${count(found, 'file')} found`);
+    if (shown.length > 0) return setText(title, `${count(shown.length, 'file')} found`);
     show(h('p', {}, `Nobody who could be asked lists a file with "${words}".`), h('p', { class: 'hint' }, NOTHING_FOUND));
   });
 }
 
-function foundRow(file: FoundFile, shelf: Shelf): HTMLElement {
-  const get = h('button', { type: 'button', class: 'copy', 'aria-label': `Fetch ${file.name}` }, 'Fetch');
+interface FoundRow {
+  element: HTMLElement;
+  draw(): void;
+}
+
+function foundRow(file: FoundFile, shelf: Shelf): FoundRow {
+  const get = h('button', { type: 'button', class: 'copy' });
+  let there = 'Here';
+  const draw = () => {
+    get.disabled = shelf.has(file.cid);
+    const label = get.disabled ? there : 'Fetch';
+    setText(get, label);
+    get.setAttribute('aria-label', `${label} ${file.name}`);
+  };
   get.addEventListener('click', () => {
-    get.disabled = true;
-    setText(get, 'Coming');
-    void shelf.fetch(file.cid, { what: file.link, name: file.name, media: file.media });
+    there = 'Coming';
+    void shelf.fetch(file.cid, { what: file.link, name: file.name, media: file.media }).then(draw);
+    draw();
   });
-  if (shelf.has(file.cid)) {
-    get.disabled = true;
-    setText(get, 'Here');
-  }
+  draw();
   const tags = file.tags.length > 0 && h('ul', { class: 'tags', 'aria-label': 'Tags' }, ...file.tags.map((tag) => h('li', { class: 'tag', dir: 'auto' }, tag)));
-  return h('li', {}, h('div', {}, h('strong', { dir: 'auto' }, file.name), h('small', {}, foundWords(file)), tags), get);
+  const element = h('li', {}, h('div', {}, h('strong', { dir: 'auto' }, file.name), h('small', {}, foundWords(file)), tags), get);
+  return { element, draw };
 }

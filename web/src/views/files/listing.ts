@@ -14,9 +14,15 @@ const AT_ONCE = 100;
 
 type Picker = { showDirectoryPicker?: (options: { mode: 'readwrite' }) => Promise<FileSystemDirectoryHandle> };
 
+/** What is shown of files of a directory. */
+interface Views {
+  open: Set<Shown>;
+  closed: boolean;
+}
+
 /** Everything of a directory; what is shown of its files is freed with it. */
 export function showListing(directory: FetchedDirectory): Shown {
-  const open = new Set<Shown>();
+  const views: Views = { open: new Set(), closed: false };
   const list = h('ul', { class: 'found listing', 'aria-label': 'Files of the directory' });
   const more = h('button', { type: 'button', class: 'quiet' });
   const rest = directory.entries.values();
@@ -24,16 +30,25 @@ export function showListing(directory: FetchedDirectory): Shown {
     for (let added = 0; added < AT_ONCE; added += 1) {
       const { value, done } = rest.next();
       if (done) break;
-      list.append(entryRow(directory, value, open));
+      list.append(entryRow(directory, value, views));
     }
     const left = directory.entries.length - list.childElementCount;
     more.hidden = left === 0;
     setText(more, `Show more: ${left} left`);
   };
-  more.addEventListener('click', addSome);
+  more.addEventListener('click', () => {
+    const before = list.childElementCount;
+    addSome();
+    // The button that was pressed is gone.
+    if (more.hidden) list.children[before]?.querySelector<HTMLElement>('button')?.focus();
+  });
   addSome();
   const element = h('div', { class: 'contents' }, h('p', { class: 'hint' }, count(directory.entries.length, 'file')), saveAll(directory), list, more);
-  return { element, close: () => open.forEach((shown) => shown.close()) };
+  const close = () => {
+    views.closed = true;
+    views.open.forEach((shown) => shown.close());
+  };
+  return { element, close };
 }
 
 function saveAll(directory: FetchedDirectory): HTMLElement {
@@ -59,13 +74,14 @@ function saveAll(directory: FetchedDirectory): HTMLElement {
   return h('div', {}, button, result);
 }
 
-function entryRow(directory: FetchedDirectory, entry: DirectoryEntry, open: Set<Shown>): HTMLElement {
+function entryRow(directory: FetchedDirectory, entry: DirectoryEntry, views: Views): HTMLElement {
   const { path, size, media } = entry;
   const name = path.slice(path.lastIndexOf('/') + 1);
   const place = h('div', { class: 'place' });
   const button = (label: string, work: () => Promise<void>) => {
     const element = h('button', { type: 'button', class: 'copy', 'aria-label': `${label} ${path}` }, label);
     element.addEventListener('click', async () => {
+      if (element.hasAttribute('aria-busy')) return;
       element.setAttribute('aria-busy', 'true');
       await work().catch((error: unknown) => place.replaceChildren(errorCard(error)));
       element.removeAttribute('aria-busy');
@@ -78,11 +94,13 @@ function entryRow(directory: FetchedDirectory, entry: DirectoryEntry, open: Set<
     shown = undefined;
     place.replaceChildren();
     if (before) {
-      open.delete(before);
+      views.open.delete(before);
       before.close();
     } else {
-      shown = await showContents(await directory.file(path), name, media);
-      open.add(shown);
+      const view = await showContents(await directory.file(path), name, media);
+      if (views.closed) return view.close();
+      shown = view;
+      views.open.add(shown);
       place.replaceChildren(shown.element);
     }
     const label = shown ? 'Hide' : 'Show';

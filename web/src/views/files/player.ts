@@ -26,8 +26,14 @@ export function player(file: FetchedFile, name: string, found: { kind: Kind; med
     if (closed) return free();
     const view = viewOf(src, name, found.kind);
     let left = tries;
+    let broke = 0;
+    // What plays somewhere else has got over it.
+    view.addEventListener('timeupdate', () => {
+      if (Math.abs(placeOf(view) - broke) > 1) left = tries;
+    });
     view.addEventListener('error', () => {
       if (closed) return;
+      broke = placeOf(view);
       if (left-- > 0) again(view, src);
       else element.replaceChildren(h('p', { class: 'hint' }, NOT_SHOWN));
     });
@@ -51,6 +57,11 @@ export function player(file: FetchedFile, name: string, found: { kind: Kind; med
 
 function viewOf(src: string, name: string, kind: Kind): HTMLElement {
   return kind === 'image' ? h('img', { src, alt: name }) : h(kind === 'audio' ? 'audio' : 'video', { src, controls: true, 'aria-label': name });
+}
+
+/** In seconds. */
+function placeOf(view: HTMLElement): number {
+  return view instanceof HTMLMediaElement ? view.currentTime : 0;
 }
 
 /** From where it was. */

@@ -45,6 +45,10 @@ export class Row {
   readonly #host: RowHost;
   #item: Item;
   #shown: Shown | undefined;
+  /** Whether something is about to be shown. */
+  #showing = false;
+  /** How often what is shown was to be gone. */
+  #closings = 0;
   #failure: unknown;
   /** The transfer that brought it, when that was said. */
   #arrival: Transfer | undefined;
@@ -103,9 +107,13 @@ export class Row {
     this.#acts.querySelector<HTMLElement>('button:not([hidden])')?.focus({ preventScroll: true });
   }
 
-  /** It is not in the list any more. */
+  /** Nothing of it is shown any more, and nothing is asked for to show it. */
   close(): void {
+    this.#closings += 1;
     this.#shown?.close();
+    this.#shown?.element.remove();
+    this.#shown = undefined;
+    this.#drawShown();
   }
 
   get #isDirectory(): boolean {
@@ -189,18 +197,33 @@ export class Row {
   }
 
   async #turnShown(): Promise<void> {
-    const shown = this.#shown;
-    this.#shown = undefined;
-    shown?.close();
-    this.#place.replaceChildren();
-    if (!shown) {
-      const item = this.#item;
-      const coming = item.complete ? undefined : item.transfer?.file;
-      this.#shown = this.#isDirectory
-        ? showListing(await this.#host.openDirectory(item))
-        : await showContents(coming ?? (await this.#host.open(item)), this.#name, item.media);
-      this.#place.replaceChildren(this.#shown.element);
+    if (this.#showing) return;
+    if (this.#shown) {
+      this.close();
+      this.#place.replaceChildren();
+      return;
     }
+    this.#showing = true;
+    const closings = this.#closings;
+    try {
+      const view = await this.#view();
+      if (closings !== this.#closings) return view.close();
+      this.#shown = view;
+      this.#place.replaceChildren(view.element);
+      this.#drawShown();
+    } finally {
+      this.#showing = false;
+    }
+  }
+
+  async #view(): Promise<Shown> {
+    const item = this.#item;
+    if (this.#isDirectory) return showListing(await this.#host.openDirectory(item));
+    const coming = item.complete ? undefined : item.transfer?.file;
+    return showContents(coming ?? (await this.#host.open(item)), this.#name, item.media);
+  }
+
+  #drawShown(): void {
     this.#look.setAttribute('aria-expanded', String(this.#shown !== undefined));
     this.#drawActs();
   }

@@ -13,11 +13,13 @@ type JoinedPeer = (signal: AbortSignal) => Promise<Peer>;
 export function wireSharing(joinedPeer: JoinedPeer, shelf: Shelf): void {
   const chosen = new Chosen();
   wireForm(byId<HTMLFormElement>('share-form'), byId('share-result'), async ({ signal, show }) => {
-    const peer = await joinedPeer(signal);
+    // As they were when they were sent: a name that was typed is that of the only one.
+    const [files, typed] = [[...chosen.files], chosen.name];
     const tags = tagsOf(byId<HTMLInputElement>('share-tags').value);
+    const peer = await joinedPeer(signal);
     const outcomes: HTMLElement[] = [];
-    for (const file of [...chosen.files]) {
-      const name = chosen.name ?? file.name;
+    for (const file of files) {
+      const name = typed ?? file.name;
       const progress = progressView(name);
       show(...outcomes, progress.element);
       try {

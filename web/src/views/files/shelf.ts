@@ -57,8 +57,9 @@ export class Shelf {
     this.#draw();
   }
 
+  /** Whether it is there, or on its way. */
   has(cid: string): boolean {
-    return this.#rows.has(cid);
+    return this.#rows.has(cid) && this.#transfers.get(cid)?.state !== 'failed';
   }
 
   /** Fetches a file whose id is not known to be one. Resolves when it is in the list. */
@@ -154,6 +155,8 @@ export class Shelf {
 
   async #remove({ cid, name }: Item): Promise<void> {
     const peer = await this.#peer();
+    // A player would fetch it again.
+    this.#rows.get(cid)?.close();
     this.#transfers.get(cid)?.cancel();
     this.#transfers.delete(cid);
     await peer.files.remove(cid);
