@@ -44,7 +44,7 @@ pub use self::memory::MemoryStore;
 use self::pace::Rate;
 pub use self::sources::Sources;
 pub use self::store::{
-    FileStore, Held, Intake, Kept, Partial, Portion, Room, SharedFileStore, Stored,
+    FileStore, Held, Intake, Kept, KeptFiles, Partial, Portion, Room, SharedFileStore, Stored,
 };
 pub use self::wishes::Wishes;
 use super::budget::{Limits, SharedBudget};
