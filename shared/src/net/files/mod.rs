@@ -10,6 +10,7 @@ mod entry;
 mod fetching;
 mod finding;
 mod folders;
+mod following;
 mod how;
 mod keeping;
 mod link;
@@ -33,10 +34,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use futures::channel::mpsc;
 
-pub use self::collection::{Collection, Following};
+pub use self::collection::Collection;
 pub use self::entry::{About, Entry, removed};
 use self::fetching::Fetching;
 pub use self::folders::{Folder, FollowingFolder, NewFolder};
+pub use self::following::Following;
 pub use self::how::{How, Tally};
 #[cfg(feature = "server")]
 pub use self::keeping::{Keeper, Wanted};

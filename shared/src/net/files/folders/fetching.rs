@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering;
 use futures::FutureExt;
 use futures::future::{Either, select, try_join_all};
 
-use super::super::collection::{Collection, Following, again};
+use super::super::collection::Collection;
 use super::super::entry::{About, Entry, removed};
+use super::super::following::{Following, again};
 use super::super::how::How;
 use super::super::note::{Note, Part};
 use super::super::sources::Sources;
