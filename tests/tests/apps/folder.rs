@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -114,6 +115,13 @@ impl Folder {
     /// What becomes of whoever reads from now on, or waits already.
     pub fn reads(&self, reading: Reading) {
         self.reads.send_replace(reading);
+    }
+
+    /// Returns when somebody waits to read.
+    pub async fn read(&self) {
+        while self.reads.receiver_count() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     fn pair(&self, number: usize) -> Result<Pair> {

@@ -142,6 +142,20 @@ impl Collection {
         true
     }
 
+    /// The same, unless something else has taken its place.
+    pub(super) async fn remove_this(&self, entry: &Arc<Entry>) {
+        let cid = entry.cid();
+        {
+            let mut all = self.all();
+            let known = all.get(&cid).is_some_and(|now| Arc::ptr_eq(now, entry));
+            if !known || all.remove(&cid).is_none() {
+                return;
+            }
+        }
+        self.let_go(entry);
+        self.store.settle().await;
+    }
+
     /// Asks nobody for more of a file, or goes on. What has come stays, and what was asked for is taken.
     pub fn pause(&self, cid: &Cid, on: bool) -> Result<()> {
         self.find(cid)?.pause.turn(on);

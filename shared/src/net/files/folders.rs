@@ -322,8 +322,8 @@ impl super::Collection {
         (whole + some.sum::<u64>()).min(folder.directory.size())
     }
 
-    /// Reads the list of a directory, which is whole. What is no list, or would harm whoever extracts it, is an error.
-    async fn open_folder(&self, entry: &Arc<Entry>) -> Result<Arc<Folder>> {
+    /// Reads the list of a directory, which is whole.
+    async fn open_folder(&self, entry: &Arc<Entry>) -> Result<Arc<Folder>, NotOpened> {
         let cid = entry.cid();
         if let Some(folder) = self.folders.get(&cid) {
             return Ok(folder);
@@ -332,12 +332,13 @@ impl super::Collection {
         for piece in 0..entry.tree().pieces() {
             block.extend(entry.read_piece(piece).await?);
         }
-        let folder = Folder::new(entry.clone(), Directory::decode(&block)?);
+        let directory = Directory::decode(&block).map_err(|flaw| NotOpened::NoList(flaw.into()))?;
+        let folder = Folder::new(entry.clone(), directory);
         folder.look(&self.folders);
         // Under the lock of all: what was removed meanwhile stays removed.
         let all = self.all();
         if !all.get(&cid).is_some_and(|now| Arc::ptr_eq(now, entry)) {
-            return Err(super::removed());
+            return Err(super::removed().into());
         }
         let mut state = self.folders.state();
         let folder = state.all.entry(cid).or_insert_with(|| Arc::new(folder));
@@ -353,6 +354,28 @@ impl super::Collection {
             if !again {
                 self.files.unshare(&gone);
             }
+        }
+    }
+}
+
+/// Why a directory is not opened.
+enum NotOpened {
+    /// It is none, or would harm whoever extracts it.
+    NoList(Error),
+    /// It cannot be read now, or is not there any more.
+    NotNow(Error),
+}
+
+impl From<Error> for NotOpened {
+    fn from(error: Error) -> NotOpened {
+        NotOpened::NotNow(error)
+    }
+}
+
+impl From<NotOpened> for Error {
+    fn from(why: NotOpened) -> Error {
+        match why {
+            NotOpened::NoList(error) | NotOpened::NotNow(error) => error,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::super::note::{Note, Part};
 use super::super::sources::Sources;
 use super::super::store::{FileStore, Held, Partial};
 use super::packs::Packing;
-use super::{Folder, Member, Wanted, locked, no_such_file};
+use super::{Folder, Member, NotOpened, Wanted, locked, no_such_file};
 use crate::error::{Code, Error, Result};
 use crate::limits::{FETCH_PATIENCE, FILES_IN_FLIGHT_TAB, LARGE_AT_ONCE, SMALL_AT_ONCE};
 use crate::proto::files::cid::Cid;
@@ -42,22 +42,23 @@ impl Collection {
     pub async fn follow_folder(&self, cid: Cid, about: About) -> Result<FollowingFolder> {
         let following = self.follow(cid, about).await?;
         let entry = following.complete().await?;
-        match self.open_folder(&entry).await {
-            Ok(folder) => {
-                // Somebody wants it now.
-                self.folders.pause(&cid, false);
-                Ok(FollowingFolder {
-                    collection: self.clone(),
-                    following,
-                    folder,
-                })
-            }
-            Err(error) => {
+        let folder = match self.open_folder(&entry).await {
+            Ok(folder) => folder,
+            Err(NotOpened::NoList(error)) => {
                 drop(following);
-                self.remove(&cid).await;
-                Err(error)
+                self.remove_this(&entry).await;
+                return Err(error);
             }
-        }
+            // The application may have shared it meanwhile. Otherwise what is there of it stays.
+            Err(NotOpened::NotNow(error)) => self.folders.get(&cid).ok_or(error)?,
+        };
+        // Somebody wants it now.
+        self.folders.pause(&cid, false);
+        Ok(FollowingFolder {
+            collection: self.clone(),
+            following,
+            folder,
+        })
     }
 
     /// A file of a directory that is here or being fetched, as soon as it was begun; it comes before the others.

@@ -9,7 +9,7 @@ use super::super::note::Part;
 use super::super::store::{Held, Stored};
 use super::Member;
 use super::packs::{Pack, Packed};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::proto::files::cid::Kind;
 
 /// What was kept of files of directories: whose they are is known when the directories are there.
@@ -44,7 +44,8 @@ impl Loose {
             }
             match collection.open_folder(&list).await {
                 Ok(folder) => wanted.extend(folder.members.iter().map(|member| member.cid.root)),
-                Err(error) => {
+                Err(why) => {
+                    let error = Error::from(why);
                     tracing::warn!(%error, "a directory that was kept is not there");
                     sure = false;
                 }
