@@ -116,7 +116,7 @@ impl Files {
         self.shelf.rate.limit(bytes_per_second);
     }
 
-    /// Gives a file, or what is there of it, to whoever asks for it.
+    /// Gives a file, or what is there of it, to whoever asks for it. What is whole does not give way to what is not.
     pub fn share(&self, held: Arc<dyn Held>) -> Result<()> {
         let mut all = self
             .shelf
@@ -127,7 +127,11 @@ impl Files {
             let full = format!("a peer shares at most {MAX_SHARED} files");
             return Err(Error::new(Code::Overloaded, full));
         }
-        all.insert(held.cid().root, held);
+        let whole = |known: &Arc<dyn Held>| known.pieces().is_full();
+        let root = held.cid().root;
+        if whole(&held) || !all.get(&root).is_some_and(whole) {
+            all.insert(root, held);
+        }
         Ok(())
     }
 
