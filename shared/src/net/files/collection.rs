@@ -16,7 +16,7 @@ use super::entry::{About, Entry};
 use super::folders::Folders;
 use super::following::Following;
 use super::memory::MemoryStore;
-use super::new::New;
+use super::new::{Announced, New};
 use super::store::{Held, Intake, Room, SharedFileStore, Stored};
 use super::wishes::covering;
 use super::{Files, restoring};
@@ -86,6 +86,10 @@ impl Collection {
         let listing = about.listing(cid, stored.tree().size());
         let signed = listing.map(|listing| self.sign(&listing)).transpose()?;
         // It is put in when nothing is waited for any more: whoever gives up before that leaves nothing behind.
+        let _announced = Announced {
+            collection: self.clone(),
+            cid,
+        };
         once_in_reach(|| self.files.announce(&cid)).await?;
         let mut new = New::of(stored, about);
         new.entry.keep(true).await?;
@@ -106,12 +110,25 @@ impl Collection {
 
     /// What is there of a file under this id, by itself or in a directory.
     pub fn find(&self, cid: &Cid) -> Result<Arc<Entry>> {
-        let found = self.all().get(cid).cloned();
-        let found = found.or_else(|| self.folders.entry(cid));
-        found.ok_or_else(|| {
+        self.best(&self.all(), cid).ok_or_else(|| {
             Error::new(Code::NotFound, "this file is not here")
                 .with_remedy("Fetch it, or share it again if it was removed.")
         })
+    }
+
+    /// What is there of a file by itself, unless a directory has all of it, or is fetching it and nobody else is.
+    fn best(&self, all: &BTreeMap<Cid, Arc<Entry>>, cid: &Cid) -> Option<Arc<Entry>> {
+        let Some(alone) = all.get(cid) else {
+            return self.folders.entry(cid);
+        };
+        if alone.is_whole() {
+            return Some(alone.clone());
+        }
+        let member = self
+            .folders
+            .entry(cid)
+            .filter(|member| member.is_whole() || (member.is_followed() && !alone.is_followed()));
+        Some(member.unwrap_or_else(|| alone.clone()))
     }
 
     /// The bytes of a piece, as soon as they are there.
@@ -158,7 +175,9 @@ impl Collection {
 
     /// Asks nobody for more of a file, or goes on. What has come stays, and what was asked for is taken.
     pub fn pause(&self, cid: &Cid, on: bool) -> Result<()> {
-        self.find(cid)?.pause.turn(on);
+        let alone = self.all().get(cid).cloned();
+        let entry = alone.map_or_else(|| self.find(cid), Ok)?;
+        entry.pause.turn(on);
         self.folders.pause(cid, on);
         Ok(())
     }
@@ -175,13 +194,15 @@ impl Collection {
         about: About,
         bytes: Option<&Range<u64>>,
     ) -> Result<Following> {
-        if let Some(entry) = self.all().get(&cid) {
-            return self.following(entry, None, bytes);
-        }
-        // Some directory may have all of it.
-        let member = self.folders.entry(&cid);
-        if let Some(entry) = member.filter(|entry| entry.is_whole()) {
-            return self.following(&entry, None, bytes);
+        {
+            let all = self.all();
+            let alone = all.contains_key(&cid);
+            let known = self.best(&all, &cid);
+            // What nobody fetches of a file of a directory is that directory's.
+            let known = known.filter(|entry| alone || entry.is_whole() || entry.is_followed());
+            if let Some(entry) = known {
+                return self.following(&entry, None, bytes);
+            }
         }
         let sources = self.files.sources(cid, Vec::new());
         let tree = self.files.shape(&sources, FETCH_PATIENCE).await?;

@@ -63,12 +63,9 @@ impl Following {
         match select(self.entry.closed(), self.fetch().boxed()).await {
             Either::Right((outcome, _)) => {
                 outcome?;
-                if self
-                    .want
-                    .pieces
-                    .as_ref()
-                    .is_none_or(|pieces| !pieces.is_empty())
-                {
+                // What is whole stays in any case, unless it is the list of a directory that is not.
+                let some = self.want.pieces.as_ref();
+                if some.is_some_and(|pieces| !pieces.is_empty()) {
                     self.entry.stays.store(true, Ordering::Relaxed);
                 }
                 Ok(self.entry.clone())
@@ -179,17 +176,27 @@ impl Drop for Following {
         let mut all = self.collection.all();
         let last = self.entry.followers.fetch_sub(1, Ordering::Relaxed) == 1;
         let cid = self.entry.cid();
+        if !last {
+            return;
+        }
         let whole = match cid.kind {
             Kind::File => self.entry.is_whole(),
             Kind::Directory => {
                 let folder = self.collection.folders.get(&cid);
-                folder.is_some_and(|folder| folder.is_complete())
+                let folder = folder.filter(|folder| folder.is_of(&self.entry));
+                // Nobody fetches its files any more.
+                folder.is_some_and(|folder| {
+                    folder.give_up();
+                    folder.is_complete()
+                })
             }
         };
-        if !last || !self.is_known(&all) || whole {
+        if whole {
             return;
         }
-        if self.entry.is_kept() || self.entry.stays.load(Ordering::Relaxed) {
+        // What is not known by itself is replaced, or a directory's.
+        let stays = self.entry.is_kept() || self.entry.stays.load(Ordering::Relaxed);
+        if stays || !self.is_known(&all) {
             self.entry.give_up();
         } else {
             all.remove(&cid);

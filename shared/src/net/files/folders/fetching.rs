@@ -61,9 +61,14 @@ impl Collection {
         })
     }
 
-    /// A file of a directory that is here or being fetched, as soon as it was begun; it comes before the others.
+    /// A file of a directory that is here or being fetched, as soon as all of it is there or somebody fetches it; it comes
+    /// before the others.
     pub async fn member_of(&self, directory: &Cid, cid: &Cid) -> Result<Arc<Entry>> {
-        if let Some(entry) = self.folders.entry(cid) {
+        let coming = || {
+            let found = self.find(cid).ok();
+            found.filter(|entry| entry.is_whole() || entry.is_followed())
+        };
+        if let Some(entry) = coming() {
             return Ok(entry);
         }
         let folder = self.folders.get(directory).ok_or_else(no_such_file)?;
@@ -73,15 +78,15 @@ impl Collection {
         }
         loop {
             let arrival = folder.arrival(cid.root);
-            if let Some(entry) = self.folders.entry(cid) {
+            if let Some(entry) = coming() {
                 return Ok(entry);
             }
-            if folder.entry.followers.load(Ordering::Relaxed) == 0 {
+            if !folder.entry.is_followed() {
                 return Err(removed());
             }
-            match select(arrival, folder.entry.closed()).await {
-                Either::Left((Ok(()), _)) => {}
-                _ => return Err(removed()),
+            // Whoever fetched it may have given up, and somebody else goes on.
+            if let Either::Right(_) = select(arrival, folder.entry.closed()).await {
+                return Err(removed());
             }
         }
     }
@@ -209,31 +214,40 @@ impl Round<'_> {
             let stored = collection.arriving.open(wanted.cid, tree(&wanted)?).await?;
             let entry = Entry::new(stored, About::default());
             self.fetch(&entry).await?;
-            let bytes = entry.read_piece(0).await?;
-            if collection.folders.put(root, Member::Waiting(entry.clone())) {
+            let member = Member::Waiting(entry.clone());
+            if collection.folders.put(root, member) {
                 collection.files.share(entry)?;
-                self.folder.came(&wanted);
-                return self.add(&wanted, bytes).await;
             }
+        }
+        self.folder.came(&wanted);
+        self.add_waiting(&wanted).await
+    }
+
+    async fn large(&self, wanted: Wanted) -> Result<()> {
+        let entry = self.open(&wanted).await?;
+        let outcome = match select(entry.closed(), self.bring(&wanted, &entry).boxed()).await {
+            Either::Right((outcome, _)) => outcome,
+            Either::Left(_) => Err(removed()),
+        };
+        // The application may have handed it over meanwhile.
+        if !self.collection.folders.is_whole(&wanted.cid.root) {
+            outcome?;
         }
         self.folder.came(&wanted);
         Ok(())
     }
 
-    async fn large(&self, wanted: Wanted) -> Result<()> {
-        let entry = self.open(&wanted).await?;
+    /// Fetches what is missing of a large file.
+    async fn bring(&self, wanted: &Wanted, entry: &Arc<Entry>) -> Result<()> {
         entry.followers.fetch_add(1, Ordering::Relaxed);
-        let _followed = Followed(&entry);
+        let _followed = Followed(entry);
         let _want = entry.wants.add(None);
         self.folder.wake(&wanted.cid.root);
-        {
-            let _turn = entry.turn.lock().await;
-            while !entry.is_whole() {
-                entry.pause.over().await;
-                self.fetch(&entry).await?;
-            }
+        let _turn = entry.turn.lock().await;
+        while !entry.is_whole() {
+            entry.pause.over().await;
+            self.fetch(entry).await?;
         }
-        self.folder.came(&wanted);
         Ok(())
     }
 
@@ -289,12 +303,20 @@ impl Round<'_> {
             .iter()
             .filter(|wanted| wanted.is_small())
         {
-            if let Some(Member::Waiting(entry)) = self.collection.folders.member(&wanted.cid.root) {
-                let bytes = entry.read_piece(0).await?;
-                self.add(wanted, bytes).await?;
-            }
+            self.add_waiting(wanted).await?;
         }
         Ok(())
+    }
+
+    /// Packs a file that is only in memory, whoever has fetched it: they may be given up before they pack it.
+    async fn add_waiting(&self, wanted: &Wanted) -> Result<()> {
+        match self.collection.folders.member(&wanted.cid.root) {
+            Some(Member::Waiting(entry)) => {
+                let bytes = entry.read_piece(0).await?;
+                self.add(wanted, bytes).await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn add(&self, wanted: &Wanted, bytes: Vec<u8>) -> Result<()> {
