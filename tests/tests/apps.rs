@@ -11,6 +11,10 @@ mod files;
 mod folder;
 #[path = "apps/kept.rs"]
 mod kept;
+#[path = "apps/members.rs"]
+mod members;
+#[path = "apps/members_stored.rs"]
+mod members_stored;
 #[path = "apps/pinned.rs"]
 mod pinned;
 #[path = "apps/reading.rs"]
