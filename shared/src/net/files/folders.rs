@@ -27,7 +27,7 @@ use super::Files;
 use super::entry::Entry;
 use super::how::Tally;
 use super::store::Held;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error};
 use crate::limits::PIECE;
 use crate::proto::files::cid::{Cid, Root};
 use crate::proto::files::directory::Directory;
