@@ -3,12 +3,20 @@
 
 #[path = "apps/directories.rs"]
 mod directories;
+#[path = "apps/directories_kept.rs"]
+mod directories_kept;
 #[path = "apps/files.rs"]
 mod files;
 #[path = "apps/folder.rs"]
 mod folder;
 #[path = "apps/kept.rs"]
 mod kept;
+#[path = "apps/members.rs"]
+mod members;
+#[path = "apps/members_stored.rs"]
+mod members_stored;
+#[path = "apps/pinned.rs"]
+mod pinned;
 #[path = "apps/reading.rs"]
 mod reading;
 

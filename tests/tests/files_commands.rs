@@ -302,3 +302,59 @@ async fn a_tag_without_a_word_and_a_peer_that_is_not_there_are_mistakes() {
     assert!(told.contains("warren share"), "{told}");
     relay.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn equal_files_of_a_directory_come_to_all_their_places() {
+    let (relay, folder) = (TestRelay::first().await, tempfile::tempdir().unwrap());
+    let (url, root) = (relay.url(), films(&folder));
+    // Too large to be fetched in memory, all of them at the same time.
+    let bytes = Random::new().bytes(5 * PIECE as usize);
+    let equal = ["a.film", "b.film", "deep/c.film", "deep/d.film"];
+    for path in equal {
+        std::fs::write(root.join(path), &bytes).expect("written");
+    }
+    std::fs::write(root.join("green.txt"), "abc").expect("written");
+    let (sharer, shared) = share(&url, &root, &[]).await;
+    let (link, copy) = (word(&shared, "link"), folder.path().join("copy"));
+    fine(&get(&url, &link, &["-o", text(&copy)]).await);
+    let all_there = || {
+        for path in equal {
+            let found = std::fs::read(copy.join(path)).expect("it is there");
+            assert!(found == bytes, "{path}");
+        }
+        for path in ["green.txt", "deep/blue.txt"] {
+            let found = std::fs::read(copy.join(path)).expect("it is there");
+            assert_eq!(found, b"abc", "{path}");
+        }
+    };
+    all_there();
+    for path in ["a.film", "deep/d.film", "green.txt"] {
+        std::fs::remove_file(copy.join(path)).expect("removed");
+    }
+    fine(&get(&url, &link, &["-o", text(&copy)]).await);
+    all_there();
+    assert!(sharer.terminate().await.success());
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_leaves_one_of_two_shared_paths_is_shared_of_the_other() {
+    let (relay, folder) = (TestRelay::first().await, tempfile::tempdir().unwrap());
+    let (url, root) = (relay.url(), films(&folder));
+    let alone = folder.path().join("alone.txt");
+    std::fs::write(&alone, "abc").expect("written");
+    let more = [text(&root), "--rescan", "1"];
+    let (mut sharer, shared) = share(&url, &alone, &more).await;
+    std::fs::remove_file(root.join("deep/blue.txt")).expect("removed");
+    sharer.event("changed").await;
+    let (cid, copy) = (word(&shared, "cid"), folder.path().join("copy"));
+    fine(&get(&url, &cid, &["-o", text(&copy)]).await);
+    assert_eq!(std::fs::read(&copy).unwrap(), b"abc");
+    until("it is found by its own name again", || async {
+        let hits = search(&url, &["alone"]).await;
+        (names(&hits) == ["alone.txt"]).then_some(())
+    })
+    .await;
+    assert!(sharer.terminate().await.success());
+    relay.stop().await;
+}

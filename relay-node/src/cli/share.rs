@@ -104,6 +104,10 @@ impl Shared {
     fn cids(&self) -> BTreeSet<Cid> {
         self.listings.iter().map(|listing| listing.cid).collect()
     }
+
+    fn announces(&self, cid: &Cid) -> bool {
+        self.listings.iter().any(|listing| listing.cid == *cid)
+    }
 }
 
 struct Sharing {
@@ -248,8 +252,14 @@ impl Sharing {
         loop {
             tokio::time::sleep(every).await;
             let mut changed = false;
-            for offer in &mut *offers {
-                changed |= self.look(offer).await;
+            for at in 0..offers.len() {
+                let (before, rest) = offers.split_at_mut(at);
+                let Some((offer, after)) = rest.split_first_mut() else {
+                    break;
+                };
+                let others = before.iter().chain(&*after);
+                let others = others.filter_map(|offer| offer.shared.as_ref()).collect();
+                changed |= self.look(offer, others).await;
             }
             if changed && let Err(error) = self.say_here(offers).await {
                 tracing::warn!(%error, "`warren ls` does not know what is shared now");
@@ -257,8 +267,8 @@ impl Sharing {
         }
     }
 
-    /// Whether something else is shared now.
-    async fn look(&self, offer: &mut Offer) -> bool {
+    /// Whether something else is shared now. What is shared of other paths, too, stays.
+    async fn look(&self, offer: &mut Offer, others: Vec<&Shared>) -> bool {
         if let Some(shared) = &offer.shared {
             let scanned = shared.scanned.clone();
             let same = tokio::task::spawn_blocking(move || scanned.is_unchanged()).await;
@@ -268,7 +278,7 @@ impl Sharing {
         }
         let before = offer.shared.take();
         if let Some(before) = &before {
-            self.take_back(before);
+            self.take_back(before, &others);
         }
         let outcome = match self.scan(&offer.path).await {
             Ok(scanned) => {
@@ -279,6 +289,7 @@ impl Sharing {
             Err(error) => Err(error),
         };
         let mut gone = before.as_ref().map_or_else(BTreeSet::new, Shared::cids);
+        gone.retain(|cid| !others.iter().any(|other| other.announces(cid)));
         match outcome {
             Ok(shared) => {
                 gone = &gone - &shared.cids();
@@ -324,13 +335,33 @@ impl Sharing {
     }
 
     /// Nobody gets it any more, or finds it by its words. Where it was announced is not told.
-    fn take_back(&self, shared: &Shared) {
+    fn take_back(&self, shared: &Shared, others: &[&Shared]) {
         for listing in &shared.listings {
             self.files.unlist(&listing.cid, &listing.tokens());
         }
-        for held in shared.scanned.held() {
-            self.files.unshare(&held.cid());
+        let gone: BTreeSet<Cid> = shared.scanned.held().map(|held| held.cid()).collect();
+        gone.iter().for_each(|cid| self.files.unshare(cid));
+        for other in others {
+            if let Err(error) = self.give_again(other, &gone) {
+                tracing::warn!(%error, "something is not shared any more that is still there");
+            }
         }
+    }
+
+    /// Goes on with those that are shared of another path as well.
+    fn give_again(&self, other: &Shared, gone: &BTreeSet<Cid>) -> Result<()> {
+        for held in other.scanned.held() {
+            if gone.contains(&held.cid()) {
+                self.files.share(held)?;
+            }
+        }
+        for listing in &other.listings {
+            if gone.contains(&listing.cid) {
+                self.files.list(self.peer.node.sign_listing(listing)?);
+                self.files.announce_words(&listing.tokens());
+            }
+        }
+        Ok(())
     }
 
     async fn end(self, offers: &[Offer]) -> Result<()> {

@@ -23,7 +23,7 @@ pub use self::here::{Block, SharedFile, Stamp};
 pub use self::library::Library;
 pub use self::partial::PartialFile;
 pub use self::said::{Said, said, say};
-pub use self::small::SmallFile;
+pub use self::small::{SmallFile, copy};
 
 /// What is not where it was has changed or vanished; everything else is the disk's fault.
 pub(crate) fn refusal(error: io::Error) -> FileRefusal {

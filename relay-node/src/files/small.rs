@@ -56,8 +56,7 @@ impl SmallFile {
             }
             state.data.clone()
         };
-        let number = u64::from_le_bytes(warren_shared::platform::entropy());
-        let new = folder.join(format!("{number:016x}.new"));
+        let new = new_in(folder);
         on_disk(move || {
             write(&new, &data).map_err(|error| failed("write", &new, error))?;
             put(&new, &place)
@@ -68,6 +67,27 @@ impl SmallFile {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A path for something that is moved away when all of it is written.
+fn new_in(folder: &Path) -> PathBuf {
+    let number = u64::from_le_bytes(warren_shared::platform::entropy());
+    folder.join(format!("{number:016x}.new"))
+}
+
+/// Copies a file to its place, durably, by way of a folder on the same disk.
+pub async fn copy(folder: &Path, from: PathBuf, place: PathBuf) -> Result<()> {
+    let new = new_in(folder);
+    on_disk(move || {
+        let copied = File::open(&from).and_then(|mut from| {
+            let mut to = File::create_new(&new)?;
+            io::copy(&mut from, &mut to)?;
+            to.sync_all()
+        });
+        copied.map_err(|error| failed("write", &new, error))?;
+        put(&new, &place)
+    })
+    .await
 }
 
 fn write(path: &Path, data: &[u8]) -> io::Result<()> {

@@ -1,14 +1,12 @@
-//! Directories in the files of a module that borrows an engine: shared, fetched, kept over a restart, removed; and files that
-//! a relay keeps.
+//! Directories in the files of a module that borrows an engine: shared, fetched, kept over a restart, removed.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use warren_relay::peer::Peer;
 use warren_shared::error::Code;
-use warren_shared::limits::{DAY, FILES_IN_MEMORY, PACK, PIECE};
+use warren_shared::limits::{FILES_IN_MEMORY, PACK, PIECE};
 use warren_shared::net::files::{FileStore, MemoryStore};
 use warren_shared::proto::files::Cid;
 use warren_shared::proto::files::directory::{Directory, Entry};
@@ -24,10 +22,10 @@ use super::folder::Folder;
 use super::{Tab, engine};
 
 /// Files of a folder: their paths, and what is in them.
-type Files = Vec<(String, Vec<u8>)>;
+pub type Files = Vec<(String, Vec<u8>)>;
 
 /// Many small files, more than one pack takes; two with one content, an empty one, and two that have a place of their own.
-fn many() -> Files {
+pub fn many() -> Files {
     let small = (PACK / 40) as usize;
     let mut files: Files = (0..50)
         .map(|number| {
@@ -50,7 +48,7 @@ fn many() -> Files {
 }
 
 /// Hands a folder over as a page does; what the tab says of it when others can find it.
-async fn share_folder(tab: &mut Tab, files: &Files, name: &str) -> Result<Value, Code> {
+pub async fn share_folder(tab: &mut Tab, files: &Files, name: &str) -> Result<Value, Code> {
     let listed: Vec<_> = files
         .iter()
         .map(|(path, bytes)| (path, bytes.len()))
@@ -68,7 +66,7 @@ async fn share_folder(tab: &mut Tab, files: &Files, name: &str) -> Result<Value,
 }
 
 /// Fetches a directory; its list, and what the tab says when all of it is there.
-async fn fetch_folder(tab: &mut Tab, cid: &Value) -> Result<(Vec<Value>, Value), Code> {
+pub async fn fetch_folder(tab: &mut Tab, cid: &Value) -> Result<(Vec<Value>, Value), Code> {
     let fetch = tab.call("files", json!({"files": "fetchFolder", "id": cid}));
     let begun = tab.says(fetch).await?;
     let entries = begun["entries"].as_str().expect("a list");
@@ -96,7 +94,7 @@ async fn read(tab: &mut Tab, directory: &Value, cid: &Value, size: u64) -> Resul
 }
 
 /// Whether all files of a directory are what they should be.
-async fn check(tab: &mut Tab, directory: &Value, entries: &[Value], files: &Files) {
+pub async fn check(tab: &mut Tab, directory: &Value, entries: &[Value], files: &Files) {
     assert_eq!(entries.len(), files.len());
     for entry in entries {
         let path = entry[0].as_str().expect("a path");
@@ -108,7 +106,7 @@ async fn check(tab: &mut Tab, directory: &Value, entries: &[Value], files: &File
     }
 }
 
-async fn listed(tab: &mut Tab) -> Vec<Value> {
+pub async fn listed(tab: &mut Tab) -> Vec<Value> {
     let list = tab.asks("files", json!({"files": "list"})).await;
     list.expect("a list")
         .as_array()
@@ -117,12 +115,12 @@ async fn listed(tab: &mut Tab) -> Vec<Value> {
 }
 
 /// A tab whose files are in a folder.
-async fn keeping(relay: &TestRelay, folder: &TempDir) -> Tab {
+pub async fn keeping(relay: &TestRelay, folder: &TempDir) -> Tab {
     let (peer, home) = engine(&relay.url()).await;
     Tab::keeping(peer, home, Folder::new(folder.path()))
 }
 
-fn temporary() -> TempDir {
+pub fn temporary() -> TempDir {
     TempDir::new().expect("a folder")
 }
 
@@ -309,14 +307,15 @@ async fn share_as_directory(relay: &TestRelay, bytes: &[u8]) -> (String, Peer, T
     (cid.to_string(), peer, home)
 }
 
-fn id(bytes: &[u8]) -> Cid {
+/// Of a file.
+pub fn id(bytes: &[u8]) -> Cid {
     let mut builder = TreeBuilder::new();
     assert!(builder.take(bytes, &mut Vec::new()));
     Cid::file(builder.finish(&mut Vec::new()).root)
 }
 
-/// Puts the list of a directory into a folder, as a tab that ended before any of its files came has left it.
-async fn begin(folder: &TempDir, files: &Files) -> Cid {
+/// The id and the list of a directory with these files.
+pub fn list_of(files: &Files) -> (Cid, Vec<u8>) {
     let entries = files.iter().map(|(path, bytes)| Entry {
         path: FilePath::new(path).expect("a path"),
         cid: id(bytes),
@@ -324,7 +323,12 @@ async fn begin(folder: &TempDir, files: &Files) -> Cid {
         media: String::new(),
     });
     let directory = Directory::new(entries.collect()).expect("a directory");
-    let (cid, block) = directory.publish();
+    directory.publish()
+}
+
+/// Puts the list of a directory into a folder, as a tab that ended before any of its files came has left it.
+pub async fn begin(folder: &TempDir, files: &Files) -> Cid {
+    let (cid, block) = list_of(files);
     let other = temporary();
     let mut whole = Folder::new(other.path()).begin(0).await.expect("begun");
     whole.take(block).await.expect("taken");
@@ -391,65 +395,5 @@ async fn a_directory_that_was_begun_goes_on_after_a_restart() {
     let mut ben = keeping(&relay, &folder).await;
     assert_eq!(listed(&mut ben).await, Vec::<Value>::new());
     ben.close().await;
-    relay.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_relay_keeps_the_file_of_a_tab_that_leaves() {
-    let home = temporary();
-    let started = TestRelay::start(|args| {
-        args.data_dir = Some(home.path().join("relay"));
-        args.pin_quota = Some((64 * PIECE).to_string());
-    });
-    let relay = started.await.expect("the relay starts");
-    let mut ada = Tab::open(&relay.url()).await;
-    let bytes = Random::new().bytes(PIECE as usize + 7);
-    let shared = share(&mut ada, &bytes, json!({})).await;
-    let pin = |cid: &Value, days: Value| json!({"files": "pin", "id": cid, "place": days});
-    let kept = ada
-        .asks("files", pin(&shared["cid"], json!(2)))
-        .await
-        .expect("kept");
-    assert_eq!(kept[0]["relay"], json!(relay.id().to_string()));
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("a time");
-    let now = now.as_millis() as u64;
-    let until = kept[0]["until"].as_u64().expect("a time");
-    assert!(
-        until > now + DAY && until <= now + 2 * DAY,
-        "{until} at {now}"
-    );
-    for (cid, days, code) in [
-        (shared["cid"].clone(), json!(91), Code::InvalidArgument),
-        (
-            json!(Cid::file([7; 32]).to_string()),
-            json!(2),
-            Code::NotFound,
-        ),
-    ] {
-        assert_eq!(ada.asks("files", pin(&cid, days)).await, Err(code));
-    }
-    let folder = vec![("x".to_owned(), b"x".to_vec())];
-    let folder = share_folder(&mut ada, &folder, "x").await.expect("shared");
-    let refused = ada.asks("files", pin(&folder["cid"], json!(2))).await;
-    assert_eq!(refused, Err(Code::Unsupported));
-    ada.close().await;
-
-    let mut ben = Tab::open(&relay.url()).await;
-    let come = super::files::fetch(&mut ben, &shared["cid"], 2).await;
-    assert!(come == bytes, "a wrong byte");
-    ben.close().await;
-    relay.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_relay_that_keeps_nothing_says_so() {
-    let relay = TestRelay::first().await;
-    let mut ada = Tab::open(&relay.url()).await;
-    let shared = share(&mut ada, b"x", json!({"name": "x"})).await;
-    let pin = json!({"files": "pin", "id": shared["cid"]});
-    assert_eq!(ada.asks("files", pin).await, Err(Code::Unsupported));
-    ada.close().await;
     relay.stop().await;
 }

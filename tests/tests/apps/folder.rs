@@ -1,15 +1,18 @@
-//! Files in a folder, as tabs keep them in the browser's private file system: each in two files with a number.
+//! Files in a folder, as tabs keep them in the browser's private file system: each in two files with a number. Some of them
+//! may be out of reach for a while, as they are in a browser.
 
 use std::fs::{File, OpenOptions, read_dir, remove_file};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::net::files::{
-    FileStore, Held, Intake, Kept, Partial, Portion, Room, Stored, removed,
+    FileStore, Held, Intake, Kept, KeptFiles, Partial, Portion, Room, Stored, removed,
 };
 use warren_shared::proto::files::Cid;
 use warren_shared::proto::files::kept::{Disk, Found, Part, Slot, Taking};
@@ -18,7 +21,24 @@ use warren_shared::proto::files::tree::{Sender, Tree, Verified, pack};
 use warren_shared::proto::files::wire::FileRefusal;
 
 /// See the module.
-pub struct Folder(PathBuf);
+pub struct Folder {
+    path: PathBuf,
+    /// What cannot be read when everything that was kept is asked for.
+    hidden: Mutex<Option<Cid>>,
+    reads: Reads,
+}
+
+/// What becomes of whoever reads bytes of files that are there.
+type Reads = Arc<watch::Sender<Reading>>;
+
+/// See [`Reads`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    Works,
+    Fails,
+    /// They wait until it is something else.
+    Hangs,
+}
 
 struct Pair {
     data: File,
@@ -80,11 +100,32 @@ fn failed(error: io::Error) -> Error {
 impl Folder {
     /// What is in this folder, if there is something.
     pub fn new(path: &Path) -> Arc<Folder> {
-        Arc::new(Folder(path.to_owned()))
+        Arc::new(Folder {
+            path: path.to_owned(),
+            hidden: Mutex::default(),
+            reads: Arc::new(watch::Sender::new(Reading::Works)),
+        })
+    }
+
+    /// This file cannot be read when everything that was kept is asked for.
+    pub fn hide(&self, cid: Cid) {
+        *self.hidden.lock().expect("nobody panics with it") = Some(cid);
+    }
+
+    /// What becomes of whoever reads from now on, or waits already.
+    pub fn reads(&self, reading: Reading) {
+        self.reads.send_replace(reading);
+    }
+
+    /// Returns when somebody waits to read.
+    pub async fn read(&self) {
+        while self.reads.receiver_count() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     fn pair(&self, number: usize) -> Result<Pair> {
-        Pair::open(&self.0, number).map_err(failed)
+        Pair::open(&self.path, number).map_err(failed)
     }
 
     fn next(&self) -> Result<Pair> {
@@ -92,7 +133,7 @@ impl Folder {
     }
 
     fn files(&self) -> Result<usize> {
-        Ok(read_dir(&self.0).map_err(failed)?.count())
+        Ok(read_dir(&self.path).map_err(failed)?.count())
     }
 }
 
@@ -101,24 +142,29 @@ impl FileStore for Folder {
     async fn begin(&self, size: u64) -> Result<Box<dyn Intake>> {
         let pair = self.next()?;
         let taking = Taking::new(pair, size).map_err(failed)?;
-        Ok(Box::new(TakenIn(taking)))
+        Ok(Box::new(TakenIn(taking, self.reads.clone())))
     }
 
     async fn open(&self, cid: Cid, tree: Tree) -> Result<Arc<dyn Stored>> {
         let slot = Slot::create(self.next()?, cid, tree).map_err(failed)?;
-        Ok(stored(slot, false))
+        Ok(stored(slot, false, self.reads.clone()))
     }
 
-    async fn kept(&self) -> Result<Vec<Kept>> {
-        let mut all = Vec::new();
+    async fn kept(&self) -> Result<KeptFiles> {
+        let hidden = *self.hidden.lock().expect("nobody panics with it");
+        let mut kept = KeptFiles::default();
         for number in 0..self.files()? / 2 {
             let found = Slot::restore(self.pair(number)?).map_err(failed)?;
             if let Found::Kept(slot, note) = found {
-                let stored = stored(slot, true);
-                all.push(Kept { stored, note });
+                if hidden == Some(slot.map().cid) {
+                    kept.skipped = true;
+                    continue;
+                }
+                let stored = stored(slot, true, self.reads.clone());
+                kept.all.push(Kept { stored, note });
             }
         }
-        Ok(all)
+        Ok(kept)
     }
 
     async fn room(&self) -> Result<Room> {
@@ -131,7 +177,7 @@ impl FileStore for Folder {
     }
 }
 
-struct TakenIn(Taking<Pair>);
+struct TakenIn(Taking<Pair>, Reads);
 
 #[async_trait]
 impl Intake for TakenIn {
@@ -140,7 +186,7 @@ impl Intake for TakenIn {
     }
 
     async fn finish(self: Box<Self>) -> Result<Arc<dyn Stored>> {
-        Ok(stored(self.0.finish().map_err(failed)?, false))
+        Ok(stored(self.0.finish().map_err(failed)?, false, self.1))
     }
 }
 
@@ -149,13 +195,15 @@ struct InFolder {
     cid: Cid,
     tree: Tree,
     state: Mutex<Option<(Slot<Pair>, bool)>>,
+    reads: Reads,
 }
 
-fn stored(slot: Slot<Pair>, kept: bool) -> Arc<dyn Stored> {
+fn stored(slot: Slot<Pair>, kept: bool, reads: Reads) -> Arc<dyn Stored> {
     Arc::new(InFolder {
         cid: slot.map().cid,
         tree: slot.map().tree,
         state: Mutex::new(Some((slot, kept))),
+        reads,
     })
 }
 
@@ -213,6 +261,11 @@ impl Partial for InFolder {
 #[async_trait]
 impl Stored for InFolder {
     async fn bytes(&self, piece: u64) -> Result<Vec<u8>> {
+        let mut reads = self.reads.subscribe();
+        let reading = reads.wait_for(|now| *now != Reading::Hangs).await;
+        if reading.is_ok_and(|now| *now == Reading::Fails) {
+            return Err(failed(io::ErrorKind::Interrupted.into()));
+        }
         self.with(|slot| {
             slot.piece(piece)
                 .map_err(|_| io::ErrorKind::InvalidData.into())

@@ -16,8 +16,8 @@ use warren_page::host::{Host, describe, on_page, settled};
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::limits::FILES_IN_MEMORY;
 use warren_shared::net::files::{
-    FileStore, Held, Intake, Kept, MemoryStore, Partial, Portion, Room, SharedFileStore, Stored,
-    removed,
+    FileStore, Held, Intake, Kept, KeptFiles, MemoryStore, Partial, Portion, Room, SharedFileStore,
+    Stored, removed,
 };
 use warren_shared::platform;
 use warren_shared::proto::files::Cid;
@@ -100,7 +100,7 @@ impl FileStore for PageStore {
         self.store().await.open(cid, tree).await
     }
 
-    async fn kept(&self) -> Result<Vec<Kept>> {
+    async fn kept(&self) -> Result<KeptFiles> {
         self.store().await.kept().await
     }
 
@@ -212,16 +212,21 @@ impl FileStore for DiskStore {
         Ok(self.0.file(number(&opened), map, false))
     }
 
-    async fn kept(&self) -> Result<Vec<Kept>> {
-        let all = self.0.ask("kept", 0.0, 0.0, None).await?;
-        let all = Array::from(&all);
-        let kept = all.iter().map(|one| {
+    async fn kept(&self) -> Result<KeptFiles> {
+        let kept = self.0.ask("kept", 0.0, 0.0, None).await?;
+        let kept = Array::from(&kept);
+        let skipped = kept.get(1).is_truthy();
+        let all = Array::from(&kept.get(0));
+        let all = all.iter().map(|one| {
             let one = Array::from(&one);
             let stored = self.0.file(number(&one.get(0)), map(&one.get(1))?, true);
             let note = bytes(&one.get(2));
             Ok(Kept { stored, note })
         });
-        kept.collect()
+        Ok(KeptFiles {
+            all: all.collect::<Result<_>>()?,
+            skipped,
+        })
     }
 
     async fn room(&self) -> Result<Room> {

@@ -115,9 +115,10 @@ export class KeptFiles {
     }
   }
 
-  async #restore(): Promise<[number, Uint8Array, Uint8Array][]> {
+  /** All that was kept, and whether something of it cannot be read now: who does not know what that is erases nothing for want of it. */
+  async #restore(): Promise<[all: [number, Uint8Array, Uint8Array][], skipped: boolean]> {
     const directory = await this.#directory(false);
-    if (!directory) return [];
+    if (!directory) return [[], false];
     const numbers = new Set<number>();
     for await (const name of (directory as unknown as { keys(): AsyncIterable<string> }).keys()) {
       const number = numberOf(name);
@@ -125,22 +126,30 @@ export class KeptFiles {
     }
     this.#last = Math.max(0, ...numbers);
     const all: [number, Uint8Array, Uint8Array][] = [];
+    let skipped = false;
     for (const number of [...numbers].sort((a, b) => a - b)) {
       // What cannot be read today stays for another day.
-      const kept = await this.#restoreOne(number).catch((error: unknown) => void console.error(`File ${number} cannot be read.`, error));
-      if (kept) all.push([number, ...kept]);
+      const kept = await this.#restoreOne(number).catch((error: unknown) => this.#skip(number, error));
+      if (kept === 'skipped') skipped = true;
+      else if (kept) all.push([number, ...kept]);
     }
     if (this.#files.size === 0) await this.#tidy();
-    return all;
+    return [all, skipped];
   }
 
-  async #restoreOne(number: number): Promise<[Uint8Array, Uint8Array] | undefined> {
+  #skip(number: number, error: unknown): 'skipped' {
+    console.error(`File ${number} cannot be read.`, error);
+    return 'skipped';
+  }
+
+  async #restoreOne(number: number): Promise<[Uint8Array, Uint8Array] | 'skipped' | undefined> {
     const pair = new Pair(number);
     await this.#use(pair);
     const found = this.#glue.Slot.restore(pair);
     if (found === undefined) {
+      // A later version has written it.
       this.#shut(pair);
-      return undefined;
+      return 'skipped';
     }
     const [slot, note] = found;
     if (!slot || !note) {

@@ -1,5 +1,6 @@
 //! A directory on its way to its place: its list first, then its files, many at a time over the same streams.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use warren_shared::proto::files::tree::Tree;
 use super::Got;
 use super::fetch::Getting;
 use super::work::is_there;
-use crate::files::{SmallFile, failed, place_in};
+use crate::files::{SmallFile, copy, failed, place_in};
 
 /// Files that are fetched at the same time: enough that small ones do not wait for each other's way there and back.
 const AT_ONCE: usize = 16;
@@ -32,12 +33,12 @@ impl Getting<'_> {
             whole: true,
             ..self.how.clone()
         };
-        let each = |entry: Entry| {
+        let each = |equal: Vec<Entry>| {
             let (how, had) = (how.clone(), &had);
-            async move { self.entry(entry, place, how, had).await }
+            async move { self.equal(equal, place, &how, had).await }
         };
-        let entries = stream::iter(directory.entries().to_vec()).map(each);
-        let all = entries.buffer_unordered(AT_ONCE).try_collect::<()>();
+        let files = stream::iter(equal(&directory)).map(each);
+        let all = files.buffer_unordered(AT_ONCE).try_collect::<()>();
         let kept = || 0;
         self.shown.while_waiting(&self.how.tally, kept, all).await?;
         let paths = directory.entries().iter();
@@ -62,12 +63,41 @@ impl Getting<'_> {
         Ok(Directory::decode(&partial.whole()?)?)
     }
 
-    async fn entry(&self, entry: Entry, root: &Path, how: How, had: &AtomicU64) -> Result<()> {
-        let place = place_in(root, &entry.path)?;
-        if is_there(&place, entry.cid).await? {
-            had.fetch_add(entry.size, Ordering::Relaxed);
-            return Ok(());
+    /// Fetches one of equal files, unless one of them is there, and copies it to where the others belong.
+    async fn equal(
+        &self,
+        equal: Vec<Entry>,
+        root: &Path,
+        how: &How,
+        had: &AtomicU64,
+    ) -> Result<()> {
+        let (mut there, mut missing) = (None, Vec::new());
+        for entry in equal {
+            let place = place_in(root, &entry.path)?;
+            match is_there(&place, entry.cid).await? {
+                true => {
+                    had.fetch_add(entry.size, Ordering::Relaxed);
+                    there = Some(place);
+                }
+                false => missing.push((entry, place)),
+            }
         }
+        for (entry, place) in missing {
+            match &there {
+                Some(there) => {
+                    copy(&self.work.folder, there.clone(), place).await?;
+                    had.fetch_add(entry.size, Ordering::Relaxed);
+                }
+                None => {
+                    self.entry(entry, place.clone(), how.clone(), had).await?;
+                    there = Some(place);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn entry(&self, entry: Entry, place: PathBuf, how: How, had: &AtomicU64) -> Result<()> {
         let tree = Tree::new(entry.size)
             .ok_or_else(|| Error::new(Code::TooLarge, "a file of the directory is too large"))?;
         if let Some(small) = SmallFile::new(entry.cid, tree) {
@@ -83,4 +113,17 @@ impl Getting<'_> {
         self.files.unshare(&partial.cid());
         Ok(())
     }
+}
+
+/// The files of a directory: together those that are equal, each of them in the order of its first path.
+fn equal(directory: &Directory) -> Vec<Vec<Entry>> {
+    let (mut all, mut known) = (Vec::<Vec<Entry>>::new(), HashMap::new());
+    for entry in directory.entries() {
+        let at = *known.entry(entry.cid).or_insert(all.len());
+        match all.get_mut(at) {
+            Some(equal) => equal.push(entry.clone()),
+            None => all.push(vec![entry.clone()]),
+        }
+    }
+    all
 }

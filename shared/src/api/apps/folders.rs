@@ -100,9 +100,10 @@ fn entries(folder: &Folder) -> Result<String> {
 pub(super) async fn member(session: &AppSession, id: f64, call: &FilesCall) -> Result<Reply> {
     let (cid, directory): (Cid, Cid) = (call.id.parse()?, call.text.parse()?);
     let files = files(session).await?;
-    let entry = files.member_of(&directory, &cid).await?;
     let mut told = Value::Null;
     loop {
+        // Another one may have taken its place, or nobody fetches it any more.
+        let entry = files.member_of(&directory, &cid).await?;
         let now = view(&entry);
         if entry.is_whole() {
             // Whoever waits for the beginning hears of that, too.
@@ -110,8 +111,6 @@ pub(super) async fn member(session: &AppSession, id: f64, call: &FilesCall) -> R
             session.say(Outgoing::Item { id, item }).await;
             return Ok(Reply::Json(now));
         }
-        // Removed, it has no piece any more.
-        files.find(&cid)?;
         if now != told {
             told = now;
             let item = Reply::Json(told.clone());

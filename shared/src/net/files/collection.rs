@@ -6,24 +6,24 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::channel::oneshot;
-use futures::future::{Either, Shared, join, select};
+use futures::future::{Shared, join, select};
 use futures::{FutureExt, StreamExt, stream};
 
-use super::entry::{About, Entry, removed};
+use super::entry::{About, Entry};
 use super::folders::Folders;
+use super::following::Following;
 use super::memory::MemoryStore;
-use super::new::New;
-use super::store::{Held, Intake, Partial, Room, SharedFileStore, Stored};
-use super::wishes::{Want, covering};
-use super::{Files, How, Sources, restoring};
+use super::new::{Announced, New};
+use super::store::{Held, Intake, Room, SharedFileStore, Stored};
+use super::wishes::covering;
+use super::{Files, restoring};
 use crate::error::{Code, Error, Result};
 use crate::limits::{
-    FETCH_PATIENCE, FETCH_WORTH_TELLING, FILES_IN_FLIGHT_TAB, FILES_IN_MEMORY,
-    FILES_WITHDRAW_PATIENCE, FILES_WITHDRAWN_AT_ONCE, LISTING_LIFETIME, MAX_DIRECTORY,
+    FETCH_PATIENCE, FILES_IN_MEMORY, FILES_WITHDRAW_PATIENCE, FILES_WITHDRAWN_AT_ONCE,
+    LISTING_LIFETIME, MAX_DIRECTORY,
 };
 use crate::net::overlay::Overlay;
 use crate::net::reach::once_in_reach;
@@ -86,6 +86,10 @@ impl Collection {
         let listing = about.listing(cid, stored.tree().size());
         let signed = listing.map(|listing| self.sign(&listing)).transpose()?;
         // It is put in when nothing is waited for any more: whoever gives up before that leaves nothing behind.
+        let _announced = Announced {
+            collection: self.clone(),
+            cid,
+        };
         once_in_reach(|| self.files.announce(&cid)).await?;
         let mut new = New::of(stored, about);
         new.entry.keep(true).await?;
@@ -106,12 +110,25 @@ impl Collection {
 
     /// What is there of a file under this id, by itself or in a directory.
     pub fn find(&self, cid: &Cid) -> Result<Arc<Entry>> {
-        let found = self.all().get(cid).cloned();
-        let found = found.or_else(|| self.folders.entry(cid));
-        found.ok_or_else(|| {
+        self.best(&self.all(), cid).ok_or_else(|| {
             Error::new(Code::NotFound, "this file is not here")
                 .with_remedy("Fetch it, or share it again if it was removed.")
         })
+    }
+
+    /// What is there of a file by itself, unless a directory has all of it, or is fetching it and nobody else is.
+    fn best(&self, all: &BTreeMap<Cid, Arc<Entry>>, cid: &Cid) -> Option<Arc<Entry>> {
+        let Some(alone) = all.get(cid) else {
+            return self.folders.entry(cid);
+        };
+        if alone.is_whole() {
+            return Some(alone.clone());
+        }
+        let member = self
+            .folders
+            .entry(cid)
+            .filter(|member| member.is_whole() || (member.is_followed() && !alone.is_followed()));
+        Some(member.unwrap_or_else(|| alone.clone()))
     }
 
     /// The bytes of a piece, as soon as they are there.
@@ -142,9 +159,25 @@ impl Collection {
         true
     }
 
+    /// The same, unless something else has taken its place.
+    pub(super) async fn remove_this(&self, entry: &Arc<Entry>) {
+        let cid = entry.cid();
+        {
+            let mut all = self.all();
+            let known = all.get(&cid).is_some_and(|now| Arc::ptr_eq(now, entry));
+            if !known || all.remove(&cid).is_none() {
+                return;
+            }
+        }
+        self.let_go(entry);
+        self.store.settle().await;
+    }
+
     /// Asks nobody for more of a file, or goes on. What has come stays, and what was asked for is taken.
     pub fn pause(&self, cid: &Cid, on: bool) -> Result<()> {
-        self.find(cid)?.pause.turn(on);
+        let alone = self.all().get(cid).cloned();
+        let entry = alone.map_or_else(|| self.find(cid), Ok)?;
+        entry.pause.turn(on);
         self.folders.pause(cid, on);
         Ok(())
     }
@@ -161,13 +194,15 @@ impl Collection {
         about: About,
         bytes: Option<&Range<u64>>,
     ) -> Result<Following> {
-        if let Some(entry) = self.all().get(&cid) {
-            return self.following(entry, None, bytes);
-        }
-        // Some directory may have all of it.
-        let member = self.folders.entry(&cid);
-        if let Some(entry) = member.filter(|entry| entry.is_whole()) {
-            return self.following(&entry, None, bytes);
+        {
+            let all = self.all();
+            let alone = all.contains_key(&cid);
+            let known = self.best(&all, &cid);
+            // What nobody fetches of a file of a directory is that directory's.
+            let known = known.filter(|entry| alone || entry.is_whole() || entry.is_followed());
+            if let Some(entry) = known {
+                return self.following(&entry, None, bytes);
+            }
         }
         let sources = self.files.sources(cid, Vec::new());
         let tree = self.files.shape(&sources, FETCH_PATIENCE).await?;
@@ -217,29 +252,7 @@ impl Collection {
         join(leaving, self.store.close()).await;
     }
 
-    /// Called under the lock of all, so that nobody removes it for want of followers.
-    fn following(
-        &self,
-        entry: &Arc<Entry>,
-        sources: Option<Sources>,
-        bytes: Option<&Range<u64>>,
-    ) -> Result<Following> {
-        let pieces = bytes.map(|bytes| covering(entry.tree(), bytes));
-        let want = entry.wants.add(pieces.transpose()?);
-        let others = entry.followers.fetch_add(1, Ordering::Relaxed);
-        // Somebody wants it now. Whoever wants a part of it waits with those who let it rest.
-        if bytes.is_none() || others == 0 {
-            entry.pause.end();
-        }
-        Ok(Following {
-            collection: self.clone(),
-            entry: entry.clone(),
-            want,
-            sources: Mutex::new(sources),
-        })
-    }
-
-    fn let_go(&self, entry: &Entry) {
+    pub(super) fn let_go(&self, entry: &Entry) {
         entry.discard();
         self.unlist(entry);
         let (files, cid) = (self.files.clone(), entry.cid());
@@ -271,162 +284,5 @@ impl Collection {
 
     pub(super) fn all(&self) -> MutexGuard<'_, BTreeMap<Cid, Arc<Entry>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Somebody wants all of a file, or some. When nobody does any more, what has come of it is forgotten, unless that was all that
-/// somebody wanted, or the store keeps it.
-pub struct Following {
-    collection: Collection,
-    entry: Arc<Entry>,
-    want: Want,
-    /// Those that have proven its size: fetched from until the first pause.
-    sources: Mutex<Option<Sources>>,
-}
-
-impl Following {
-    /// What is there of it.
-    pub fn entry(&self) -> &Entry {
-        &self.entry
-    }
-
-    /// Returns it when all that is wanted of it is there. Then it is shared until it is removed.
-    pub async fn complete(&self) -> Result<Arc<Entry>> {
-        match select(self.entry.closed(), self.fetch().boxed()).await {
-            Either::Right((outcome, _)) => {
-                outcome?;
-                if self
-                    .want
-                    .pieces
-                    .as_ref()
-                    .is_none_or(|pieces| !pieces.is_empty())
-                {
-                    self.entry.stays.store(true, Ordering::Relaxed);
-                }
-                Ok(self.entry.clone())
-            }
-            Either::Left(_) => {
-                // The application may have shared it meanwhile.
-                let found = self.collection.find(&self.entry.cid()).ok();
-                let met = |now: &Arc<Entry>| self.want.is_met(&now.pieces());
-                found.filter(met).ok_or_else(removed)
-            }
-        }
-    }
-
-    /// Whether it was neither removed nor replaced.
-    fn is_known(&self, all: &BTreeMap<Cid, Arc<Entry>>) -> bool {
-        let known = all.get(&self.entry.cid());
-        known.is_some_and(|known| Arc::ptr_eq(known, &self.entry))
-    }
-
-    fn announce_soon(&self) {
-        if self.entry.cid().kind == Kind::Directory {
-            // Whoever has one has its files; these come after it.
-            return;
-        }
-        // Under the lock: what is withdrawn meanwhile stays withdrawn.
-        let all = self.collection.all();
-        if self.is_known(&all) {
-            self.collection.files.announce_soon(&self.entry.cid());
-        }
-    }
-
-    /// Whoever wants some of it need not fetch that itself, though it may have to.
-    async fn fetch(&self) -> Result<()> {
-        let pieces = match &self.want.pieces {
-            _ if self.want.is_met(&self.entry.pieces()) => return Ok(()),
-            None => return self.take_turn().await,
-            Some(pieces) => pieces.clone(),
-        };
-        match select(self.come(pieces).boxed(), self.take_turn().boxed()).await {
-            Either::Left(((), _)) => {
-                self.announce_soon();
-                Ok(())
-            }
-            Either::Right((outcome, _)) => outcome,
-        }
-    }
-
-    /// Returns when these have come, whoever fetches them. They come before what nobody waits for.
-    async fn come(&self, pieces: Range<u64>) {
-        for piece in pieces {
-            while let Some(arrival) = self.entry.arrival(piece) {
-                let _ = arrival.await;
-            }
-        }
-    }
-
-    /// Whoever came first fetches; the others wait for it, and go on when it gives up.
-    async fn take_turn(&self) -> Result<()> {
-        let _turn = self.entry.turn.lock().await;
-        while !self.want.is_met(&self.entry.pieces()) {
-            self.entry.pause.over().await;
-            self.ask().await?;
-        }
-        Ok(())
-    }
-
-    /// Returns when all that is wanted of it is there, or there is a pause.
-    async fn ask(&self) -> Result<()> {
-        let (files, cid) = (&self.collection.files, self.entry.cid());
-        let sources = self
-            .sources
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let sources = sources.unwrap_or_else(|| files.sources(cid, Vec::new()));
-        let how = How {
-            patience: FETCH_PATIENCE,
-            whole: false,
-            in_flight: FILES_IN_FLIGHT_TAB,
-            tally: self.entry.tally.clone(),
-        };
-        let target: Arc<dyn Partial> = self.entry.clone();
-        let fetching = files.fetch(&sources, target, how).boxed();
-        match select(fetching, platform::sleep(FETCH_WORTH_TELLING)).await {
-            Either::Left((outcome, _)) => outcome.map_err(again)?,
-            Either::Right(((), fetching)) => {
-                self.announce_soon();
-                fetching.await.map_err(again)?;
-            }
-        }
-        self.announce_soon();
-        Ok(())
-    }
-}
-
-/// Where nothing is kept, what has come is forgotten when nobody follows it any more.
-pub(super) fn again(error: Error) -> Error {
-    match error.code() {
-        Code::NotFound => {
-            error.with_remedy("Check that somebody shares it in this network, then fetch it again.")
-        }
-        _ => error,
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        let mut all = self.collection.all();
-        let last = self.entry.followers.fetch_sub(1, Ordering::Relaxed) == 1;
-        let cid = self.entry.cid();
-        let whole = match cid.kind {
-            Kind::File => self.entry.is_whole(),
-            Kind::Directory => {
-                let folder = self.collection.folders.get(&cid);
-                folder.is_some_and(|folder| folder.is_complete())
-            }
-        };
-        if !last || !self.is_known(&all) || whole {
-            return;
-        }
-        if self.entry.is_kept() || self.entry.stays.load(Ordering::Relaxed) {
-            self.entry.give_up();
-        } else {
-            all.remove(&cid);
-            drop(all);
-            self.collection.let_go(&self.entry);
-        }
     }
 }

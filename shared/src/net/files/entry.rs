@@ -145,7 +145,7 @@ impl Entry {
         }
         self.waiting.read(piece);
         if let Some(arrival) = self.arrival(piece) {
-            if self.followers.load(Ordering::Relaxed) == 0 {
+            if !self.is_followed() {
                 return Err(removed());
             }
             match select(arrival, self.closed.clone()).await {
@@ -177,6 +177,11 @@ impl Entry {
     /// Nobody fetches it any more: nobody waits for what is not there.
     pub(super) fn give_up(&self) {
         self.waiting.clear();
+    }
+
+    /// Whether somebody wants it now.
+    pub(super) fn is_followed(&self) -> bool {
+        self.followers.load(Ordering::Relaxed) > 0
     }
 
     /// Keeps it over a restart, if there is a store for that, and what is said about it.

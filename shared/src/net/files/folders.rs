@@ -6,6 +6,7 @@
 
 mod fetching;
 mod member;
+mod opening;
 mod packs;
 mod restoring;
 mod sharing;
@@ -18,6 +19,7 @@ use futures::channel::oneshot;
 
 pub use self::fetching::FollowingFolder;
 use self::member::Member;
+use self::opening::NotOpened;
 use self::packs::Recent;
 pub(super) use self::restoring::Loose;
 pub use self::sharing::NewFolder;
@@ -25,7 +27,7 @@ use super::Files;
 use super::entry::Entry;
 use super::how::Tally;
 use super::store::Held;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error};
 use crate::limits::PIECE;
 use crate::proto::files::cid::{Cid, Root};
 use crate::proto::files::directory::Directory;
@@ -69,14 +71,22 @@ impl Folders {
         all.values().for_each(|folder| folder.give_up());
     }
 
-    /// Asks nobody for more of a directory's files, or goes on.
+    /// Asks nobody for more of a directory's files, or goes on. Files that somebody fetches with another one go on in any
+    /// case.
     pub fn pause(&self, cid: &Cid, on: bool) {
         let state = self.state();
         let Some(folder) = state.all.get(cid) else {
             return;
         };
-        for wanted in &folder.members {
-            if let Some(Member::Own(entry)) = state.members.get(&wanted.cid.root) {
+        let busy = |other: &Folder| other.entry.is_followed() && !other.is_of(&folder.entry);
+        let others = match on {
+            true => state.wanted_by(|other| busy(other) && !other.entry.pause.is_on()),
+            false => HashSet::new(),
+        };
+        for root in folder.members.iter().map(|wanted| wanted.cid.root) {
+            if let Some(Member::Own(entry)) = state.members.get(&root)
+                && !others.contains(&root)
+            {
                 entry.pause.turn(on);
             }
         }
@@ -88,13 +98,22 @@ impl Folders {
         let Some(folder) = state.all.remove(cid) else {
             return Vec::new();
         };
-        let wanted = state.wanted();
+        let wanted = state.wanted_by(|_| true);
+        let running = state.wanted_by(|other| !other.entry.pause.is_on());
         let gone = folder.members.iter().map(|member| member.cid);
         let gone: Vec<Cid> = gone.filter(|cid| !wanted.contains(&cid.root)).collect();
         let dropped: Vec<Member> = gone
             .iter()
             .filter_map(|cid| state.members.remove(&cid.root))
             .collect();
+        // What was paused with it goes on for those that are not.
+        for wanted in &folder.members {
+            if let Some(Member::Own(entry)) = state.members.get(&wanted.cid.root)
+                && running.contains(&wanted.cid.root)
+            {
+                entry.pause.end();
+            }
+        }
         drop(state);
         dropped.iter().for_each(Member::discard);
         folder.give_up();
@@ -104,6 +123,12 @@ impl Folders {
     /// Whether all of a file is there.
     fn is_whole(&self, root: &Root) -> bool {
         self.member(root).is_some_and(|member| member.is_whole())
+    }
+
+    /// Whether it is also where the store keeps it: what waits in memory may never be.
+    fn is_stored(&self, root: &Root) -> bool {
+        let member = self.member(root);
+        member.is_some_and(|member| member.is_whole() && !matches!(member, Member::Waiting(_)))
     }
 
     fn member(&self, root: &Root) -> Option<Member> {
@@ -133,9 +158,10 @@ impl Folders {
 }
 
 impl State {
-    /// Files that some directory has.
-    fn wanted(&self) -> HashSet<Root> {
-        let members = self.all.values().flat_map(|folder| &folder.members);
+    /// Files that some of these directories have.
+    fn wanted_by(&self, which: impl Fn(&Folder) -> bool) -> HashSet<Root> {
+        let folders = self.all.values().filter(|folder| which(folder));
+        let members = folders.flat_map(|folder| &folder.members);
         members.map(|member| member.cid.root).collect()
     }
 }
@@ -198,6 +224,11 @@ impl Folder {
             whole: AtomicU64::new(0),
             announced: AtomicBool::new(false),
         }
+    }
+
+    /// Whether this is the entry of its list, and no later one.
+    pub(super) fn is_of(&self, entry: &Entry) -> bool {
+        std::ptr::eq(&*self.entry, entry)
     }
 
     /// Its list.
@@ -283,7 +314,7 @@ impl Folder {
     }
 
     /// Nobody fetches it any more: nobody waits for what is not there.
-    fn give_up(&self) {
+    pub(super) fn give_up(&self) {
         locked(&self.waiting).clear();
         locked(&self.queue)
             .iter_mut()
@@ -301,60 +332,6 @@ impl Folder {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl super::Collection {
-    /// The directory of this id, once its list is there.
-    pub fn folder(&self, cid: &Cid) -> Option<Arc<Folder>> {
-        self.folders.get(cid)
-    }
-
-    /// Verified bytes that are there of a directory's files, each counted as often as the directory has it.
-    pub fn there_of(&self, folder: &Folder) -> u64 {
-        let state = self.folders.state();
-        let whole = folder.there.load(Ordering::Relaxed);
-        let coming = folder.members.iter().filter(|wanted| !wanted.is_small());
-        let some = coming.filter_map(|wanted| match state.members.get(&wanted.cid.root)? {
-            Member::Own(entry) if !entry.is_whole() => Some(entry.there() * wanted.times),
-            _ => None,
-        });
-        // What has just become whole may be counted twice for a moment.
-        (whole + some.sum::<u64>()).min(folder.directory.size())
-    }
-
-    /// Reads the list of a directory, which is whole. What is no list, or would harm whoever extracts it, is an error.
-    async fn open_folder(&self, entry: &Arc<Entry>) -> Result<Arc<Folder>> {
-        let cid = entry.cid();
-        if let Some(folder) = self.folders.get(&cid) {
-            return Ok(folder);
-        }
-        let mut block = Vec::with_capacity(entry.tree().size() as usize);
-        for piece in 0..entry.tree().pieces() {
-            block.extend(entry.read_piece(piece).await?);
-        }
-        let folder = Folder::new(entry.clone(), Directory::decode(&block)?);
-        folder.look(&self.folders);
-        // Under the lock of all: what was removed meanwhile stays removed.
-        let all = self.all();
-        if !all.get(&cid).is_some_and(|now| Arc::ptr_eq(now, entry)) {
-            return Err(super::removed());
-        }
-        let mut state = self.folders.state();
-        let folder = state.all.entry(cid).or_insert_with(|| Arc::new(folder));
-        Ok(folder.clone())
-    }
-
-    /// Forgets a directory, and gives those of its files to nobody that no other one has.
-    pub(super) fn forget_folder(&self, cid: &Cid) {
-        for gone in self.folders.forget(cid) {
-            // It may be shared by itself as well.
-            let alone = self.all().get(&gone).cloned();
-            let again = alone.is_some_and(|entry| self.files.share(entry).is_ok());
-            if !again {
-                self.files.unshare(&gone);
-            }
-        }
-    }
 }
 
 fn no_such_file() -> Error {

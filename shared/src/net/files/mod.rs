@@ -10,6 +10,7 @@ mod entry;
 mod fetching;
 mod finding;
 mod folders;
+mod following;
 mod how;
 mod keeping;
 mod link;
@@ -33,10 +34,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use futures::channel::mpsc;
 
-pub use self::collection::{Collection, Following};
+pub use self::collection::Collection;
 pub use self::entry::{About, Entry, removed};
 use self::fetching::Fetching;
 pub use self::folders::{Folder, FollowingFolder, NewFolder};
+pub use self::following::Following;
 pub use self::how::{How, Tally};
 #[cfg(feature = "server")]
 pub use self::keeping::{Keeper, Wanted};
@@ -44,7 +46,7 @@ pub use self::memory::MemoryStore;
 use self::pace::Rate;
 pub use self::sources::Sources;
 pub use self::store::{
-    FileStore, Held, Intake, Kept, Partial, Portion, Room, SharedFileStore, Stored,
+    FileStore, Held, Intake, Kept, KeptFiles, Partial, Portion, Room, SharedFileStore, Stored,
 };
 pub use self::wishes::Wishes;
 use super::budget::{Limits, SharedBudget};
@@ -114,7 +116,7 @@ impl Files {
         self.shelf.rate.limit(bytes_per_second);
     }
 
-    /// Gives a file, or what is there of it, to whoever asks for it.
+    /// Gives a file, or what is there of it, to whoever asks for it. What is whole does not give way to what is not.
     pub fn share(&self, held: Arc<dyn Held>) -> Result<()> {
         let mut all = self
             .shelf
@@ -125,7 +127,11 @@ impl Files {
             let full = format!("a peer shares at most {MAX_SHARED} files");
             return Err(Error::new(Code::Overloaded, full));
         }
-        all.insert(held.cid().root, held);
+        let whole = |known: &Arc<dyn Held>| known.pieces().is_full();
+        let root = held.cid().root;
+        if whole(&held) || !all.get(&root).is_some_and(whole) {
+            all.insert(root, held);
+        }
         Ok(())
     }
 

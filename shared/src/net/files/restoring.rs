@@ -6,7 +6,7 @@ use super::collection::Collection;
 use super::entry::Entry;
 use super::folders::Loose;
 use super::note::Note;
-use super::store::{Held, Kept};
+use super::store::{Held, Kept, KeptFiles};
 use crate::error::Result;
 use crate::proto::files::cid::Kind;
 
@@ -14,7 +14,7 @@ use crate::proto::files::cid::Kind;
 /// there is somebody to tell.
 pub(super) async fn run(collection: Collection, done: oneshot::Sender<()>) {
     match collection.store.kept().await {
-        Ok(mut all) => {
+        Ok(KeptFiles { mut all, skipped }) => {
             // Of two with one id the one with less is what a crash has left.
             all.sort_by_key(|kept| std::cmp::Reverse(kept.stored.pieces().count()));
             let mut loose = Loose::default();
@@ -23,7 +23,7 @@ pub(super) async fn run(collection: Collection, done: oneshot::Sender<()>) {
                     tracing::warn!(%error, "a file that was kept is not shared again");
                 }
             }
-            loose.restore(&collection).await;
+            loose.restore(&collection, !skipped).await;
         }
         Err(error) => tracing::warn!(%error, "files that were kept are not there"),
     }

@@ -108,6 +108,15 @@ pub trait Stored: Partial {
     }
 }
 
+/// All that a store has kept over a restart.
+#[derive(Default)]
+pub struct KeptFiles {
+    /// Those that can be read.
+    pub all: Vec<Kept>,
+    /// Whether there is something that cannot be read now: what it is, nobody knows.
+    pub skipped: bool,
+}
+
 /// What a store has kept over a restart.
 pub struct Kept {
     /// The file, or what was there of it.
@@ -150,8 +159,8 @@ pub trait FileStore: Send + Sync + 'static {
     async fn open(&self, cid: Cid, tree: Tree) -> Result<Arc<dyn Stored>>;
 
     /// What it has kept from last time. Asked for once, before everything else.
-    async fn kept(&self) -> Result<Vec<Kept>> {
-        Ok(Vec::new())
+    async fn kept(&self) -> Result<KeptFiles> {
+        Ok(KeptFiles::default())
     }
 
     /// How much fits.

@@ -7,14 +7,15 @@ use std::sync::atomic::Ordering;
 use futures::FutureExt;
 use futures::future::{Either, select, try_join_all};
 
-use super::super::collection::{Collection, Following, again};
+use super::super::collection::Collection;
 use super::super::entry::{About, Entry, removed};
+use super::super::following::{Following, again};
 use super::super::how::How;
 use super::super::note::{Note, Part};
 use super::super::sources::Sources;
 use super::super::store::{FileStore, Held, Partial};
 use super::packs::Packing;
-use super::{Folder, Member, Wanted, locked, no_such_file};
+use super::{Folder, Member, NotOpened, Wanted, locked, no_such_file};
 use crate::error::{Code, Error, Result};
 use crate::limits::{FETCH_PATIENCE, FILES_IN_FLIGHT_TAB, LARGE_AT_ONCE, SMALL_AT_ONCE};
 use crate::proto::files::cid::Cid;
@@ -41,27 +42,33 @@ impl Collection {
     pub async fn follow_folder(&self, cid: Cid, about: About) -> Result<FollowingFolder> {
         let following = self.follow(cid, about).await?;
         let entry = following.complete().await?;
-        match self.open_folder(&entry).await {
-            Ok(folder) => {
-                // Somebody wants it now.
-                self.folders.pause(&cid, false);
-                Ok(FollowingFolder {
-                    collection: self.clone(),
-                    following,
-                    folder,
-                })
-            }
-            Err(error) => {
+        let folder = match self.open_folder(&entry).await {
+            Ok(folder) => folder,
+            Err(NotOpened::NoList(error)) => {
                 drop(following);
-                self.remove(&cid).await;
-                Err(error)
+                self.remove_this(&entry).await;
+                return Err(error);
             }
-        }
+            // The application may have shared it meanwhile. Otherwise what is there of it stays.
+            Err(NotOpened::NotNow(error)) => self.folders.get(&cid).ok_or(error)?,
+        };
+        // Somebody wants it now.
+        self.folders.pause(&cid, false);
+        Ok(FollowingFolder {
+            collection: self.clone(),
+            following,
+            folder,
+        })
     }
 
-    /// A file of a directory that is here or being fetched, as soon as it was begun; it comes before the others.
+    /// A file of a directory that is here or being fetched, as soon as all of it is there or somebody fetches it; it comes
+    /// before the others.
     pub async fn member_of(&self, directory: &Cid, cid: &Cid) -> Result<Arc<Entry>> {
-        if let Some(entry) = self.folders.entry(cid) {
+        let coming = || {
+            let found = self.find(cid).ok();
+            found.filter(|entry| entry.is_whole() || entry.is_followed())
+        };
+        if let Some(entry) = coming() {
             return Ok(entry);
         }
         let folder = self.folders.get(directory).ok_or_else(no_such_file)?;
@@ -71,15 +78,15 @@ impl Collection {
         }
         loop {
             let arrival = folder.arrival(cid.root);
-            if let Some(entry) = self.folders.entry(cid) {
+            if let Some(entry) = coming() {
                 return Ok(entry);
             }
-            if folder.entry.followers.load(Ordering::Relaxed) == 0 {
+            if !folder.entry.is_followed() {
                 return Err(removed());
             }
-            match select(arrival, folder.entry.closed()).await {
-                Either::Left((Ok(()), _)) => {}
-                _ => return Err(removed()),
+            // Whoever fetched it may have given up, and somebody else goes on.
+            if let Either::Right(_) = select(arrival, folder.entry.closed()).await {
+                return Err(removed());
             }
         }
     }
@@ -207,31 +214,40 @@ impl Round<'_> {
             let stored = collection.arriving.open(wanted.cid, tree(&wanted)?).await?;
             let entry = Entry::new(stored, About::default());
             self.fetch(&entry).await?;
-            let bytes = entry.read_piece(0).await?;
-            if collection.folders.put(root, Member::Waiting(entry.clone())) {
+            let member = Member::Waiting(entry.clone());
+            if collection.folders.put(root, member) {
                 collection.files.share(entry)?;
-                self.folder.came(&wanted);
-                return self.add(&wanted, bytes).await;
             }
+        }
+        self.folder.came(&wanted);
+        self.add_waiting(&wanted).await
+    }
+
+    async fn large(&self, wanted: Wanted) -> Result<()> {
+        let entry = self.open(&wanted).await?;
+        let outcome = match select(entry.closed(), self.bring(&wanted, &entry).boxed()).await {
+            Either::Right((outcome, _)) => outcome,
+            Either::Left(_) => Err(removed()),
+        };
+        // The application may have handed it over meanwhile.
+        if !self.collection.folders.is_whole(&wanted.cid.root) {
+            outcome?;
         }
         self.folder.came(&wanted);
         Ok(())
     }
 
-    async fn large(&self, wanted: Wanted) -> Result<()> {
-        let entry = self.open(&wanted).await?;
+    /// Fetches what is missing of a large file.
+    async fn bring(&self, wanted: &Wanted, entry: &Arc<Entry>) -> Result<()> {
         entry.followers.fetch_add(1, Ordering::Relaxed);
-        let _followed = Followed(&entry);
+        let _followed = Followed(entry);
         let _want = entry.wants.add(None);
         self.folder.wake(&wanted.cid.root);
-        {
-            let _turn = entry.turn.lock().await;
-            while !entry.is_whole() {
-                entry.pause.over().await;
-                self.fetch(&entry).await?;
-            }
+        let _turn = entry.turn.lock().await;
+        while !entry.is_whole() {
+            entry.pause.over().await;
+            self.fetch(entry).await?;
         }
-        self.folder.came(&wanted);
         Ok(())
     }
 
@@ -287,12 +303,20 @@ impl Round<'_> {
             .iter()
             .filter(|wanted| wanted.is_small())
         {
-            if let Some(Member::Waiting(entry)) = self.collection.folders.member(&wanted.cid.root) {
-                let bytes = entry.read_piece(0).await?;
-                self.add(wanted, bytes).await?;
-            }
+            self.add_waiting(wanted).await?;
         }
         Ok(())
+    }
+
+    /// Packs a file that is only in memory, whoever has fetched it: they may be given up before they pack it.
+    async fn add_waiting(&self, wanted: &Wanted) -> Result<()> {
+        match self.collection.folders.member(&wanted.cid.root) {
+            Some(Member::Waiting(entry)) => {
+                let bytes = entry.read_piece(0).await?;
+                self.add(wanted, bytes).await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn add(&self, wanted: &Wanted, bytes: Vec<u8>) -> Result<()> {

@@ -13,7 +13,7 @@ use super::{Folders, Member, locked};
 use crate::error::{Code, Error, Result};
 use crate::limits::{MAX_PACK_FILES, PACK, PACK_PIECES_KEPT, PIECE};
 use crate::proto::files::cid::{Cid, Root};
-use crate::proto::files::kept::{PackRow, packed, rows};
+use crate::proto::files::kept::{Damage, PackRow, packed, rows};
 use crate::proto::files::pieces::Pieces;
 use crate::proto::files::tree::{Need, Sender, Tree, TreeBuilder, Verified};
 use crate::proto::files::wire::FileRefusal;
@@ -40,10 +40,15 @@ pub(super) struct Packed {
 pub(super) type Written = (Arc<dyn Stored>, Vec<Arc<Packed>>);
 
 impl Pack {
-    /// What a store has kept, and what is in it. One that is none is discarded; one that cannot be read now stays.
+    /// What a store has kept, and what is in it. One that is none is discarded; one that cannot be read now, or that a later
+    /// version has written, stays.
     pub async fn open(stored: Arc<dyn Stored>, recent: Recent) -> Result<Vec<Arc<Packed>>> {
         let first = stored.bytes(0).await?;
-        let rows = rows(&first, stored.tree().size()).inspect_err(|_| stored.discard())?;
+        let rows = rows(&first, stored.tree().size()).inspect_err(|damage| {
+            if *damage != Damage::UnknownVersion {
+                stored.discard();
+            }
+        })?;
         Ok(Pack::of(stored, rows, recent))
     }
 

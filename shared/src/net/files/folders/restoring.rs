@@ -9,7 +9,7 @@ use super::super::note::Part;
 use super::super::store::{Held, Stored};
 use super::Member;
 use super::packs::{Pack, Packed};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::proto::files::cid::Kind;
 
 /// What was kept of files of directories: whose they are is known when the directories are there.
@@ -31,16 +31,21 @@ impl Loose {
     }
 
     /// Gives the directories of a collection their files again. Those that no directory has are what a crash has left,
-    /// and go, unless there is a directory that cannot be read now.
-    pub async fn restore(self, collection: &Collection) {
-        let (mut wanted, mut sure) = (HashSet::new(), true);
+    /// and go, unless there may be a directory that cannot be read now: `sure` when all that was kept is in the collection.
+    pub async fn restore(self, collection: &Collection, mut sure: bool) {
+        let mut wanted = HashSet::new();
         for list in collection.list() {
-            if list.cid().kind == Kind::File || !list.is_whole() {
+            if list.cid().kind == Kind::File {
+                continue;
+            }
+            if !list.is_whole() {
+                sure = false;
                 continue;
             }
             match collection.open_folder(&list).await {
                 Ok(folder) => wanted.extend(folder.members.iter().map(|member| member.cid.root)),
-                Err(error) => {
+                Err(why) => {
+                    let error = Error::from(why);
                     tracing::warn!(%error, "a directory that was kept is not there");
                     sure = false;
                 }

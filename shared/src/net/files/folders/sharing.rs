@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::super::collection::Collection;
 use super::super::entry::{About, Entry};
+use super::super::new::Announced;
 use super::super::note::{Note, Part};
 use super::super::store::{FileStore, Held, Intake, Portion, Stored};
 use super::packs::{Packing, Written};
@@ -157,6 +158,10 @@ impl NewFolder {
         let (cid, block) = directory.publish();
         let signed = sign(&self.collection, &self.about, cid, directory.size())?;
         let files = self.collection.files.clone();
+        let _announced = Announced {
+            collection: self.collection.clone(),
+            cid,
+        };
         once_in_reach(|| files.announce(&cid)).await?;
         let stored = put(self.collection.store.as_ref(), cid, &block).await?;
         let entry = Entry::new(stored, self.about.clone());
@@ -226,9 +231,9 @@ impl NewFolder {
         Ok(cid)
     }
 
-    /// Whether a file is neither in this directory yet nor in another one that is here.
+    /// Whether a file is neither in this directory yet nor stored for another one that is here.
     fn is_new(&mut self, cid: &Cid) -> bool {
-        self.seen.insert(cid.root) && !self.collection.folders.is_whole(&cid.root)
+        self.seen.insert(cid.root) && !self.collection.folders.is_stored(&cid.root)
     }
 
     async fn pack(&mut self) -> Result<()> {
