@@ -77,7 +77,7 @@ pub fn film() -> (String, Vec<u8>) {
     file("film", 2 * PIECE + 5)
 }
 
-/// Who has it, and sends nothing of it.
+/// Who has begun to fetch it, and has nothing of it yet.
 struct Mute(Arc<dyn Stored>);
 
 #[async_trait]
@@ -91,7 +91,7 @@ impl Held for Mute {
     }
 
     fn pieces(&self) -> Pieces {
-        self.0.pieces()
+        Pieces::none(self.tree().pieces())
     }
 
     async fn read(&self, _: Sender, _: usize) -> Portion {
