@@ -53,7 +53,7 @@ scenario('tabs call each other, and errors keep their codes', async (scene) => {
   assert.equal((await warren(relay, ['call', id, 'sum', '[20, 22]'])).result.sum, 42);
   const { code, stderr } = await failure(run(BINARY, ['call', id, 'missing', '--join', relay.url]));
   assert.equal(code, 18);
-  assert.match(stderr, /^error: .*Method not found\nremedy: /);
+  assert.match(stderr, /^error: .* serves no method missing\nremedy: /);
 
   // What was seen of it is told, to this profile only.
   const { trust, answers } = await caller.peer((peer, id) => peer.reputation(id), id);
