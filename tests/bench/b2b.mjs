@@ -169,7 +169,7 @@ function rivalPerfIn(page, address) {
   const perf = perfIn(page, address);
   return (upload, download) =>
     perf(upload, download).catch((error) => {
-      if (!/stream was|reset|timed out/.test(error.message)) throw error;
+      if (!/stream was|reset|timed out|Abort/.test(error.message)) throw error;
       throw new Missed(`js-libp2p did not transfer: ${error.message.split('\n')[0]}`);
     });
 }
