@@ -1,6 +1,6 @@
 //! Files of directories beside other directories and other files: what one of them does leaves the others whole.
 
-use std::future::{pending, ready};
+use std::future::ready;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,6 +17,7 @@ use warren_shared::net::files::{
 use warren_shared::proto::files::Cid;
 use warren_shared::proto::files::pieces::Pieces;
 use warren_shared::proto::files::tree::{Sender, Tree};
+use warren_shared::proto::files::wire::FileRefusal;
 use warren_shared::proto::key::SigningKey;
 use warren_tests::random::Random;
 use warren_tests::relays::TestRelay;
@@ -77,11 +78,11 @@ pub fn film() -> (String, Vec<u8>) {
     file("film", 2 * PIECE + 5)
 }
 
-/// Who has begun to fetch it, and has nothing of it yet.
-struct Mute(Arc<dyn Stored>);
+/// Who has it, and is too busy to send anything of it.
+struct Busy(Arc<dyn Stored>);
 
 #[async_trait]
-impl Held for Mute {
+impl Held for Busy {
     fn cid(&self) -> Cid {
         self.0.cid()
     }
@@ -91,11 +92,15 @@ impl Held for Mute {
     }
 
     fn pieces(&self) -> Pieces {
-        Pieces::none(self.tree().pieces())
+        self.0.pieces()
     }
 
-    async fn read(&self, _: Sender, _: usize) -> Portion {
-        pending().await
+    async fn read(&self, sender: Sender, _: usize) -> Portion {
+        Portion {
+            sender,
+            bytes: Vec::new(),
+            outcome: Err(FileRefusal::Busy),
+        }
     }
 }
 
@@ -109,7 +114,7 @@ pub async fn give(giver: &Peer, files: &Files) -> Cid {
         intake.take(bytes.clone()).await.expect("taken");
         let whole = intake.finish().await.expect("taken");
         let held: Arc<dyn Held> = match bytes.len() as u64 > PIECE {
-            true => Arc::new(Mute(whole)),
+            true => Arc::new(Busy(whole)),
             false => whole,
         };
         shelf.share(held).expect("shared");
@@ -238,9 +243,11 @@ async fn a_pause_of_one_directory_leaves_the_other_one_alone() {
     let more = file("more", 9);
     let small = id(&more.1);
     let second = give(&scene.giver.0, &vec![film, more]).await;
-    let (one, two) = (fetch(mine, first), fetch(mine, second));
-    comes(mine, small).await;
+    // Each has begun before it is paused: beginning ends a pause.
+    let one = fetch(mine, first);
     let entry = begun(mine, first, cid).await;
+    let two = fetch(mine, second);
+    comes(mine, small).await;
     mine.pause(&first, true).expect("it is here");
     assert!(!entry.is_paused(), "the other one has it, too");
     mine.pause(&second, true).expect("it is here");
