@@ -14,7 +14,7 @@ use warren_shared::proto::files::pieces::Pieces;
 use warren_shared::proto::files::tree::{Built, Need, Sender, Tree, TreeBuilder};
 use warren_shared::proto::files::wire::FileRefusal;
 
-use super::{dropped, failed, refusal};
+use super::{failed, portion, refusal};
 
 /// Read at a time when a file is hashed.
 const PORTION: usize = 1024 * 1024;
@@ -182,9 +182,8 @@ impl Held for SharedFile {
     }
 
     async fn read(&self, sender: Sender, room: usize) -> Portion {
-        let (inner, kept) = (self.0.clone(), sender.clone());
-        let reading = tokio::task::spawn_blocking(move || inner.read(sender, room)).await;
-        reading.unwrap_or_else(|_| dropped(kept))
+        let inner = self.0.clone();
+        portion(sender, move |sender| inner.read(sender, room)).await
     }
 }
 

@@ -36,13 +36,19 @@ pub(crate) fn refusal(error: io::Error) -> FileRefusal {
     }
 }
 
-/// The task that used a disk was dropped: this program ends.
-pub(crate) fn dropped(sender: Sender) -> Portion {
-    Portion {
-        sender,
+/// Reads a portion of a disk, where that holds nobody up.
+pub(crate) async fn portion(
+    sender: Sender,
+    read: impl FnOnce(Sender) -> Portion + Send + 'static,
+) -> Portion {
+    let before = sender.clone();
+    let reading = tokio::task::spawn_blocking(move || read(sender)).await;
+    // The task was dropped: this program ends.
+    reading.unwrap_or_else(|_| Portion {
+        sender: before,
         bytes: Vec::new(),
         outcome: Err(FileRefusal::StorageFailed),
-    }
+    })
 }
 
 /// Does something with a disk, where that holds nobody up.

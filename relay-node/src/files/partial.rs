@@ -22,7 +22,7 @@ use warren_shared::proto::files::kept::{BLOCK, KeptMap, block_offset};
 use warren_shared::proto::files::pieces::Pieces;
 use warren_shared::proto::files::tree::{Need, PAIR, Sender, Tree, Verified};
 
-use super::{dropped, failed, on_disk, refusal};
+use super::{failed, on_disk, portion, refusal};
 use crate::identity::sync_dir;
 
 /// Pieces that are made durable together, 16 MiB: a disk is asked to write through so often and not for each.
@@ -329,13 +329,13 @@ impl Held for PartialFile {
     }
 
     async fn read(&self, sender: Sender, room: usize) -> Portion {
-        let (inner, kept) = (self.0.clone(), sender.clone());
-        let reading = tokio::task::spawn_blocking(move || {
+        let inner = self.0.clone();
+        portion(sender, move |sender| {
             Portion::fill(sender, room, |need, out| {
                 self::read(&inner.data, &inner.hashes, need, out).map_err(refusal)
             })
-        });
-        reading.await.unwrap_or_else(|_| dropped(kept))
+        })
+        .await
     }
 }
 

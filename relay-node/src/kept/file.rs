@@ -13,7 +13,7 @@ use warren_shared::proto::files::cid::Cid;
 use warren_shared::proto::files::pieces::Pieces;
 use warren_shared::proto::files::tree::{Need, Sender, Tree};
 
-use crate::files::{dropped, refusal};
+use crate::files::{portion, refusal};
 
 /// All of a file. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -74,8 +74,7 @@ impl Held for KeptFile {
     }
 
     async fn read(&self, sender: Sender, room: usize) -> Portion {
-        let (inner, kept) = (self.0.clone(), sender.clone());
-        let reading = tokio::task::spawn_blocking(move || inner.read(sender, room)).await;
-        reading.unwrap_or_else(|_| dropped(kept))
+        let inner = self.0.clone();
+        portion(sender, move |sender| inner.read(sender, room)).await
     }
 }

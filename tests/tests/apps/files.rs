@@ -38,6 +38,11 @@ pub async fn fetch(tab: &mut Tab, cid: &Value, pieces: u64) -> Vec<u8> {
     let complete = begun["complete"] == json!(true);
     assert_eq!(told, (!complete).then_some(pieces as usize));
     assert_eq!(begun["paused"], json!(false));
+    read(tab, cid, pieces).await
+}
+
+/// Reads a file that is there, or on its way, in order.
+pub async fn read(tab: &mut Tab, cid: &Value, pieces: u64) -> Vec<u8> {
     let mut come = Vec::new();
     for place in 0..pieces {
         let read = json!({"files": "read", "id": cid, "place": place});

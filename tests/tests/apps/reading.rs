@@ -10,7 +10,7 @@ use warren_tests::random::Random;
 use warren_tests::relays::TestRelay;
 use warren_tests::wait::within;
 
-use super::files::{collection, fetch, share};
+use super::files::{collection, fetch, read, share};
 use super::{Tab, engine};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,21 +66,10 @@ async fn some_bytes_are_fetched_alone_and_the_rest_goes_on_from_there() {
     let whole = ben.call("files", json!({"files": "fetch", "id": cid}));
     let begun = ben.says(whole).await.expect("it goes on");
     assert!(begun["bytes"].as_u64() >= Some(there), "{begun}");
-    assert!(fetched(&mut ben, &cid, 5).await == bytes, "a wrong byte");
+    assert!(read(&mut ben, &cid, 5).await == bytes, "a wrong byte");
     ada.close().await;
     ben.close().await;
     relay.stop().await;
-}
-
-/// Reads a file that is there, or on its way.
-async fn fetched(tab: &mut Tab, cid: &Value, pieces: u64) -> Vec<u8> {
-    let mut come = Vec::new();
-    for place in 0..pieces {
-        let read = json!({"files": "read", "id": cid, "place": place});
-        let piece = tab.asks("files", read).await.expect("it comes");
-        come.extend(serde_json::from_value::<Vec<u8>>(piece).expect("bytes"));
-    }
-    come
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +88,7 @@ async fn whoever_has_some_gives_that_to_others() {
     }
     let list = ben.asks("files", json!({"files": "list"})).await;
     assert_eq!(list.expect("it lists")[0]["complete"], json!(true));
-    assert!(fetched(&mut ben, &cid, 2).await == bytes, "a wrong byte");
+    assert!(read(&mut ben, &cid, 2).await == bytes, "a wrong byte");
     let remove = json!({"files": "remove", "id": cid});
     assert_eq!(ada.asks("files", remove).await, Ok(json!(true)));
     assert!(fetch(&mut ada, &cid, 2).await == bytes, "a wrong byte");
