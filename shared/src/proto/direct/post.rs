@@ -30,6 +30,16 @@ pub struct Turn {
     pub effects: Vec<Effect>,
 }
 
+impl Turn {
+    /// What has finally become of a message in this turn: it is on its way no more, and that is not durable yet.
+    pub fn concluded(&self, id: &Id) -> Option<State> {
+        self.effects.iter().find_map(|effect| match effect {
+            Effect::State { id: one, state } if one == id && state.is_final() => Some(*state),
+            _ => None,
+        })
+    }
+}
+
 /// Something to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {

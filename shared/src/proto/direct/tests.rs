@@ -124,6 +124,28 @@ fn refused(why: NotTaken) -> Taken {
 }
 
 #[test]
+fn what_has_become_of_a_message_is_known_at_every_moment() {
+    let mut program = Program::new(1);
+    let to = key(2).public();
+    let id = program.send(to, 10, NOW).unwrap();
+    assert_eq!(program.post.on_its_way(&id), Some(State::Sending));
+    program.post.due(NOW, true);
+    let carried = Carried::Answered {
+        session: [5; 16],
+        first: 1,
+        count: 1,
+        taken: Taken::Until { next: 2 },
+    };
+    let mut turn = Turn::default();
+    assert_eq!(turn.concluded(&id), None);
+    program.post.carried(&to, carried, NOW, &mut turn);
+    // Who asks in the same turn, before anything of it is durable.
+    assert_eq!(program.post.on_its_way(&id), None);
+    assert_eq!(turn.concluded(&id), Some(State::Delivered));
+    assert_eq!(turn.concluded(&[9; 16]), None);
+}
+
+#[test]
 fn what_its_author_has_given_up_is_not_waited_for() {
     let mut program = Program::new(1);
     let next = |taken| match taken {

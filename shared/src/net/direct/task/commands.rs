@@ -55,6 +55,9 @@ impl Task {
 
     /// At once, or when it is no longer what is known.
     fn tell_state(&mut self, id: Id, known: Option<State>, reply: Reply<State>, post: &Post) {
+        if let Some(state) = self.turn.concluded(&id) {
+            return self.say(reply, Ok(state));
+        }
         let concluded = self.concluded.iter().find(|(one, _)| *one == id);
         let concluded = concluded.map(|(_, state)| *state);
         match concluded.or_else(|| post.on_its_way(&id)) {
