@@ -58,4 +58,5 @@ window.hangUp = async () => {
 
 window.perf = (address, upload, download) => peer.measure(address.split('/').at(-1), { upload, download });
 
+window.peer = () => peer;
 window.ready = true;

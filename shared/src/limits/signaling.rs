@@ -31,6 +31,9 @@ pub const SIGNALING_TURNS: usize = if cfg!(target_family = "wasm") {
 };
 /// Streams of it at a time on one connection: the own attempt and that of the remote.
 pub const SIGNALING_STREAMS: usize = 4;
+/// Who has dialled a circuit uses it first: what is asked over it at once would wait for the browser, which is busy with a
+/// connection object for as long.
+pub const UPGRADE_SOON: Millis = 40;
 /// Who was dialled over a circuit leaves the first attempt to who dialled, who may not know how to, or not want to.
 pub const UPGRADE_LATER: Millis = 2 * SECOND;
 /// After an attempt that came to nothing the next one waits so long at least, and twice as long each time.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::limits::{
-    UPGRADE_AGAIN, UPGRADE_AGAIN_MOST, UPGRADE_LATER, WASTED_FOR, WASTED_OFFERS,
+    UPGRADE_AGAIN, UPGRADE_AGAIN_MOST, UPGRADE_LATER, UPGRADE_SOON, WASTED_FOR, WASTED_OFFERS,
     WASTED_OFFERS_OF_ONE,
 };
 use crate::proto::Millis;
@@ -47,7 +47,7 @@ impl<Peer: Copy + Ord> Default for Upgrades<Peer> {
 }
 
 impl<Peer: Copy + Ord> Upgrades<Peer> {
-    /// All connections there are. Who has dialled the circuit begins; the other end waits a little.
+    /// All connections there are. Who has dialled the circuit begins, soon; the other end waits a little longer.
     pub fn seen(&mut self, links: impl IntoIterator<Item = (Peer, Reach)>, now: Millis) {
         let mut reached: BTreeMap<Peer, Reach> = BTreeMap::new();
         for (peer, reach) in links {
@@ -59,7 +59,7 @@ impl<Peer: Copy + Ord> Upgrades<Peer> {
         for (peer, reach) in reached {
             let due = match reach {
                 Reach::Circuit => now + UPGRADE_LATER,
-                _ => now,
+                _ => now + UPGRADE_SOON,
             };
             self.peers.entry(peer).or_insert_with(|| Wish {
                 due: Some(due),
@@ -190,10 +190,12 @@ mod tests {
     }
 
     #[test]
-    fn whoever_dialled_the_circuit_goes_on_at_once_and_the_other_a_little_later() {
+    fn whoever_dialled_the_circuit_goes_on_soon_and_the_other_a_little_later() {
         let mut upgrades = upgrades(&[(1, Reach::OwnCircuit), (11, Reach::Circuit)]);
-        assert_eq!(upgrades.next(0), Some(1));
-        assert_eq!(upgrades.next(0), None);
+        assert_eq!(upgrades.next_wake(), Some(UPGRADE_SOON));
+        assert_eq!(upgrades.next(UPGRADE_SOON - 1), None, "it is used first");
+        assert_eq!(upgrades.next(UPGRADE_SOON), Some(1));
+        assert_eq!(upgrades.next(UPGRADE_SOON), None);
         assert_eq!(upgrades.next_wake(), Some(UPGRADE_LATER));
         assert_eq!(upgrades.next(UPGRADE_LATER), Some(11));
         assert_eq!(upgrades.next_wake(), None, "both are under way");
@@ -213,7 +215,7 @@ mod tests {
     #[test]
     fn failures_are_tried_again_ever_later_and_at_once_in_another_network() {
         let mut upgrades = upgrades(&[(1, Reach::OwnCircuit)]);
-        let (mut now, mut waits) = (0, Vec::new());
+        let (mut now, mut waits) = (UPGRADE_SOON, Vec::new());
         for _ in 0..8 {
             assert_eq!(upgrades.next(now), Some(1));
             let due = upgrades.failed(&1, now).expect("it is still there");
@@ -232,19 +234,19 @@ mod tests {
     #[test]
     fn who_cannot_is_left_alone_until_it_comes_again() {
         let mut upgrades = upgrades(&[(1, Reach::OwnCircuit)]);
-        assert_eq!(upgrades.next(0), Some(1));
+        assert_eq!(upgrades.next(UPGRADE_SOON), Some(1));
         upgrades.hopeless(&1);
         upgrades.network_changed(5);
         assert_eq!(upgrades.next(u64::MAX), None);
         upgrades.seen([], 6);
         upgrades.seen([(1, Reach::OwnCircuit)], 7);
-        assert_eq!(upgrades.next(7), Some(1));
+        assert_eq!(upgrades.next(7 + UPGRADE_SOON), Some(1));
     }
 
     #[test]
     fn a_connection_that_never_shows_is_tried_again() {
         let mut upgrades = upgrades(&[(1, Reach::OwnCircuit)]);
-        assert_eq!(upgrades.next(0), Some(1));
+        assert_eq!(upgrades.next(UPGRADE_SOON), Some(1));
         upgrades.succeeded(&1, 100);
         assert_eq!(upgrades.next(100 + UPGRADE_AGAIN), Some(1));
         upgrades.seen([(1, Reach::Direct)], 200);

@@ -35,6 +35,9 @@ import type {
 /** The engine gets this long to say goodbye to its neighbours. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
+/** What is asked over a new circuit at once does not wait for the module to begin. */
+const CIRCUIT_FIRST_MS = 60;
+
 /** @internal How the module of apps is opened, and whether it is to make direct connections. */
 export interface AppsHelp {
   open(tell: (name: string, detail: unknown) => void): Promise<RpcPort>;
@@ -265,7 +268,7 @@ export class Peer extends TypedEvents<PeerEvents> implements AsyncDisposable {
     if (name === 'snapshot') return this.#replace(toSnapshot(wire));
     const detail = withoutNulls(wire);
     if (name === 'state') this.#snapshot = { ...this.#snapshot, state: (detail as PeerEvents['state']).state };
-    if (name === 'connection' && this.#direct && (detail as PeerEvents['connection']).relayed) this.#apps.wake();
+    if (name === 'connection' && this.#direct && (detail as PeerEvents['connection']).relayed) setTimeout(() => this.#apps.wake(), CIRCUIT_FIRST_MS);
     if (name === 'upgrade') this.#noteUpgrade(detail as PeerEvents['upgrade']);
     if (name === 'warning') this.#noteTrouble(detail as PeerEvents['warning']);
     this.#tell(name, detail);

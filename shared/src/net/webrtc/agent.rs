@@ -18,7 +18,7 @@ use super::Target;
 use super::call::{Stack, negotiate};
 use super::turn::{Meetings, Turn};
 use crate::error::{Code, Error, Result};
-use crate::limits::UPGRADE_AGAIN;
+use crate::limits::{UPGRADE_AGAIN, UPGRADE_SOON};
 use crate::net::address::Via;
 use crate::net::handle::{Event, Handle, Route};
 use crate::net::protocols::SIGNALING;
@@ -140,7 +140,8 @@ impl Agent {
         let Ok(mut events) = self.handle.events_only().await else {
             return;
         };
-        self.look().await;
+        // Circuits that were there before have been used.
+        self.look(platform::now().saturating_sub(UPGRADE_SOON)).await;
         loop {
             while let Some(peer) = self.upgrades.next(platform::now()) {
                 self.dial(peer);
@@ -148,7 +149,9 @@ impl Agent {
             let mut timer = platform::sleep(self.patience()).fuse();
             select_biased! {
                 event = events.next() => match event {
-                    Some(Event::Connection { .. } | Event::Lagged { .. }) => self.look().await,
+                    Some(Event::Connection { .. } | Event::Lagged { .. }) => {
+                        self.look(platform::now()).await;
+                    }
                     Some(Event::State { .. } | Event::Addresses { .. }) => {
                         self.upgrades.network_changed(platform::now());
                     }
@@ -169,11 +172,10 @@ impl Agent {
     }
 
     /// Looks at what there is: events say only that something has changed.
-    async fn look(&mut self) {
+    async fn look(&mut self, now: Millis) {
         let Ok(links) = self.handle.links().await else {
             return;
         };
-        let now = platform::now();
         let reach = |via, dialled| match (via, dialled) {
             (Via::Circuit, true) => Reach::OwnCircuit,
             (Via::Circuit, false) => Reach::Circuit,
