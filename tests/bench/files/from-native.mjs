@@ -13,6 +13,7 @@ import { compared, inBrowser, inTurns, opened, rival, serveHelia, serveOwn, serv
 const ANY_PORT = '127.0.0.1:0';
 const READY_MS = 120_000;
 const QUOTA = '16G';
+const BY_WEBSOCKET = { transports: ['websocket'] };
 
 /** Rows of transfers of `tab` MiB. */
 export async function fromNative({ say, rounds, tab, folder }) {
@@ -42,12 +43,12 @@ async function ours(file, later) {
   const sharer = share(plain, file, []);
   later(() => sharer.end());
   await sharer.event('ready', READY_MS);
-  const fetch = async (relay) => {
-    const site = await serveOwn(relay);
+  const fetch = async (relay, options) => {
+    const site = await serveOwn(relay, options);
     later(() => site.close());
     return () => inBrowser(async (context) => taken(await opened(context, site.url), link, file));
   };
-  return { relay: await fetch(keeping), share: await fetch(plain) };
+  return { relay: await fetch(keeping), 'relay by WebSocket': await fetch(keeping, BY_WEBSOCKET), share: await fetch(plain) };
 }
 
 async function started(later, args) {
@@ -95,10 +96,13 @@ export async function startNode(script, words, later) {
   return node.line(({ ready }) => ready, READY_MS);
 }
 
-function rows({ relay, share, helia, ...torrents }) {
+/** The best that WebTorrent manages is over WebRTC, as ours is by itself where a browser has both; helia's is over a WebSocket. */
+function rows({ relay, 'relay by WebSocket': webSocket, share, helia, ...torrents }) {
   return [
     compared('files-tab-from-relay ÷ WebTorrent', relay, torrents, { floor: 1.5 }),
-    compared('files-tab-from-relay ÷ helia', relay, { helia }, { floor: 1.5 }),
+    compared('files-tab-from-relay by WebSocket ÷ WebTorrent', webSocket, torrents, {}),
+    compared('files-tab-from-relay ÷ helia', relay, { helia }, {}),
+    compared('files-tab-from-relay by WebSocket ÷ helia', webSocket, { helia }, { floor: 1.5 }),
     compared('files-tab-from-share ÷ WebTorrent', share, torrents, {}),
     compared('files-tab-from-share ÷ helia', share, { helia }, {}),
   ];

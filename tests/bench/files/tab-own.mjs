@@ -3,7 +3,7 @@
 import { createPeer } from 'warren-p2p';
 import { randomPieces, sumOf } from './sums.mjs';
 
-const { home } = JSON.parse(document.getElementById('task').textContent);
+const { home, peer: options } = JSON.parse(document.getElementById('task').textContent);
 const at = (path) => new URL(path, location.href);
 const LOOK = 50;
 let peer;
@@ -12,7 +12,7 @@ let taken;
 /** A peer that is at home with a relay, and so at rest. */
 window.create = async () => {
   const urls = { wasmUrl: at('/warren.wasm'), appsWasmUrl: at('/apps.wasm'), storeWasmUrl: at('/store.wasm'), filesWorkerUrl: at('/files-worker.js') };
-  peer = await createPeer({ join: home, ...urls });
+  peer = await createPeer({ join: home, ...urls, ...options });
   await peer.joined();
   while (!peer.relays.some(({ reserved }) => reserved)) await new Promise((again) => setTimeout(again, LOOK));
   const { kind, reason } = await peer.files.storage();

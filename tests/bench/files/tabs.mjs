@@ -15,7 +15,8 @@ const PATIENCE = 300_000;
 export class Missed extends Error {}
 
 /** The site of our package, at home with this relay. */
-export function serveOwn(relay) {
+/** `peer` has options of ours beside the stock settings. */
+export function serveOwn(relay, peer = {}) {
   const options = {
     alias: { 'warren-p2p': inPackage('src/index.ts') },
     files: {
@@ -25,7 +26,7 @@ export function serveOwn(relay) {
     },
     scripts: { '/files-worker.js': inPackage('src/files-worker.ts') },
   };
-  return serveBundled(new URL('tab-own.mjs', import.meta.url), { home: relay.url }, options);
+  return serveBundled(new URL('tab-own.mjs', import.meta.url), { home: relay.url, peer }, options);
 }
 
 export function serveTorrent() {
