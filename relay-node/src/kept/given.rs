@@ -8,11 +8,14 @@ use warren_shared::error::Result;
 use warren_shared::net::files::{Files, Held};
 use warren_shared::proto::files::cid::{Cid, Root};
 
+/// Bytes as one of those has them that consist of them.
+type Owned = (Cid, Arc<dyn Held>);
+
 /// See the module.
 #[derive(Default)]
 pub(super) struct Given {
     /// Who has the bytes.
-    owners: HashMap<Root, Vec<(Cid, Arc<dyn Held>)>>,
+    owners: HashMap<Root, Vec<Owned>>,
     /// What each consists of: itself, then the files of a directory in the order of their first paths.
     parts: HashMap<Cid, Vec<Cid>>,
 }
