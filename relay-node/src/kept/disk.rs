@@ -73,7 +73,15 @@ impl Disk {
         Members::new(self.path(cid, MEMBERS))
     }
 
-    /// Who asked for a file, if it can be read.
+    /// The folder that has a file of something that is kept.
+    pub fn folder_of(&self, owner: &Cid, cid: &Cid) -> PathBuf {
+        match owner == cid {
+            true => self.folder.to_path_buf(),
+            false => self.path(owner, MEMBERS),
+        }
+    }
+
+    /// Who asked for it, if that can be read.
     pub fn note(&self, cid: &Cid) -> Option<Note> {
         let path = self.path(cid, "note");
         let length = path.metadata().ok()?.len();

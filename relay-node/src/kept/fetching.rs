@@ -190,11 +190,21 @@ impl Inner {
 }
 
 impl Coming {
+    /// Whether a file of the directory is there, or was kept before with something else.
+    async fn is_there(&self, cid: Cid, tree: Tree) -> std::result::Result<bool, NotKept> {
+        let owner = self.inner.given().owner_of(&cid);
+        let other = owner.map(|owner| self.inner.disk.folder_of(&owner, &cid));
+        let members = self.members.clone();
+        let there = on_disk(move || {
+            let there = members.whole(&cid, tree).is_some();
+            Ok(there || other.is_some_and(|other| members.take_over(&other, &cid, tree)))
+        });
+        Ok(there.await.map_err(refusal)?)
+    }
+
     /// Fetches a file of the directory, unless it is there. Whoever has the list has all of it.
     async fn member(self, cid: Cid, tree: Tree) -> Outcome {
-        let members = self.members.clone();
-        let there = on_disk(move || Ok(members.whole(&cid, tree).is_some()));
-        if there.await.map_err(refusal)? {
+        if self.is_there(cid, tree).await? {
             self.had.fetch_add(tree.size(), Ordering::Relaxed);
             return Ok(());
         }

@@ -60,6 +60,12 @@ impl Given {
         gone
     }
 
+    /// Something that is given and has a file: itself, or a directory.
+    pub fn owner_of(&self, cid: &Cid) -> Option<Cid> {
+        let owners = self.owners.get(&cid.root)?;
+        owners.first().map(|(owner, _)| *owner)
+    }
+
     /// The files of a directory that is given.
     pub fn members(&self, owner: &Cid) -> &[Cid] {
         let parts = self.parts.get(owner).map_or(&[][..], Vec::as_slice);

@@ -63,6 +63,21 @@ impl Members {
         on_disk(move || PartialFile::open(&folder, cid, tree)).await
     }
 
+    /// Takes over a file that is whole in another folder of the kept, without a copy: what is whole is never written again.
+    /// Whether it is there then. Blocks for a moment.
+    pub fn take_over(&self, from: &Path, cid: &Cid, tree: Tree) -> bool {
+        let link = |end: &str, to: &str| {
+            let linked = std::fs::hard_link(place(from, cid, end), place(&self.folder, cid, to));
+            linked.is_ok()
+        };
+        let linked = match is_small(tree) {
+            // One that is kept for itself has its bytes beside its map.
+            true => link(SMALL, SMALL) || link("data", SMALL),
+            false => ["data", "hashes", "map"].iter().all(|end| link(end, end)),
+        };
+        linked && sync_dir(&self.folder).is_ok() && self.whole(cid, tree).is_some()
+    }
+
     /// A file of which all is there. Blocks for a moment.
     pub fn whole(&self, cid: &Cid, tree: Tree) -> Option<Arc<dyn Held>> {
         if !is_small(tree) {
@@ -141,7 +156,7 @@ impl Held for KeptSmall {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use warren_shared::proto::files::tree::root_of;
+    use warren_shared::proto::files::tree::{TreeBuilder, root_of};
 
     #[tokio::test]
     async fn a_small_file_is_there_when_it_has_its_size_and_given_when_it_is_right() {
@@ -178,5 +193,35 @@ mod tests {
         let partial = members.partial(cid, tree).await.unwrap();
         partial.settle().await.unwrap();
         assert!(members.whole(&cid, tree).is_none(), "nothing has come");
+    }
+
+    #[tokio::test]
+    async fn what_is_whole_elsewhere_is_taken_over_and_stays() {
+        let data = tempfile::tempdir().unwrap();
+        let [one, two] = ["one", "two"].map(|name| Members::new(data.path().join(name)));
+        for members in [&one, &two] {
+            members.begin().await.unwrap();
+        }
+        let (cid, tree) = (Cid::file(root_of(b"abc")), Tree::new(3).unwrap());
+        assert!(!two.take_over(one.folder(), &cid, tree), "it is not there");
+        std::fs::write(one.small(&cid), "abc").unwrap();
+        assert!(two.take_over(one.folder(), &cid, tree));
+        std::fs::remove_dir_all(one.folder()).unwrap();
+        assert!(two.whole(&cid, tree).is_some());
+
+        // Of one that is kept for itself, and is large.
+        let bytes = vec![7; PIECE as usize + 1];
+        let (cid, tree) = (Cid::file(root_of(&bytes)), Tree::new(PIECE + 1).unwrap());
+        let [hashes, map] = ["hashes", "map"].map(|end| place(data.path(), &cid, end));
+        let mut pairs = Vec::new();
+        let mut builder = TreeBuilder::new();
+        assert!(builder.take(&bytes, &mut pairs));
+        builder.finish(&mut pairs);
+        std::fs::write(place(data.path(), &cid, "data"), &bytes).unwrap();
+        std::fs::write(&hashes, &pairs).unwrap();
+        drop(PartialFile::open(data.path(), cid, tree).unwrap());
+        assert!(two.take_over(data.path(), &cid, tree));
+        std::fs::remove_file(map).unwrap();
+        assert!(two.whole(&cid, tree).is_some());
     }
 }
