@@ -266,12 +266,15 @@ async fn a_share_ends_when_relays_keep_it_and_says_whether_they_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_relay_keeps_is_named_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
-    let quota = (64 * PIECE).to_string();
+    // A file and what lies beside it take more than one author gets.
+    let quota = PIECE.to_string();
     let keeping = TestRelay::start(|args| args.pin_quota = Some(quota)).await;
     let keeping = keeping.expect("the relay starts");
-    let (code, told) = failure(&leave(&keeping.url(), &films(&folder)).await);
-    assert_eq!(code, Some(Code::Unsupported), "{told}");
-    assert!(told.contains("Pack"), "{told}");
+    let large = folder.path().join("large");
+    std::fs::write(&large, Random::new().bytes(PIECE as usize / 4)).expect("written");
+    let (code, told) = failure(&leave(&keeping.url(), &large).await);
+    assert_eq!(code, Some(Code::TooLarge), "{told}");
+    assert!(told.contains("larger --pin-quota"), "{told}");
     keeping.stop().await;
     let plain = TestRelay::first().await;
     let original = folder.path().join("original");

@@ -312,7 +312,7 @@ async fn only_what_is_signed_and_right_is_kept() {
     bytes[last] ^= 1;
     let read = KeepRequest::open(&bytes, network, now);
     assert!(read.is_err(), "it does not verify");
-    let why = KeepRefusal::BadSignature;
+    let why = KeepRefusal::BadSignature.into();
     let said = said_to(&publisher.peer, &relay, &bytes).await;
     assert_eq!(said, KeepAnswer::Refused { why });
 

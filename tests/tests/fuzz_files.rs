@@ -220,7 +220,7 @@ fn keeping() {
         b"file-listing",
         &[0x82, 0x58, 0xfa],
         &[0x82, 1, 0x81, 0x82],
-        &[0x82, 2],
+        &[0x84, 3, 5],
         &[0x40],
     ];
     let network = "test".parse().expect("a network");
@@ -233,7 +233,7 @@ fn keeping() {
             if let Some(listing) = request.listing() {
                 assert_eq!(listing.author(), request.author());
                 assert_eq!(listing.listing().cid, request.cid());
-                assert_eq!(listing.listing().size, request.tree().size());
+                assert_eq!(listing.listing().size, request.size());
             }
             request.listing().is_some()
         });
@@ -249,7 +249,7 @@ fn keeping() {
             let kept = note.kept();
             assert!((1..=MAX_KEEPERS).contains(&kept.len()));
             assert!(kept.iter().all(|one| one.request.cid() == note.cid()));
-            assert!(kept.iter().all(|one| one.request.tree() == note.tree()));
+            assert!(kept.iter().all(|one| one.request.size() == note.size()));
             kept.len()
         });
         format!("{request:?} {answer:?} {note:?}")

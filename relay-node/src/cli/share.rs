@@ -48,12 +48,12 @@ pub(super) struct ShareArgs {
     /// Look after so many seconds whether something has changed.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     rescan: u64,
-    /// Ask the relays that this machine is connected to, to keep each file for when this has ended, and say which of them
-    /// do, and until when. Directories are not kept.
+    /// Ask the relays that this machine is connected to, to keep each file and directory for when this has ended, and say
+    /// which of them do, and until when. A directory is kept as a whole, with all of its files.
     #[arg(long)]
     keep: bool,
     /// With --keep: end when the relays were asked about everything. The exit status is 0 when at least one relay has all
-    /// of each file by then.
+    /// of each file and directory by then.
     #[arg(long, requires = "keep")]
     leave: bool,
     /// For how many days, at most 90, counted anew each day while this runs.

@@ -72,8 +72,8 @@ pub struct RelayArgs {
     #[arg(long)]
     pub history: bool,
 
-    /// Keep files for publishers that ask for it and leave (`warren share --keep`), up to so many bytes of this disk; one
-    /// author gets a quarter of it [default: off]
+    /// Keep files and directories for publishers that ask for it and leave (`warren share --keep`), up to so many bytes of
+    /// this disk; one author gets a quarter of it [default: off]
     #[arg(long, value_name = "SIZE|off")]
     pub pin_quota: Option<String>,
 

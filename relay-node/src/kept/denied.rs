@@ -70,6 +70,11 @@ impl Denied {
         self.roots.contains(&cid.root) || self.authors.contains(author)
     }
 
+    /// Whether this file is not wanted, whoever shares it.
+    pub fn has_file(&self, cid: &Cid) -> bool {
+        self.roots.contains(&cid.root)
+    }
+
     /// Files that are not wanted, whoever shares them.
     pub fn roots(&self) -> impl Iterator<Item = Root> + '_ {
         self.roots.iter().copied()
@@ -108,6 +113,7 @@ mod tests {
         ] {
             assert_eq!(denied.has(&cid, &author), has, "{cid}");
         }
+        assert!(denied.has_file(&file) && denied.has_file(&folder) && !denied.has_file(&other));
         assert_eq!(denied.roots().count(), 2);
         let wrong = Denied::parse(&format!("{file}\nnonsense"));
         assert_eq!(wrong, Err((2, "nonsense".to_owned())));

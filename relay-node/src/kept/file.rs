@@ -10,6 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use warren_shared::net::files::{Held, Portion};
 use warren_shared::proto::files::cid::Cid;
+use warren_shared::proto::files::kept::KeptMap;
 use warren_shared::proto::files::pieces::Pieces;
 use warren_shared::proto::files::tree::{Need, Sender, Tree};
 
@@ -23,18 +24,29 @@ pub(super) struct KeptFile(Arc<Inner>);
 struct Inner {
     cid: Cid,
     tree: Tree,
-    data: PathBuf,
-    hashes: PathBuf,
+    folder: Arc<Path>,
+}
+
+/// Where something of a file is in a folder.
+pub(super) fn place(folder: &Path, cid: &Cid, end: &str) -> PathBuf {
+    folder.join(format!("{cid}.{end}"))
 }
 
 impl KeptFile {
-    pub fn new(cid: Cid, tree: Tree, data: PathBuf, hashes: PathBuf) -> KeptFile {
-        KeptFile(Arc::new(Inner {
-            cid,
-            tree,
-            data,
-            hashes,
-        }))
+    /// A file in a folder, if all of it is there. Blocks for a moment.
+    pub fn whole(folder: &Arc<Path>, cid: &Cid) -> Option<KeptFile> {
+        let place = |end| place(folder, cid, end);
+        let map = KeptMap::decode(&std::fs::read(place("map")).ok()?).ok()?;
+        let long = |end, length| {
+            let found = place(end).metadata();
+            found.is_ok_and(|found| found.len() == length)
+        };
+        let whole = map.cid == *cid
+            && map.pieces.is_full()
+            && long("data", map.tree.size())
+            && long("hashes", map.tree.outboard_size());
+        let (cid, tree, folder) = (*cid, map.tree, folder.clone());
+        whole.then(|| KeptFile(Arc::new(Inner { cid, tree, folder })))
     }
 }
 
@@ -42,11 +54,12 @@ impl Inner {
     fn read(&self, sender: Sender, room: usize) -> Portion {
         let (mut data, mut hashes) = (None, None);
         Portion::fill(sender, room, |need, out| {
-            let (place, path, offset) = match need {
-                Need::Hashes { offset, .. } => (&mut hashes, &self.hashes, offset),
-                Need::Data { offset, .. } => (&mut data, &self.data, offset),
+            let (file, end, offset) = match need {
+                Need::Hashes { offset, .. } => (&mut hashes, "hashes", offset),
+                Need::Data { offset, .. } => (&mut data, "data", offset),
             };
-            let read = opened(place, path).and_then(|file| file.read_exact_at(out, offset));
+            let path = place(&self.folder, &self.cid, end);
+            let read = opened(file, &path).and_then(|file| file.read_exact_at(out, offset));
             read.map_err(refusal)
         })
     }

@@ -1,37 +1,36 @@
-//! Files that a relay keeps for publishers that leave (`--pin-quota`).
+//! Files and directories that a relay keeps for publishers that leave (`--pin-quota`).
 //!
-//! Who gets how much room is decided in `warren-shared`; here files are fetched, written, given out, and removed. What is
-//! kept survives a restart: beside each file are the signed requests for it.
+//! Who gets how much room is decided in `warren-shared`; here they are fetched, written, given out, and removed. What is
+//! kept survives a restart: beside each are the signed requests for it.
 
 mod again;
 mod denied;
 mod disk;
+mod fetching;
 mod file;
+mod given;
+mod members;
 mod orders;
 
-use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
-use warren_shared::error::{Code, Error, Result};
-use warren_shared::limits::{FILES_IN_FLIGHT, KEEP_FETCHES, KEEP_PATIENCE};
-use warren_shared::net::files::{Files, Held, How, Keeper, Partial, Tally, Wanted};
-use warren_shared::net::{Node, Route, connected};
+use warren_shared::error::Result;
+use warren_shared::limits::{KEEP_FETCHES, KEPT_MEMBERS_ANNOUNCED};
+use warren_shared::net::files::{Files, Held, Keeper, Wanted};
+use warren_shared::net::{Node, connected};
 use warren_shared::proto::Millis;
 use warren_shared::proto::files::cid::Cid;
-use warren_shared::proto::files::keeping::{KeepRefusal, KeepRequest, Kept, Note, Room, Wish};
+use warren_shared::proto::files::keeping::{
+    KeepRefusal, KeepRequest, Kept, NotKept, Note, Room, Wish,
+};
 
 pub use self::denied::Denied;
 use self::disk::Disk;
-use crate::files::PartialFile;
-
-/// How often it is counted how much of a file has come.
-const COUNT_EVERY: Duration = Duration::from_millis(500);
+use self::given::Given;
 
 /// What a relay keeps for others. Cheap to clone.
 #[derive(Clone)]
@@ -43,6 +42,7 @@ struct Inner {
     denylist: Option<PathBuf>,
     denied: RwLock<Denied>,
     room: Mutex<Room>,
+    given: Mutex<Given>,
     /// Held while it is decided what stays and what goes.
     turn: tokio::sync::Mutex<()>,
     fetches: Semaphore,
@@ -69,6 +69,7 @@ impl KeptFiles {
             denylist,
             denied: RwLock::new(denied),
             room: Mutex::new(Room::new(quota)),
+            given: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             fetches: Semaphore::new(KEEP_FETCHES),
             tasks: Mutex::new(Some(JoinSet::new())),
@@ -80,7 +81,7 @@ impl KeptFiles {
         Ok(kept)
     }
 
-    /// How many files there are, and what they take of the disk.
+    /// How many files and directories were asked for, and what they take of the disk.
     pub fn usage(&self) -> (usize, u64) {
         let room = self.0.room();
         (room.count(), room.used())
@@ -97,14 +98,14 @@ impl KeptFiles {
 
 #[async_trait]
 impl Keeper for KeptFiles {
-    async fn keep(&self, wanted: Wanted) -> std::result::Result<Millis, KeepRefusal> {
+    async fn keep(&self, wanted: Wanted) -> std::result::Result<Millis, NotKept> {
         let (tell, told) = oneshot::channel();
         let inner = self.0.clone();
         // It goes on when nobody waits for it any more.
         self.0.spawn(async move {
             let _ = tell.send(inner.keep(wanted).await);
         });
-        told.await.unwrap_or(Err(KeepRefusal::Busy))
+        told.await.unwrap_or(Err(KeepRefusal::Busy.into()))
     }
 }
 
@@ -120,6 +121,10 @@ fn wish(kept: &Kept) -> Wish {
 impl Inner {
     fn room(&self) -> MutexGuard<'_, Room> {
         self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn given(&self) -> MutexGuard<'_, Given> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tasks(&self) -> MutexGuard<'_, Option<JoinSet<()>>> {
@@ -138,7 +143,13 @@ impl Inner {
         denied.has(&request.cid(), &request.author())
     }
 
-    async fn keep(self: &Arc<Self>, wanted: Wanted) -> std::result::Result<Millis, KeepRefusal> {
+    /// Which of these files the operator does not want, if there is one.
+    fn unwanted<'a>(&self, mut cids: impl Iterator<Item = &'a Cid>) -> Option<Cid> {
+        let denied = self.denied.read().unwrap_or_else(PoisonError::into_inner);
+        cids.find(|cid| denied.has_file(cid)).copied()
+    }
+
+    async fn keep(self: &Arc<Self>, wanted: Wanted) -> std::result::Result<Millis, NotKept> {
         let Wanted {
             request,
             peer,
@@ -150,14 +161,11 @@ impl Inner {
         let whole = {
             let _turn = self.turn.lock().await;
             if self.denies(&kept.request) {
-                return Err(KeepRefusal::Denied);
+                return Err(KeepRefusal::Denied.into());
             }
-            let (tree, now) = (kept.request.tree(), self.files.network_time());
-            let admitted = self.room().admit(cid, tree, wish(&kept), now)?;
-            for gone in &admitted.gone {
-                tracing::info!(cid = %gone, "a file is kept no longer: its room is needed");
-                self.drop_file(gone).await;
-            }
+            let (size, now) = (kept.request.size(), self.files.network_time());
+            let admitted = self.room().admit(cid, size, wish(&kept), now)?;
+            self.make_way(&admitted.gone).await;
             if admitted.whole {
                 self.add(&cid, &kept).await?;
             }
@@ -169,12 +177,23 @@ impl Inner {
         }
         // Whoever is told that it is kept may leave: others find it here from now on.
         self.announce(&cid, &[]).await;
-        if let Some(listing) = kept.request.listing() {
-            let (inner, words) = (self.clone(), listing.listing().tokens());
-            self.spawn(async move { inner.announce(&cid, &words).await });
-        }
-        tracing::info!(%cid, author = %kept.request.author().to_base36(), until, "a file is kept");
+        let listing = kept.request.listing();
+        let words = listing.map_or_else(Vec::new, |listing| listing.listing().tokens());
+        let inner = self.clone();
+        self.spawn(async move {
+            inner.announce(&cid, &words).await;
+            inner.announce_members(&cid).await;
+        });
+        tracing::info!(%cid, author = %kept.request.author().to_base36(), until, "it is kept");
         Ok(until)
+    }
+
+    /// Removes what has to go for something else.
+    async fn make_way(&self, gone: &[Cid]) {
+        for cid in gone {
+            tracing::info!(%cid, "it is kept no longer: its room is needed");
+            self.drop_kept(cid).await;
+        }
     }
 
     /// One more request for what is there.
@@ -213,107 +232,34 @@ impl Inner {
         }
     }
 
-    /// Fetches a file, and gives it to others from then on. Of what does not come whole nothing stays.
-    async fn bring(
-        &self,
-        cid: Cid,
-        note: &Note,
-        named: Vec<Route>,
-        came: &AtomicU64,
-    ) -> std::result::Result<(), KeepRefusal> {
-        let fetched = self.fetch(cid, note, named, came).await;
-        let _turn = self.turn.lock().await;
-        let denied = note.kept().iter().all(|kept| self.denies(&kept.request));
-        let outcome = match fetched {
-            Ok(()) if denied => Err(KeepRefusal::Denied),
-            Ok(()) => self.share(cid),
-            Err(why) => Err(why),
+    /// The first files of a directory are found by their own ids, too.
+    async fn announce_members(&self, cid: &Cid) {
+        let members: Vec<Cid> = {
+            let given = self.given();
+            let members = given.members(cid).iter();
+            members.take(KEPT_MEMBERS_ANNOUNCED).copied().collect()
         };
-        match outcome {
-            Ok(()) => {
-                self.room().complete(&cid);
-                self.list(note);
-            }
-            Err(_) => {
-                self.drop_file(&cid).await;
-                self.room().remove(&cid);
-            }
-        }
-        outcome
+        self.files.announce_members(members.into_iter()).await;
     }
 
-    async fn fetch(
-        &self,
-        cid: Cid,
-        note: &Note,
-        named: Vec<Route>,
-        came: &AtomicU64,
-    ) -> std::result::Result<(), KeepRefusal> {
-        let place = self.fetches.acquire().await;
-        let _place = place.map_err(|_| KeepRefusal::Busy)?;
-        let tree = note.tree();
-        self.write(&cid, note).await?;
-        let sources = self.files.sources(cid, named);
-        let shape = self.files.shape(&sources, KEEP_PATIENCE).await;
-        match shape {
-            Ok(shape) if shape == tree => {}
-            Ok(_) => return Err(KeepRefusal::Malformed),
-            Err(_) => return Err(KeepRefusal::NotFetched),
-        }
-        let partial = self.disk.partial(cid, tree).await.map_err(refusal)?;
-        let how = How {
-            patience: KEEP_PATIENCE,
-            whole: false,
-            in_flight: FILES_IN_FLIGHT / KEEP_FETCHES as u64,
-            tally: Arc::new(Tally::default()),
-        };
-        let target: Arc<dyn Partial> = Arc::new(partial.clone());
-        if !partial.pieces().is_full() {
-            tokio::select! {
-                fetched = self.files.fetch(&sources, target, how) => fetched.map_err(refusal)?,
-                never = count(&partial, came) => match never {},
-            }
-        }
-        partial.settle().await.map_err(refusal)
+    /// Gives to others what is there, itself first.
+    fn share(&self, cid: Cid, whole: Vec<Arc<dyn Held>>) -> std::result::Result<(), KeepRefusal> {
+        let given = self.given().add(&self.files, cid, whole);
+        given.map_err(|_| KeepRefusal::Full)
     }
 
-    /// Gives a file to others that is there.
-    fn share(&self, cid: Cid) -> std::result::Result<(), KeepRefusal> {
-        let file = self.disk.whole(&cid).ok_or(KeepRefusal::StorageFailed)?;
-        self.files
-            .share(Arc::new(file))
-            .map_err(|_| KeepRefusal::Full)
-    }
-
-    /// Nothing of a file is here from now on.
-    async fn drop_file(&self, cid: &Cid) {
+    /// Nothing of a file or directory is here from now on. What something else has as well stays.
+    async fn drop_kept(&self, cid: &Cid) {
         let listings = self.disk.note(cid);
         let listings = listings.iter().flat_map(Note::kept);
         let listings = listings.filter_map(|kept| kept.request.listing());
         let words: Vec<String> = listings.flat_map(|one| one.listing().tokens()).collect();
-        self.files.unshare(cid);
+        let gone = self.given().remove(&self.files, cid);
         self.files.unlist(cid, &words);
         if let Err(error) = self.disk.remove(*cid).await {
-            tracing::error!(%error, "a file that is not kept any more could not be removed");
+            tracing::error!(%error, "what is not kept any more could not be removed");
         }
-        let (files, cid) = (self.files.clone(), *cid);
-        self.spawn(async move { files.withdraw(&cid).await });
-    }
-}
-
-async fn count(partial: &PartialFile, came: &AtomicU64) -> Infallible {
-    loop {
-        came.store(partial.bytes(), Ordering::Relaxed);
-        tokio::time::sleep(COUNT_EVERY).await;
-    }
-}
-
-fn refusal(error: Error) -> KeepRefusal {
-    match error.code() {
-        Code::StorageFailed | Code::PermissionDenied | Code::Internal => {
-            tracing::error!(%error, cause = error.cause(), "a file could not be kept");
-            KeepRefusal::StorageFailed
-        }
-        _ => KeepRefusal::NotFetched,
+        let files = self.files.clone();
+        self.spawn(async move { files.withdraw_kept(gone.into_iter()).await });
     }
 }

@@ -19,19 +19,22 @@ impl Inner {
         self.files.deny(denied.roots());
         *self.denied.write().unwrap_or_else(PoisonError::into_inner) = denied;
         let all = self.room().whole();
-        for (cid, tree) in all {
+        for (cid, extent) in all {
             let Some(before) = self.disk.note(&cid) else {
                 continue;
             };
-            let Some(note) = before.clone().only(|request| !self.denies(request)) else {
-                tracing::info!(%cid, "a file is kept no longer: it is on the denylist");
-                self.drop_file(&cid).await;
+            let note = before.clone().only(|request| !self.denies(request));
+            // Without one of its files a directory is not what its author wants kept.
+            let unwanted = self.unwanted(self.given().members(&cid).iter());
+            let Some(note) = note.filter(|_| unwanted.is_none()) else {
+                tracing::info!(%cid, "it is kept no longer: it, or a file in it, is on the denylist");
+                self.drop_kept(&cid).await;
                 self.room().remove(&cid);
                 continue;
             };
             if note != before && self.write(&cid, &note).await.is_ok() {
                 let wishes = note.kept().iter().map(wish).collect();
-                self.room().restore(cid, tree, wishes, true);
+                self.room().restore(cid, extent, wishes, true);
                 self.files.unlist(&cid, &[]);
                 self.list(&note);
             }

@@ -18,11 +18,18 @@ pub const KEEP_LONGEST: Millis = 90 * DAY;
 pub const KEEP_SHARES: u64 = 4;
 /// Authors for whom a relay keeps the same file: as many as may list it.
 pub const MAX_KEEPERS: usize = MAX_LISTINGS_PER_FILE;
-/// Files that a relay keeps: each is announced every ten minutes, with its words.
+/// Files and directories that a relay keeps: each is announced every ten minutes, with its words.
 pub const MAX_KEPT: usize = 10_000;
 /// What a kept file takes beside its bytes and hashes, so that empty ones are not for nothing: its map, its note, and
 /// their entries.
 pub const KEPT_FILE: u64 = 8 * 1024;
+/// What a file of a kept directory takes beside its bytes and hashes: its entries, and the rest of its last block.
+pub const KEPT_MEMBER: u64 = 4 * 1024;
+/// Files of directories that a relay keeps in all: each costs its memory a few hundred bytes.
+pub const MAX_KEPT_MEMBERS: u64 = 256 * 1024;
+/// Files of one kept directory that are found by their own ids, as many as who shares it names. All of them together take
+/// half of the places at most: the others are for what authors asked for.
+pub const KEPT_MEMBERS_ANNOUNCED: usize = 512;
 /// What is written beside a kept file: who asked for it, and what they list it as.
 pub const MAX_KEPT_NOTE: usize = MAX_KEEPERS * (MAX_KEEP_MESSAGE + 32);
 /// Requests to keep something that are worked on at once, all peers together: most of them wait for a file to come.

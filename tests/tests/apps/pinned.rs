@@ -1,4 +1,4 @@
-//! Files of a module that borrows an engine which a relay keeps.
+//! Files and directories of a module that borrows an engine which a relay keeps.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,11 +10,11 @@ use warren_tests::random::Random;
 use warren_tests::relays::TestRelay;
 
 use super::Tab;
-use super::directories::{share_folder, temporary};
+use super::directories::{check, fetch_folder, share_folder, temporary};
 use super::files::share;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relay_keeps_the_file_of_a_tab_that_leaves() {
+async fn a_relay_keeps_what_a_tab_has_that_leaves() {
     let home = temporary();
     let started = TestRelay::start(|args| {
         args.data_dir = Some(home.path().join("relay"));
@@ -49,15 +49,24 @@ async fn a_relay_keeps_the_file_of_a_tab_that_leaves() {
     ] {
         assert_eq!(ada.asks("files", pin(&cid, days)).await, Err(code));
     }
-    let folder = vec![("x".to_owned(), b"x".to_vec())];
-    let folder = share_folder(&mut ada, &folder, "x").await.expect("shared");
-    let refused = ada.asks("files", pin(&folder["cid"], json!(2))).await;
-    assert_eq!(refused, Err(Code::Unsupported));
+    // A directory, with files of it in packs and one beside them.
+    let files = vec![
+        ("a/small".to_owned(), b"x".to_vec()),
+        ("empty".to_owned(), Vec::new()),
+        ("film".to_owned(), Random::new().bytes(PIECE as usize + 1)),
+    ];
+    let folder = share_folder(&mut ada, &files, "x").await.expect("shared");
+    let kept = ada.asks("files", pin(&folder["cid"], json!(2))).await;
+    let kept = kept.expect("kept");
+    assert_eq!(kept[0]["relay"], json!(relay.id().to_string()));
     ada.close().await;
 
     let mut ben = Tab::open(&relay.url()).await;
     let come = super::files::fetch(&mut ben, &shared["cid"], 2).await;
     assert!(come == bytes, "a wrong byte");
+    let come = fetch_folder(&mut ben, &folder["cid"]).await;
+    let (entries, _) = come.expect("all of it");
+    check(&mut ben, &folder["cid"], &entries, &files).await;
     ben.close().await;
     relay.stop().await;
 }

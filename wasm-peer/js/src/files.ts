@@ -75,7 +75,7 @@ export interface PinOptions extends AbortOptions {
   days?: number;
 }
 
-/** Relays that keep a file for when this page is gone, and those that do not. */
+/** Relays that keep a file or a directory for when this page is gone, and those that do not. */
 export interface PinnedFile {
   cid: string;
   /** Peer ids of relays, and until when each keeps it. */
@@ -166,8 +166,8 @@ export class Files {
   }
 
   /**
-   * Asks the connected relays to keep a file that is here, for when this page is gone. Resolves when they have it, with those that keep it.
-   * Rejects when none does, with why: `UNSUPPORTED` when they keep no files, or for a directory, `TOO_LARGE`, `OVERLOADED`, `REFUSED`.
+   * Asks the connected relays to keep a file or a directory that is here, for when this page is gone. Resolves when they have all of it, with
+   * those that keep it. Rejects when none does, with why: `UNSUPPORTED` when they keep nothing, `TOO_LARGE`, `OVERLOADED`, `REFUSED`.
    */
   async pin(what: string, options: PinOptions = {}): Promise<PinnedFile> {
     return (await work()).pin(this.#apps, what, options);

@@ -1,4 +1,4 @@
-//! Calls about directories, and about files that relays are to keep.
+//! Calls about directories, and about what relays are to keep.
 
 use std::sync::Arc;
 
@@ -138,7 +138,7 @@ fn folder_view(files: &Collection, entry: &Entry, folder: &Folder) -> Value {
     })
 }
 
-/// Asks the relays to keep a file: which does, and until when.
+/// Asks the relays to keep a file or a directory: which does, and until when.
 pub(super) async fn pin(session: &AppSession, call: &FilesCall) -> Result<Reply> {
     let cid: Cid = call.id.parse()?;
     let days = call.place.unwrap_or(DAYS);

@@ -251,7 +251,7 @@ pub enum FilesAction {
     FetchFolder,
     /// A file of a directory that is here, or being fetched: it comes first.
     FetchMember,
-    /// Asks the relays to keep a file.
+    /// Asks the relays to keep a file or a directory.
     Pin,
     /// Asks nobody for more of a file.
     Pause,

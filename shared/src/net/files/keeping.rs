@@ -1,4 +1,4 @@
-//! Asking relays to keep a file for when this peer is gone.
+//! Asking relays to keep a file or a directory for when this peer is gone.
 //!
 //! What a relay does about it is in `keeping/serving.rs`.
 

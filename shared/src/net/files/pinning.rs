@@ -1,4 +1,4 @@
-//! Files of a collection that relays are to keep for when its peer is gone.
+//! Files and directories of a collection that relays are to keep for when its peer is gone.
 
 use libp2p::PeerId;
 
@@ -6,24 +6,38 @@ use super::collection::Collection;
 use super::store::Held;
 use crate::error::{Code, Error, Result};
 use crate::proto::Millis;
-use crate::proto::files::cid::Cid;
+use crate::proto::files::cid::{Cid, Kind};
 use crate::proto::files::keeping::KeepRequest;
 
 impl Collection {
-    /// Asks all connected relays at once to keep a file for so long, and waits until they have it: what each says of it.
-    /// An error when none does.
+    /// Asks all connected relays at once to keep a file or a directory for so long, and waits until they have it: what each
+    /// says of it. An error when none does.
     pub async fn pin(&self, cid: &Cid, how_long: Millis) -> Result<Vec<(PeerId, Result<Millis>)>> {
         let entry = self.find(cid)?;
-        if !entry.is_whole() {
-            let part = Error::new(Code::NotFound, "only a part of this file is here");
-            return Err(part.with_remedy("Fetch all of it first: await file.complete()."));
-        }
+        let folder = self.folder(cid);
+        let part = |what: &str, remedy: &str| {
+            let message = format!("only a part of this {what} is here");
+            Err(Error::new(Code::NotFound, message).with_remedy(remedy))
+        };
+        let size = match (cid.kind, folder) {
+            (Kind::File, _) if entry.is_whole() => entry.tree().size(),
+            (Kind::File, _) => {
+                return part("file", "Fetch all of it first: await file.complete().");
+            }
+            (Kind::Directory, Some(folder)) if folder.is_complete() => folder.directory().size(),
+            (Kind::Directory, _) => {
+                return part(
+                    "directory",
+                    "Fetch all of it first: await directory.complete().",
+                );
+            }
+        };
         let mut about = entry.about().clone();
         if about.name.is_empty() {
             // What a relay keeps it lists, and a listing has a name.
             about.name = cid.to_string();
         }
-        let listing = about.listing(*cid, entry.tree().size());
+        let listing = about.listing(*cid, size);
         let listing = listing.ok_or_else(|| Error::new(Code::Internal, "a listing has no name"))?;
         let now = self.files.network_time();
         let network = self.files.overlay.handle().network();

@@ -4,7 +4,7 @@ use multibase::Base;
 
 use super::cid::Cid;
 use super::directory::{Directory, Entry};
-use super::keeping::{KeepAnswer, KeepRefusal, KeepRequest, Kept, Note};
+use super::keeping::{KeepAnswer, KeepRefusal, KeepRequest, Kept, NotKept, Note};
 use super::kept::{Index, KeptMap, Place, Row, Shared};
 use super::path::FilePath;
 use super::pieces::Pieces;
@@ -114,11 +114,22 @@ fn listing() -> Vec<u8> {
 fn keeping() -> Vec<(&'static str, Vec<u8>)> {
     let key = SigningKey::from_seed([1; 32]);
     let request = KeepRequest::sign(&house(), &key, &network(), (NOW, NOW + DAY)).unwrap();
-    let why = KeepRefusal::Denied;
+    let why = KeepRefusal::Denied.into();
+    let large = NotKept::NoRoom {
+        why: KeepRefusal::Full,
+        need: 9_999,
+        most: 512,
+    };
+    let unwanted = NotKept::Unwanted(house().cid);
     let answers = [
         ("keep answer Coming", KeepAnswer::Coming { have: 123_456 }),
         ("keep answer Kept", KeepAnswer::Kept { until: NOW }),
         ("keep answer Refused", KeepAnswer::Refused { why }),
+        ("keep answer NoRoom", KeepAnswer::Refused { why: large }),
+        (
+            "keep answer Unwanted",
+            KeepAnswer::Refused { why: unwanted },
+        ),
     ];
     let mut all = vec![("keep request", request.encode())];
     all.extend(answers.map(|(name, answer)| (name, answer.encode())));

@@ -1,5 +1,6 @@
-//! A relay that is asked to keep files: requests are verified here; room and disks are somebody else's.
+//! A relay that is asked to keep files and directories: requests are verified here; room and disks are somebody else's.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,13 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use futures::channel::mpsc;
 use futures::future::{Either, select};
-use futures::{AsyncWriteExt, FutureExt, StreamExt};
+use futures::{AsyncWriteExt, FutureExt, StreamExt, stream};
 use libp2p::PeerId;
 
 use crate::error::{Code, Error, Result};
 use crate::limits::{
-    FILE_TRANSFER, KEEP_JOBS, KEEP_JOBS_PER_PEER, KEEP_JOBS_PER_PREFIX, KEEP_TOLD_EVERY,
-    MAX_KEPT_ANNOUNCED,
+    ANNOUNCED_AT_ONCE, FILE_TRANSFER, FILES_WITHDRAWN_AT_ONCE, KEEP_JOBS, KEEP_JOBS_PER_PEER,
+    KEEP_JOBS_PER_PREFIX, KEEP_TOLD_EVERY, MAX_KEPT_ANNOUNCED,
 };
 use crate::net::budget::{Asker, Limits, SharedBudget};
 use crate::net::codec::{invalid, send_frame};
@@ -25,8 +26,9 @@ use crate::net::streams::{Incoming, Registry, Stream};
 use crate::platform;
 use crate::proto::Millis;
 use crate::proto::files::cid::{Cid, Root};
-use crate::proto::files::keeping::{KeepAnswer, KeepRefusal, KeepRequest};
+use crate::proto::files::keeping::{KeepAnswer, KeepRefusal, KeepRequest, NotKept};
 use crate::proto::files::search::{holders, word};
+use crate::proto::key::Key;
 use crate::proto::record::Refusal;
 use crate::store::Source;
 
@@ -45,8 +47,8 @@ pub struct Wanted {
 /// Where files of others are kept.
 #[async_trait]
 pub trait Keeper: Send + Sync + 'static {
-    /// Keeps a file, or says why not. Returns when all of it is there: until when it stays.
-    async fn keep(&self, wanted: Wanted) -> std::result::Result<Millis, KeepRefusal>;
+    /// Keeps a file or a directory, or says why not. Returns when all of it is there: until when it stays.
+    async fn keep(&self, wanted: Wanted) -> std::result::Result<Millis, NotKept>;
 }
 
 impl Files {
@@ -86,6 +88,58 @@ impl Files {
             outcome = outcome.and(announced);
         }
         outcome
+    }
+
+    /// The same for files of a directory that is announced, a few at a time, as far as they fit one half of the places: the
+    /// other is for what was asked for.
+    pub async fn announce_members(&self, cids: impl Iterator<Item = Cid>) {
+        let network = self.overlay.handle().network();
+        let mut new = Vec::new();
+        {
+            let mut keys = self.shelf.keys();
+            for key in cids.map(|cid| holders(network, &cid)) {
+                if keys.len() >= MAX_KEPT_ANNOUNCED / 2 {
+                    break;
+                }
+                if !keys.contains(&key) {
+                    keys.push(key);
+                    new.push(key);
+                }
+            }
+        }
+        let each = |key| async move {
+            if let Err(error) = announcing::announce(&self.overlay, key).await {
+                tracing::debug!(%error, "a file of a kept directory is not announced yet");
+            }
+        };
+        let said = stream::iter(new).map(each);
+        said.buffer_unordered(ANNOUNCED_AT_ONCE)
+            .collect::<()>()
+            .await;
+    }
+
+    /// Takes back that this peer has these, where it said so.
+    pub async fn withdraw_kept(&self, cids: impl Iterator<Item = Cid>) {
+        let network = self.overlay.handle().network();
+        let gone: HashSet<Key> = cids.map(|cid| holders(network, &cid)).collect();
+        let mut said = Vec::new();
+        self.shelf.keys().retain(|known| {
+            let stays = !gone.contains(known);
+            if !stays {
+                said.push(*known);
+            }
+            stays
+        });
+        let each = |key| async move {
+            if let Err(error) = self.overlay.withdraw(key).await {
+                tracing::debug!(%error, "not withdrawn");
+            }
+        };
+        let leaving = stream::iter(said).map(each);
+        leaving
+            .buffer_unordered(FILES_WITHDRAWN_AT_ONCE)
+            .collect::<()>()
+            .await;
     }
 
     /// Gives these files to nobody, whoever shares them here, and says that the owner does not want that.
@@ -140,8 +194,10 @@ impl Serving {
                 (_, Err(refusal @ (Refusal::Malformed | Refusal::Oversized))) => {
                     return Err(invalid(refusal.as_str()));
                 }
-                (_, Err(refusal)) => refuse(&mut stream, refusal.into()).await?,
-                (None, Ok(_)) => refuse(&mut stream, KeepRefusal::Busy).await?,
+                (_, Err(refusal)) => {
+                    refuse(&mut stream, KeepRefusal::from(refusal).into()).await?;
+                }
+                (None, Ok(_)) => refuse(&mut stream, KeepRefusal::Busy.into()).await?,
                 (Some(_), Ok(request)) => {
                     let wanted = Wanted {
                         request,
@@ -179,7 +235,7 @@ impl Serving {
     }
 }
 
-async fn refuse(stream: &mut Stream, why: KeepRefusal) -> io::Result<()> {
+async fn refuse(stream: &mut Stream, why: NotKept) -> io::Result<()> {
     say(stream, KeepAnswer::Refused { why }).await
 }
 

@@ -1,13 +1,17 @@
-//! Files that a relay keeps for publishers that leave: what is asked, and signed, and what is answered.
+//! Files and directories that a relay keeps for publishers that leave: what is asked, and signed, and what is answered.
 //!
 //! Knows bytes, signatures and times. Who gets how much room is [`Room`]'s to say; where files are is not known here.
 
+mod extent;
+mod not_kept;
 mod note;
 mod refusal;
 mod room;
 
 use minicbor::{Decode, Encode};
 
+pub use self::extent::{Extent, different};
+pub use self::not_kept::NotKept;
 pub use self::note::{Kept, Note};
 pub use self::refusal::KeepRefusal;
 pub use self::room::{Admitted, Room, Wish};
@@ -15,13 +19,13 @@ use super::cid::{Cid, Kind};
 use super::search::{Listing, Signed};
 use super::tree::Tree;
 use crate::error::{Code, Error, Result};
-use crate::limits::{KEEP_LONGEST, MAX_FILE, MAX_KEEP_MESSAGE, MAX_KEEP_REQUEST};
+use crate::limits::{KEEP_LONGEST, MAX_FILE, MAX_KEEP_MESSAGE, MAX_KEEP_REQUEST, MAX_SAFE_INTEGER};
 use crate::proto::envelope::{Body, Envelope};
 use crate::proto::key::{NetworkId, PublicKey, SigningKey};
 use crate::proto::record::Refusal;
 use crate::proto::{Millis, cbor};
 
-/// Domain of requests to keep a file.
+/// Domain of requests to keep a file or a directory.
 pub const KEEP_DOMAIN: &str = "file-keep";
 
 #[derive(Encode, Decode)]
@@ -29,8 +33,17 @@ pub const KEEP_DOMAIN: &str = "file-keep";
 struct Payload {
     #[n(0)]
     cid: Cid,
+    /// Of a directory: of all its files.
     #[n(1)]
     size: u64,
+}
+
+/// The largest that something of a kind is.
+fn most(kind: Kind) -> u64 {
+    match kind {
+        Kind::File => MAX_FILE,
+        Kind::Directory => MAX_SAFE_INTEGER,
+    }
 }
 
 #[derive(Encode, Decode)]
@@ -47,29 +60,22 @@ struct MessageWire {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeepRequest {
     cid: Cid,
-    tree: Tree,
+    size: u64,
     envelope: Envelope,
     listing: Option<Signed>,
 }
 
 impl KeepRequest {
-    /// Signs that this file is to be kept until a time, and found as what it is listed as meanwhile.
+    /// Signs that this file or directory is to be kept until a time, and found as what it is listed as meanwhile.
     pub fn sign(
         listing: &Listing,
         key: &SigningKey,
         network: &NetworkId,
         (now, until): (Millis, Millis),
     ) -> Result<KeepRequest> {
-        let tree = match listing.cid.kind {
-            Kind::File => Tree::new(listing.size),
-            Kind::Directory => {
-                return Err(
-                    Error::new(Code::Unsupported, "relays keep files, not directories")
-                        .with_remedy("Pack the directory into one file, and share that."),
-                );
-            }
-        };
-        let tree = tree.ok_or_else(|| Error::new(Code::TooLarge, "no file is so large"))?;
+        if listing.size > most(listing.cid.kind) {
+            return Err(Error::new(Code::TooLarge, "no file is so large"));
+        }
         if until > now.saturating_add(KEEP_LONGEST) {
             let long = "relays keep files for 90 days at most";
             return Err(Error::new(Code::InvalidArgument, long)
@@ -90,7 +96,7 @@ impl KeepRequest {
         };
         Ok(KeepRequest {
             cid: listing.cid,
-            tree,
+            size: listing.size,
             envelope: Envelope::sign(body, key)?,
             listing: Some(listing.sign(key, network, now, (now, until))?),
         })
@@ -131,10 +137,9 @@ impl KeepRequest {
         if body.label != cid.to_string() {
             return Err(Refusal::WrongKey);
         }
-        if cid.kind != Kind::File {
-            return Err(Refusal::Unsupported);
+        if size > most(cid.kind) {
+            return Err(Refusal::Malformed);
         }
-        let tree = Tree::new(size).ok_or(Refusal::Malformed)?;
         let listing = match wire.listing.as_slice() {
             [] => None,
             // A listing may count for less long than the file is kept: as of the moment in which it was signed.
@@ -149,7 +154,7 @@ impl KeepRequest {
         }
         Ok(KeepRequest {
             cid,
-            tree,
+            size,
             envelope,
             listing,
         })
@@ -172,14 +177,20 @@ impl KeepRequest {
         }
     }
 
-    /// Which file.
+    /// Which file or directory.
     pub fn cid(&self) -> Cid {
         self.cid
     }
 
-    /// Its shape, as the author says.
-    pub fn tree(&self) -> Tree {
-        self.tree
+    /// How many bytes it has, as the author says; a directory, how many its files have.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The shape of a file, as the author says. That of a directory's list is not said.
+    pub fn tree(&self) -> Option<Tree> {
+        let tree = Tree::new(self.size);
+        tree.filter(|_| self.cid.kind == Kind::File)
     }
 
     /// Who asks.
@@ -220,7 +231,7 @@ pub enum KeepAnswer {
     /// No.
     Refused {
         /// Why.
-        why: KeepRefusal,
+        why: NotKept,
     },
 }
 
@@ -242,6 +253,20 @@ enum AnswerWire {
         #[n(0)]
         why: KeepRefusal,
     },
+    #[n(3)]
+    NoRoom {
+        #[n(0)]
+        why: KeepRefusal,
+        #[n(1)]
+        need: u64,
+        #[n(2)]
+        most: u64,
+    },
+    #[n(4)]
+    Unwanted {
+        #[n(0)]
+        cid: Cid,
+    },
 }
 
 impl KeepAnswer {
@@ -250,17 +275,32 @@ impl KeepAnswer {
         cbor::encode(&match *self {
             KeepAnswer::Coming { have } => AnswerWire::Coming { have },
             KeepAnswer::Kept { until } => AnswerWire::Kept { until },
-            KeepAnswer::Refused { why } => AnswerWire::Refused { why },
+            KeepAnswer::Refused { why } => match why {
+                NotKept::Why(why) => AnswerWire::Refused { why },
+                NotKept::NoRoom { why, need, most } => AnswerWire::NoRoom { why, need, most },
+                NotKept::Unwanted(cid) => AnswerWire::Unwanted { cid },
+            },
         })
     }
 
     /// Reads an answer.
     pub fn decode(bytes: &[u8]) -> Result<KeepAnswer, Refusal> {
+        let refused = |why| KeepAnswer::Refused { why };
         Ok(match cbor::decode(bytes)? {
-            AnswerWire::Coming { have } if have > MAX_FILE => return Err(Refusal::Malformed),
+            AnswerWire::Coming { have } if have > MAX_SAFE_INTEGER => {
+                return Err(Refusal::Malformed);
+            }
             AnswerWire::Coming { have } => KeepAnswer::Coming { have },
             AnswerWire::Kept { until } => KeepAnswer::Kept { until },
-            AnswerWire::Refused { why } => KeepAnswer::Refused { why },
+            AnswerWire::Refused { why } => refused(NotKept::Why(why)),
+            AnswerWire::NoRoom { why, need, most } => {
+                let sized = matches!(why, KeepRefusal::Full | KeepRefusal::TooLarge);
+                if !sized || need.max(most) > MAX_SAFE_INTEGER {
+                    return Err(Refusal::Malformed);
+                }
+                refused(NotKept::NoRoom { why, need, most })
+            }
+            AnswerWire::Unwanted { cid } => refused(NotKept::Unwanted(cid)),
         })
     }
 }

@@ -1,11 +1,10 @@
-//! What is written beside a kept file: who asked for it, in their own signed words.
+//! What is written beside a kept file or directory: who asked for it, in their own signed words.
 //!
 //! Knows bytes. What a disk made of them is noticed: requests that do not verify any more do not count.
 
 use minicbor::{Decode, Encode};
 
 use super::super::cid::Cid;
-use super::super::tree::Tree;
 use super::KeepRequest;
 use crate::limits::{MAX_KEEPERS, MAX_KEPT_NOTE};
 use crate::proto::cbor;
@@ -23,7 +22,7 @@ pub struct Kept {
     pub request: KeepRequest,
 }
 
-/// All requests for one file; at least one, each of another author.
+/// All requests for one file or directory; at least one, each of another author.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     pub(super) kept: Vec<Kept>,
@@ -68,17 +67,17 @@ impl Note {
         }
     }
 
-    /// Which file. There is always one who asks for it.
+    /// Which it is. There is always one who asks for it.
     pub fn cid(&self) -> Cid {
         self.kept[0].request.cid()
     }
 
-    /// Its shape, as all of them say.
-    pub fn tree(&self) -> Tree {
-        self.kept[0].request.tree()
+    /// Its bytes, as all of them say.
+    pub fn size(&self) -> u64 {
+        self.kept[0].request.size()
     }
 
-    /// Who asks for the file.
+    /// Who asks for it.
     pub fn kept(&self) -> &[Kept] {
         &self.kept
     }
@@ -101,7 +100,7 @@ impl Note {
         })
     }
 
-    /// Reads it back. All requests are of this network, about one file, and verify.
+    /// Reads it back. All requests are of this network, about one thing, and verify.
     pub fn decode(bytes: &[u8], network: &NetworkId) -> Result<Note, Refusal> {
         if bytes.len() > MAX_KEPT_NOTE {
             return Err(Refusal::Oversized);
@@ -117,9 +116,9 @@ impl Note {
         for KeptWire { source, request } in wire.kept {
             let request = KeepRequest::reopen(&request, network)?;
             let other = |one: &Kept| {
-                let same_file =
-                    one.request.cid() == request.cid() && one.request.tree() == request.tree();
-                !same_file || one.request.author() == request.author()
+                let same =
+                    one.request.cid() == request.cid() && one.request.size() == request.size();
+                !same || one.request.author() == request.author()
             };
             if kept.iter().any(other) {
                 return Err(Refusal::Malformed);

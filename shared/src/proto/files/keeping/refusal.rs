@@ -1,4 +1,4 @@
-//! Why a relay does not keep a file.
+//! Why a relay does not keep something.
 
 use std::fmt;
 
@@ -10,13 +10,13 @@ use crate::proto::record::Refusal;
 /// Why. Numbers on the wire are only ever added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeepRefusal {
-    /// The request cannot be, or the file has another size.
+    /// The request cannot be, or what it is about is something else: of another size, or no directory.
     Malformed,
     /// The signature does not verify, or is somebody else's.
     BadSignature,
     /// The request is past its time, or made for another network.
     NotNow,
-    /// The operator does not want this file, or this author's.
+    /// The operator does not want this file or directory, or this author's.
     Denied,
     /// There is no room, and nothing that may go.
     Full,
@@ -28,7 +28,7 @@ pub enum KeepRefusal {
     NotFetched,
     /// Its disk failed.
     StorageFailed,
-    /// It keeps no such things: directories.
+    /// It keeps no such things. Relays of before said so of directories.
     Unsupported,
 }
 
@@ -62,7 +62,7 @@ impl KeepRefusal {
         match self {
             KeepRefusal::Malformed => (
                 Code::ProtocolViolation,
-                "the relay did not understand, or the file has another size",
+                "the relay did not understand, or what came has another size",
             ),
             KeepRefusal::BadSignature => (
                 Code::BadSignature,
@@ -74,7 +74,7 @@ impl KeepRefusal {
             ),
             KeepRefusal::Denied => (
                 Code::Refused,
-                "the relay's operator does not want this file, or files of this author",
+                "the relay's operator does not want this, or anything of this author",
             ),
             KeepRefusal::Full => (
                 Code::Overloaded,
@@ -82,12 +82,12 @@ impl KeepRefusal {
             ),
             KeepRefusal::TooLarge => (
                 Code::TooLarge,
-                "the file is larger than what the relay keeps for one author",
+                "it is larger than what the relay keeps for one author",
             ),
             KeepRefusal::Busy => (Code::Overloaded, "the relay has too much to do"),
             KeepRefusal::NotFetched => (
                 Code::NotFound,
-                "the relay could not fetch the file from here, nor from others",
+                "the relay could not fetch it from here, nor from others",
             ),
             KeepRefusal::StorageFailed => (Code::StorageFailed, "the disk of the relay failed"),
             KeepRefusal::Unsupported => (Code::Unsupported, "the relay keeps no such things"),
@@ -124,6 +124,8 @@ impl From<KeepRefusal> for Error {
                 error.with_remedy("Check this machine's clock, then share it again.")
             }
             KeepRefusal::StorageFailed => error.with_remedy("Ask another relay."),
+            KeepRefusal::Unsupported => error
+                .with_remedy("Ask a relay of a later version, or pack a directory into one file."),
             _ => error,
         }
     }

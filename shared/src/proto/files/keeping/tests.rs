@@ -104,15 +104,15 @@ fn what_is_no_request_is_neither_signed_nor_read() {
         let signed = KeepRequest::sign(listing, &key(1), &network(), (NOW, until));
         signed.unwrap_err().code()
     };
-    let folder = Listing {
-        cid: Cid::directory([7; 32]),
+    let large = Listing {
+        size: MAX_FILE + 1,
         ..listing()
     };
-    assert_eq!(sign(&folder, NOW + DAY), Code::Unsupported);
+    assert_eq!(sign(&large, NOW + DAY), Code::TooLarge);
     let long = NOW + KEEP_LONGEST + 1;
     assert_eq!(sign(&listing(), long), Code::InvalidArgument);
-    let open = |domain: &str, label: Cid, cid, until| {
-        let payload = cbor::encode(&Payload { cid, size: 5 });
+    let sized = |domain: &str, label: Cid, cid, until, size| {
+        let payload = cbor::encode(&Payload { cid, size });
         let body = Body {
             domain: domain.to_owned(),
             network: network(),
@@ -128,8 +128,11 @@ fn what_is_no_request_is_neither_signed_nor_read() {
         let bytes = cbor::encode(&MessageWire { request, listing });
         KeepRequest::open(&bytes, &network(), NOW)
     };
-    let (file, other, folder) = (listing().cid, Cid::file([8; 32]), folder.cid);
+    let open = |domain: &str, label, cid, until| sized(domain, label, cid, until, 5);
+    let (file, other, folder) = (listing().cid, Cid::file([8; 32]), Cid::directory([7; 32]));
     assert!(open(KEEP_DOMAIN, file, file, NOW + HOUR).is_ok());
+    let long = |cid, size| sized(KEEP_DOMAIN, cid, cid, NOW + HOUR, size);
+    assert!(long(folder, MAX_SAFE_INTEGER).is_ok());
     let misplaced = [
         (open("value", file, file, NOW + HOUR), Refusal::Unsupported),
         (
@@ -137,9 +140,11 @@ fn what_is_no_request_is_neither_signed_nor_read() {
             Refusal::WrongKey,
         ),
         (
-            open(KEEP_DOMAIN, folder, folder, NOW + HOUR),
-            Refusal::Unsupported,
+            open(KEEP_DOMAIN, folder, file, NOW + HOUR),
+            Refusal::WrongKey,
         ),
+        (long(file, MAX_FILE + 1), Refusal::Malformed),
+        (long(folder, MAX_SAFE_INTEGER + 1), Refusal::Malformed),
     ];
     for (read, refusal) in misplaced {
         assert_eq!(read, Err(refusal));
@@ -150,8 +155,39 @@ fn what_is_no_request_is_neither_signed_nor_read() {
 }
 
 #[test]
+fn a_directory_is_asked_for_as_a_file_is() {
+    let folder = Listing {
+        cid: Cid::directory([7; 32]),
+        size: MAX_FILE + 5,
+        ..listing()
+    };
+    let signed = KeepRequest::sign(&folder, &key(1), &network(), (NOW, NOW + DAY)).unwrap();
+    let read = KeepRequest::open(&signed.encode(), &network(), NOW).unwrap();
+    assert_eq!(read, signed);
+    assert_eq!((read.cid(), read.size()), (folder.cid, folder.size));
+    assert_eq!(read.tree(), None, "its list has one");
+    assert_eq!(request(1, NOW).tree(), Tree::new(5));
+    let note = Note::new(Kept {
+        source: 3,
+        request: signed,
+    });
+    let again = Note::decode(&note.encode(), &network()).unwrap();
+    assert_eq!((again.cid(), again.size()), (folder.cid, folder.size));
+}
+
+#[test]
 fn answers_are_read_back_and_pinned() {
-    let why = KeepRefusal::Denied;
+    let why = KeepRefusal::Denied.into();
+    let large = NotKept::NoRoom {
+        why: KeepRefusal::TooLarge,
+        need: 7,
+        most: 5,
+    };
+    let refused = |why| KeepAnswer::Refused { why };
+    assert_eq!(refused(large).encode(), [0x84, 3, 6, 7, 5]);
+    for answer in [large, NotKept::Unwanted(listing().cid)].map(refused) {
+        assert_eq!(KeepAnswer::decode(&answer.encode()), Ok(answer));
+    }
     for (answer, bytes) in [
         (KeepAnswer::Coming { have: 5 }, &[0x82, 0, 5][..]),
         (KeepAnswer::Kept { until: 300 }, &[0x82, 1, 0x19, 1, 44]),
@@ -160,7 +196,8 @@ fn answers_are_read_back_and_pinned() {
         assert_eq!(answer.encode(), bytes);
         assert_eq!(KeepAnswer::decode(bytes), Ok(answer));
     }
-    let beyond = KeepAnswer::Coming { have: MAX_FILE + 1 };
+    let have = MAX_SAFE_INTEGER + 1;
+    let beyond = KeepAnswer::Coming { have };
     for bad in [
         &[][..],
         &[0x80],
@@ -169,6 +206,10 @@ fn answers_are_read_back_and_pinned() {
         &[0x82, 2, 0],
         &[0x82, 2, 11],
         &[0x82, 3, 0],
+        // Only what has to do with room has sizes.
+        &[0x84, 3, 4, 7, 5],
+        &[0x82, 4, 0x41, 7],
+        &[0x82, 5, 0],
         &beyond.encode(),
     ] {
         assert_eq!(KeepAnswer::decode(bad), Err(Refusal::Malformed), "{bad:?}");
