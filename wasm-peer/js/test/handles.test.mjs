@@ -309,24 +309,17 @@ test('handles that cannot be looked up today stay for another day', async (t) =>
 async function disk(t, answers) {
   privateFiles(t);
   const asked = [];
-  const globals = {
-    Worker: class {
-      postMessage(question) {
-        asked.push(question);
-        const ok = 'place' in question ? undefined : answers[question.what](question);
-        queueMicrotask(() => this.onmessage({ data: { id: question.id, ok } }));
-      }
-
-      terminate() {}
-    },
-  };
   const before = globalThis.Worker;
-  Object.assign(globalThis, globals);
+  globalThis.Worker = class {
+    postMessage(question) {
+      asked.push(question);
+      const ok = 'place' in question ? undefined : answers[question.what](question);
+      queueMicrotask(() => this.onmessage({ data: { id: question.id, ok } }));
+    }
+
+    terminate() {}
+  };
   t.after(() => (globalThis.Worker = before));
-  if (!navigator.locks) {
-    Object.defineProperty(navigator, 'locks', { configurable: true, value: {} });
-    t.after(() => delete navigator.locks);
-  }
   // A module with nothing in it.
   const wasm = `data:application/wasm;base64,${Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]).toString('base64')}`;
   return { asked, disk: await FileDisk.open('place', { wasm, worker: 'worker.js' }) };

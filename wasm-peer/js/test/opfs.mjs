@@ -6,9 +6,10 @@ const failed = (name) => new DOMException(name, name);
 export function privateFiles(t) {
   const root = new Folder();
   const storage = { getDirectory: async () => root, estimate: async () => ({ quota: 1e9, usage: 0 }), persist: async () => true };
-  const before = Object.getOwnPropertyDescriptor(navigator, 'storage');
-  Object.defineProperty(navigator, 'storage', { configurable: true, value: storage });
-  t.after(() => (before ? Object.defineProperty(navigator, 'storage', before) : delete navigator.storage));
+  // Not every version of Node has one.
+  const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+  Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { storage, locks: {} } });
+  t.after(() => (before ? Object.defineProperty(globalThis, 'navigator', before) : delete globalThis.navigator));
   return root;
 }
 
