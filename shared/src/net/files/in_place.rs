@@ -68,11 +68,15 @@ impl InPlace {
 
 /// Told once that a file cannot be read any more.
 #[derive(Default)]
-pub(super) struct Lost(Mutex<Option<oneshot::Sender<()>>>);
+pub(super) struct Lost {
+    told: Mutex<Option<oneshot::Sender<()>>>,
+    /// Held while something is said of it in the network: what is taken back is not said again before that is over.
+    saying: futures::lock::Mutex<()>,
+}
 
 impl Lost {
     pub fn tell(&self) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(told) = told.take() {
             let _ = told.send(());
         }
@@ -80,7 +84,7 @@ impl Lost {
 
     fn heard(&self) -> oneshot::Receiver<()> {
         let (tell, heard) = oneshot::channel();
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         *told = Some(tell);
         heard
     }
@@ -97,11 +101,13 @@ impl Collection {
     /// Its owner lets it be read: gives it again, if it is still what it was.
     pub async fn allow(&self, cid: &Cid) -> Result<Arc<Entry>> {
         let entry = self.find(cid)?;
+        let saying = entry.lost.saying.lock().await;
         let gives = entry.refused().is_none();
         entry.allow().await?;
         if !gives {
             restoring::give(self, &entry)?;
         }
+        drop(saying);
         Ok(entry)
     }
 
@@ -123,6 +129,11 @@ impl Collection {
     }
 
     async fn withhold(&self, entry: &Arc<Entry>) {
+        let _saying = entry.lost.saying.lock().await;
+        if entry.refused().is_none() {
+            // Its owner was faster.
+            return;
+        }
         let cid = entry.cid();
         {
             let all = self.all();
