@@ -208,7 +208,7 @@ export class Files {
     return (await work()).storage(this.#apps, options);
   }
 
-  /** Shares a file or a directory no longer, and forgets it. Resolves with whether it was there. */
+  /** Shares a file or a directory no longer, and forgets it; of a file that was shared by its handle, the handle. Resolves with whether it was there. */
   async remove(what: string, options: AbortOptions = {}): Promise<boolean> {
     return (await work()).remove(this.#apps, what, options);
   }

@@ -176,10 +176,12 @@ impl Entry {
     }
 
     pub(super) async fn allow(&self) -> Result<()> {
-        self.stored.allow().await
+        let allowed = self.stored.allow().await;
+        self.look();
+        allowed
     }
 
-    /// After it was read: whether that will go on.
+    /// After it was read, or looked at: whether that will go on.
     fn look(&self) {
         if self.refused().is_some() {
             self.lost.tell();
