@@ -76,8 +76,8 @@ export class Row {
     this.#item = item;
     this.#host = host;
     this.#acts = h('div', { class: 'acts' }, this.#allow, this.#go, this.#look, this.#save, this.#drop);
-    const head = h('div', {}, this.#title, this.#what, this.#tags);
-    this.element = h('li', { class: 'own shared' }, head, this.#acts, this.#coming, this.#said, this.#trouble, this.#place);
+    const head = h('div', {}, this.#title, this.#what, this.#tags, this.#said);
+    this.element = h('li', { class: 'own shared' }, head, this.#acts, this.#coming, this.#trouble, this.#place);
     this.#allow.addEventListener('click', () => void this.#attempt(() => this.#host.allow(this.#item)));
     this.#go.addEventListener('click', () => void this.#attempt(() => this.#goOn()));
     this.#look.addEventListener('click', () => void this.#attempt(() => this.#turnShown()));
