@@ -9,6 +9,8 @@ mod directories_kept;
 mod files;
 #[path = "apps/folder.rs"]
 mod folder;
+#[path = "apps/in_place.rs"]
+mod in_place;
 #[path = "apps/kept.rs"]
 mod kept;
 #[path = "apps/members.rs"]

@@ -4,8 +4,10 @@
 //! Knows what the worker is asked; see `FileDisk` in the npm package. What is there of a file is known here as well, so that
 //! nobody waits who only wants to know that.
 
+mod file;
+
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -16,17 +18,16 @@ use warren_page::host::{Host, describe, on_page, settled};
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::limits::FILES_IN_MEMORY;
 use warren_shared::net::files::{
-    FileStore, Held, Intake, Kept, KeptFiles, MemoryStore, Partial, Portion, Room, SharedFileStore,
-    Stored, removed,
+    FileStore, InPlace, Intake, Kept, KeptFiles, MemoryStore, Room, SharedFileStore, Stored,
 };
 use warren_shared::platform;
 use warren_shared::proto::files::Cid;
 use warren_shared::proto::files::kept::KeptMap;
-use warren_shared::proto::files::pieces::Pieces;
-use warren_shared::proto::files::tree::{Sender, Tree, Verified, pack};
-use warren_shared::proto::files::wire::FileRefusal;
+use warren_shared::proto::files::tree::Tree;
 use warren_shared::proto::key::{NetworkId, PublicKey};
 use wasm_bindgen::prelude::*;
+
+use self::file::DiskFile;
 
 #[wasm_bindgen]
 extern "C" {
@@ -96,6 +97,10 @@ impl FileStore for PageStore {
         self.store().await.begin(size).await
     }
 
+    async fn begin_in_place(&self, place: u64) -> Result<Box<dyn Intake>> {
+        self.store().await.begin_in_place(place).await
+    }
+
     async fn open(&self, cid: Cid, tree: Tree) -> Result<Arc<dyn Stored>> {
         self.store().await.open(cid, tree).await
     }
@@ -145,19 +150,21 @@ impl Disk {
         platform::spawn(self.ask(what, file, 0.0, None).map(drop));
     }
 
-    fn file(&self, number: f64, map: KeptMap, kept: bool) -> Arc<dyn Stored> {
-        let state = State {
-            pieces: map.pieces,
-            kept,
-            gone: false,
-        };
-        Arc::new(DiskFile {
+    /// Begins a file that is not there yet.
+    async fn begin(
+        &self,
+        what: &'static str,
+        number: f64,
+        in_place: bool,
+    ) -> Result<Box<dyn Intake>> {
+        let begun = self.ask(what, 0.0, number, None).await?;
+        Ok(Box::new(DiskIntake {
             disk: self.clone(),
-            number,
-            cid: map.cid,
-            tree: map.tree,
-            state: Mutex::new(state),
-        })
+            number: self::number(&begun),
+            in_place,
+            under_way: VecDeque::new(),
+            taken: false,
+        }))
     }
 }
 
@@ -172,10 +179,24 @@ fn failed(cause: &JsValue) -> Error {
             Error::new(Code::TooLarge, "this file is larger than what the browser gives this page")
                 .with_remedy("Use `warren share` and `warren get` for it, or make space on this device.")
         }
+        Some("FileChangedError") => said(InPlace::Changed),
+        Some("NotAllowedError" | "SecurityError") => {
+            said(InPlace::NeedsPermission).caused_by(describe(cause))
+        }
+        Some("FileChangingError") => {
+            Error::new(Code::StorageFailed, "the file changes while it is read")
+                .with_remedy("Share it when whoever writes it has finished.")
+        }
         _ => Error::new(Code::StorageFailed, "the browser's storage for files failed")
             .with_remedy("Reload the page, then try again.")
             .caused_by(describe(cause)),
     }
+}
+
+/// What is said of a file that cannot be read where it is.
+fn said(how: InPlace) -> Error {
+    let unreadable = || Error::new(Code::StorageFailed, "the file cannot be read");
+    how.refused().unwrap_or_else(unreadable)
 }
 
 fn bytes(value: &JsValue) -> Vec<u8> {
@@ -196,20 +217,18 @@ struct DiskStore(Disk);
 #[async_trait]
 impl FileStore for DiskStore {
     async fn begin(&self, size: u64) -> Result<Box<dyn Intake>> {
-        let begun = self.0.ask("begin", 0.0, size as f64, None).await?;
-        Ok(Box::new(DiskIntake {
-            disk: self.0.clone(),
-            number: number(&begun),
-            under_way: VecDeque::new(),
-            taken: false,
-        }))
+        self.0.begin("begin", size as f64, false).await
+    }
+
+    async fn begin_in_place(&self, place: u64) -> Result<Box<dyn Intake>> {
+        self.0.begin("place", place as f64, true).await
     }
 
     async fn open(&self, cid: Cid, tree: Tree) -> Result<Arc<dyn Stored>> {
         let (size, id) = (tree.size() as f64, cid.to_bytes().to_vec());
         let opened = self.0.ask("open", 0.0, size, Some(id)).await?;
         let map = KeptMap::new(cid, tree);
-        Ok(self.0.file(number(&opened), map, false))
+        Ok(DiskFile::fresh(&self.0, number(&opened), map, None))
     }
 
     async fn kept(&self) -> Result<KeptFiles> {
@@ -219,8 +238,10 @@ impl FileStore for DiskStore {
         let all = Array::from(&kept.get(0));
         let all = all.iter().map(|one| {
             let one = Array::from(&one);
-            let stored = self.0.file(number(&one.get(0)), map(&one.get(1))?, true);
-            let note = bytes(&one.get(2));
+            let (map, note) = (map(&one.get(1))?, bytes(&one.get(2)));
+            let in_place = one.get(3).as_string();
+            let in_place = in_place.and_then(|how| InPlace::of(&how));
+            let stored = DiskFile::kept(&self.0, number(&one.get(0)), map, in_place);
             Ok(Kept { stored, note })
         });
         Ok(KeptFiles {
@@ -258,6 +279,8 @@ const UNDER_WAY: usize = 4;
 struct DiskIntake {
     disk: Disk,
     number: f64,
+    /// It stays where it is, and is read there.
+    in_place: bool,
     under_way: VecDeque<BoxFuture<'static, Answer>>,
     /// All of it, and somebody else has it.
     taken: bool,
@@ -271,12 +294,18 @@ impl Intake for DiskIntake {
         self.wait(UNDER_WAY).await
     }
 
+    async fn read_on(&mut self) -> Result<u64> {
+        let read = self.disk.ask("hash", self.number, 0.0, None).await?;
+        Ok(number(&read) as u64)
+    }
+
     async fn finish(mut self: Box<Self>) -> Result<Arc<dyn Stored>> {
         self.wait(0).await?;
         let finished = self.disk.ask("finish", self.number, 0.0, None).await?;
-        let file = self.disk.file(self.number, map(&finished)?, false);
+        let in_place = self.in_place.then_some(InPlace::Readable);
+        let map = map(&finished)?;
         self.taken = true;
-        Ok(file)
+        Ok(DiskFile::fresh(&self.disk, self.number, map, in_place))
     }
 }
 
@@ -297,147 +326,5 @@ impl Drop for DiskIntake {
         if !self.taken {
             self.disk.tell("discard", self.number);
         }
-    }
-}
-
-struct DiskFile {
-    disk: Disk,
-    number: f64,
-    cid: Cid,
-    tree: Tree,
-    state: Mutex<State>,
-}
-
-struct State {
-    pieces: Pieces,
-    kept: bool,
-    /// It was discarded, or the peer is closed.
-    gone: bool,
-}
-
-impl DiskFile {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// An answer about this file, unless it was discarded meanwhile.
-    async fn ask(&self, what: &'static str, number: f64, bytes: Option<Vec<u8>>) -> Answer {
-        if self.state().gone {
-            return Err(removed());
-        }
-        let answer = self.disk.ask(what, self.number, number, bytes).await;
-        match self.state().gone {
-            true => Err(removed()),
-            false => answer,
-        }
-    }
-
-    /// Nothing is there for anybody from now on; whether the worker is to forget it, too.
-    fn end(&self, discard: bool) {
-        let mut state = self.state();
-        if state.gone {
-            return;
-        }
-        state.gone = true;
-        state.pieces = Pieces::none(self.tree.pieces());
-        if discard || !state.kept {
-            self.disk.tell("discard", self.number);
-        }
-    }
-}
-
-#[async_trait]
-impl Held for DiskFile {
-    fn cid(&self) -> Cid {
-        self.cid
-    }
-
-    fn tree(&self) -> Tree {
-        self.tree
-    }
-
-    fn pieces(&self) -> Pieces {
-        self.state().pieces.clone()
-    }
-
-    async fn read(&self, sender: Sender, room: usize) -> Portion {
-        let none = |outcome| Portion {
-            sender: sender.clone(),
-            bytes: Vec::new(),
-            outcome: Err(outcome),
-        };
-        let answer = match self.ask("read", room as f64, Some(sender.pack())).await {
-            Ok(answer) => Array::from(&answer),
-            Err(error) if error.code() == Code::Cancelled => return none(FileRefusal::Gone),
-            Err(_) => return none(FileRefusal::StorageFailed),
-        };
-        let Some(next) = Sender::unpack(self.tree, &bytes(&answer.get(0))) else {
-            return none(FileRefusal::StorageFailed);
-        };
-        Portion {
-            sender: next,
-            bytes: bytes(&answer.get(1)),
-            outcome: match answer.get(2).is_truthy() {
-                true => Ok(()),
-                false => Err(FileRefusal::Gone),
-            },
-        }
-    }
-}
-
-#[async_trait]
-impl Partial for DiskFile {
-    async fn write(&self, parts: Vec<Verified>) -> Result<()> {
-        self.ask("write", 0.0, Some(pack(&parts))).await.map(drop)
-    }
-
-    async fn complete(&self, piece: u64) -> Result<()> {
-        self.ask("complete", piece as f64, None).await?;
-        self.state().pieces.insert(piece);
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Stored for DiskFile {
-    async fn bytes(&self, piece: u64) -> Result<Vec<u8>> {
-        let (gone, there) = {
-            let state = self.state();
-            (state.gone, state.pieces.has(piece))
-        };
-        if !gone && !there {
-            let missing = "this piece of the file is not there";
-            return Err(Error::new(Code::NotFound, missing));
-        }
-        let found = self.ask("bytes", piece as f64, None).await?;
-        let found = found.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
-        found.ok_or_else(|| {
-            Error::new(Code::StorageFailed, "the browser has damaged this file")
-                .with_remedy("Remove it, then fetch or share it again.")
-        })
-    }
-
-    async fn keep(&self, note: Vec<u8>) -> Result<()> {
-        self.ask("keep", 0.0, Some(note)).await?;
-        self.state().kept = true;
-        Ok(())
-    }
-
-    fn is_kept(&self) -> bool {
-        self.state().kept
-    }
-
-    fn discard(&self) {
-        self.end(true);
-    }
-
-    fn close(&self) {
-        self.end(false);
-    }
-}
-
-impl Drop for DiskFile {
-    fn drop(&mut self) {
-        self.end(false);
     }
 }

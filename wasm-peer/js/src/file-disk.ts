@@ -2,6 +2,7 @@
 // Knows how the worker is found, started and asked. What the questions mean is in `kept-files.ts`.
 
 import type { Answered } from './files-worker.ts';
+import { lentAs } from './lent-handles.ts';
 import { compileFailed, fetchWasm, type WasmFile } from './wasm-file.ts';
 
 /** Where a build put them. */
@@ -14,6 +15,8 @@ interface Pending {
   resolve(answer: unknown): void;
   reject(error: Error): void;
 }
+
+type Permitting = FileSystemFileHandle & { requestPermission?(options: { mode: 'read' }): Promise<PermissionState> };
 
 const STORE: WasmFile = { what: 'module for files', file: 'warren_store_bg.wasm', option: 'storeWasmUrl' };
 
@@ -54,6 +57,8 @@ export class FileDisk {
 
   ask(what: string, file: number, number: number, bytes?: Uint8Array<ArrayBuffer>): Promise<unknown> {
     if (what === 'keep') this.#persist();
+    if (what === 'place') return this.#send({ what, file, number, handle: lentAs(number) }, []);
+    if (what === 'allow') return this.#allow(file);
     return this.#send({ what, file, number, bytes }, bytes ? [bytes.buffer] : []);
   }
 
@@ -80,6 +85,14 @@ export class FileDisk {
     if ('ok' in answered) return pending?.resolve(answered.ok);
     const { name, message } = answered.error;
     pending?.reject(Object.assign(new Error(message), { name }));
+  }
+
+  /** Only pages may ask a visitor, and only when something was clicked. */
+  async #allow(file: number): Promise<unknown> {
+    const handle = (await this.#send({ what: 'handle', file, number: 0 }, [])) as Permitting;
+    const answer = (await handle.requestPermission?.({ mode: 'read' })) ?? 'granted';
+    if (answer !== 'granted') throw new DOMException('The visitor does not allow it.', 'NotAllowedError');
+    return this.#send({ what: 'look', file, number: 0 }, []);
   }
 
   /** Browsers that are short of space take what nobody asked them to keep. */

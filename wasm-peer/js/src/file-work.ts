@@ -7,6 +7,7 @@ import { FetchedFile } from './fetched-file.ts';
 import { fileLink, kindOf, readFileLink } from './file-link.ts';
 import { progressOf, tell, type WireRange } from './file-progress.ts';
 import { asked } from './file-range.ts';
+import * as handles from './handle-work.ts';
 import { piecesOfFolder, readFolder } from './folder-source.ts';
 import type { FetchOptions, FetchProgress, FileInfo, FileSource, FileStorage, FoundFile, SharedFile, ShareOptions } from './files.ts';
 import { piecesOf } from './pieces.ts';
@@ -21,7 +22,7 @@ interface WireFile {
   size: number;
 }
 
-type WireInfo = WireFile & FetchProgress & { complete: boolean; files?: number; range?: WireRange };
+type WireInfo = WireFile & FetchProgress & Pick<FileInfo, 'complete' | 'files' | 'inPlace'> & { range?: WireRange };
 interface WireRoom {
   durable: boolean;
   used: number;
@@ -32,6 +33,17 @@ interface WireRoom {
 type WireFound = WireFile & { words: number; authors: number; holders: string[] };
 
 export async function share(apps: Calls, source: FileSource, options: ShareOptions): Promise<SharedFile> {
+  if (!handles.isFileHandle(source)) return shareCopy(apps, source, options);
+  const file = await handles.fileOf(source);
+  if (!(await handles.staysInPlace(apps, options.signal))) return shareCopy(apps, file, options);
+  return sharedAs(await handles.shareInPlace<WireInfo>(apps, source, file, options));
+}
+
+export async function allow(apps: Calls, what: string, options: AbortOptions): Promise<FileInfo> {
+  return infoOf(await handles.allow<WireInfo>(apps, what, options));
+}
+
+async function shareCopy(apps: Calls, source: Exclude<FileSource, FileSystemFileHandle>, options: ShareOptions): Promise<SharedFile> {
   const { tags = [], signal, onProgress } = options;
   const handing = new AbortController();
   const ended = signal ? AbortSignal.any([signal, handing.signal]) : handing.signal;
@@ -49,13 +61,16 @@ export async function share(apps: Calls, source: FileSource, options: ShareOptio
   const about = { files: folder ? 'shareFolder' : 'share', text: JSON.stringify({ name, media, tags, files }) };
   const params = { ...about, ...(size === undefined ? {} : { place: size }) };
   try {
-    const shared = await apps.request<WireInfo>('files', params, ended, hear);
-    return { cid: shared.cid, link: fileLink(shared.cid, shared.name), size: shared.size };
+    return sharedAs(await apps.request<WireInfo>('files', params, ended, hear));
   } finally {
     handing.abort();
     // Nobody has begun to read it, or somebody has read it to its end.
     if (source instanceof ReadableStream && !source.locked) source.cancel(ended.reason).catch(() => {});
   }
+}
+
+function sharedAs({ cid, name, size }: WireInfo): SharedFile {
+  return { cid, link: fileLink(cid, name), size };
 }
 
 /** Each piece crosses when the last one was taken. */
@@ -97,10 +112,12 @@ export function fetchFile(apps: Calls, what: string, { signal, onProgress, range
 
 export async function list(apps: Calls, { signal }: AbortOptions): Promise<FileInfo[]> {
   const all = await apps.request<WireInfo[]>('files', { files: 'list' }, signal);
-  return all.map((info) => {
-    const { complete, files } = info;
-    return { ...described(info), ...progressOf(info), complete, ...(files === undefined ? {} : { files }) };
-  });
+  return all.map(infoOf);
+}
+
+function infoOf(info: WireInfo): FileInfo {
+  const { complete, files, inPlace } = info;
+  return { ...described(info), ...progressOf(info), complete, ...(files === undefined ? {} : { files }), ...(inPlace === undefined ? {} : { inPlace }) };
 }
 
 export async function storage(apps: Calls, { signal }: AbortOptions): Promise<FileStorage> {

@@ -17,10 +17,25 @@ export interface FolderFile {
 }
 
 /**
- * What can be shared. A stream is read to its end. A folder is shared as a directory: all that is below a handle of one, or the files of a
- * list, at most 65,536.
+ * What can be shared. A stream is read to its end. Of a handle of a file nothing is copied: it stays where it is, and is read there whenever
+ * somebody wants some of it; only where nothing is kept over a reload (see `storage()`) it is copied, too. A folder is shared as a directory:
+ * all that is below a handle of one, or the files of a list, at most 65,536.
  */
-export type FileSource = File | Blob | Uint8Array | ReadableStream<Uint8Array> | FileSystemDirectoryHandle | readonly FolderFile[];
+export type FileSource =
+  | File
+  | Blob
+  | Uint8Array
+  | ReadableStream<Uint8Array>
+  | FileSystemFileHandle
+  | FileSystemDirectoryHandle
+  | readonly FolderFile[];
+
+/**
+ * How it is with a file that was shared by its handle. `readable`: it is what it was, as far as anybody has noticed. `needs-permission`: the
+ * browser does not let this page read it now, as after a reload; call `allow()` when somebody clicks. `changed`: it is not any more what was
+ * shared, or not where it was; share it again, or remove it. Only what is `readable` is given to others.
+ */
+export type FileInPlace = 'readable' | 'needs-permission' | 'changed';
 
 /** How far a file is that is being shared. */
 export interface ShareProgress {
@@ -94,6 +109,8 @@ export interface FileInfo extends SharedFile, FetchProgress {
   tags: string[];
   /** Whether all of it is there. */
   complete: boolean;
+  /** Of a file that was shared by its handle and is not copied: how it is with it. */
+  inPlace?: FileInPlace;
 }
 
 /** Where files of a page are, and how many more fit. */
@@ -126,7 +143,7 @@ export interface FoundFile extends SharedFile {
 
 /**
  * Files. Reached as `peer.files`. What is shared and fetched is kept on disk by the browser, until it is removed: after a reload it is there
- * again, and others can fetch it from this page as soon as it has joined. Where that is not possible, it is in memory, 256 MiB in
+ * again, and others can fetch it from this page as soon as it has joined. Of what was shared by its handle only that is kept: see `FileInfo.inPlace`. Where that is not possible, it is in memory, 256 MiB in
  * all, until the page goes away; `storage()` says which, and why.
  */
 export class Files {
@@ -144,6 +161,14 @@ export class Files {
    */
   async share(source: FileSource, options: ShareOptions = {}): Promise<SharedFile> {
     return (await work()).share(this.#apps, source, options);
+  }
+
+  /**
+   * Asks the visitor to let this page read a file that was shared by its handle, and shares it again. To be called when somebody clicks: browsers
+   * ask at no other time. Rejects with `PERMISSION_DENIED` when the answer is no, `NOT_FOUND` when it has changed.
+   */
+  async allow(what: string, options: AbortOptions = {}): Promise<FileInfo> {
+    return (await work()).allow(this.#apps, what, options);
   }
 
   /**
@@ -183,7 +208,7 @@ export class Files {
     return (await work()).storage(this.#apps, options);
   }
 
-  /** Shares a file or a directory no longer, and forgets it. Resolves with whether it was there. */
+  /** Shares a file or a directory no longer, and forgets it; of a file that was shared by its handle, the handle. Resolves with whether it was there. */
   async remove(what: string, options: AbortOptions = {}): Promise<boolean> {
     return (await work()).remove(this.#apps, what, options);
   }

@@ -117,10 +117,10 @@ async function read(path: string, file: Blob, from: number, to: number): Promise
 export function unreadable(path: string, cause: unknown): never {
   const { name } = (cause ?? {}) as { name?: string };
   if (name === 'NotAllowedError' || name === 'SecurityError') {
-    throw new WarrenError('PERMISSION_DENIED', `This page may not read "${path}".`, { remedy: 'Allow it when the browser asks, or choose the folder again.', cause });
+    throw new WarrenError('PERMISSION_DENIED', `This page may not read "${path}".`, { remedy: 'Allow it when the browser asks, or choose it again.', cause });
   }
   throw new WarrenError('STORAGE_FAILED', `"${path}" cannot be read.`, {
-    remedy: 'Choose the folder again: the file may have changed or vanished.',
+    remedy: 'Choose it again: it may have changed or vanished.',
     cause,
   });
 }

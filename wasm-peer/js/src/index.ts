@@ -12,6 +12,7 @@ export type {
   FetchOptions,
   FetchProgress,
   FileInfo,
+  FileInPlace,
   Files,
   FileSource,
   FileStorage,

@@ -1,13 +1,25 @@
 // The files of one profile in one network, in a directory of the browser's private file system: what the worker is asked.
 // Each is a pair of files with a number; hashing, verifying and what is written when is the module's affair.
 
+import { PairInPlace, placedAt, placedName, placedNumberOf, type Placed, type PlaceState } from './pair-in-place.ts';
 import { FOLDER, Pair, besideName, dataName, numberOf } from './kept-pair.ts';
+import { beside, fits, free, needed, tooLarge } from './kept-room.ts';
 
 /** What wasm-bindgen generates. */
 export interface StoreGlue {
   default(options: { module_or_path: unknown }): Promise<unknown>;
-  Taking: { begin(pair: Pair, size: number): Taking };
-  Slot: { create(pair: Pair, cid: Uint8Array, size: number): Slot; restore(pair: Pair): [] | [Slot, Uint8Array] | undefined };
+  Taking: { begin(pair: AnyPair, size: number): Taking };
+  Slot: { create(pair: AnyPair, cid: Uint8Array, size: number): Slot; restore(pair: AnyPair): [] | [Slot, Uint8Array] | undefined };
+}
+
+/** A copy of a file, or a file where its owner has it. */
+type AnyPair = Pair | PairInPlace;
+
+/** Where handles of files are kept. */
+export interface Handles {
+  load(number: number): Promise<Placed | undefined>;
+  save(number: number, placed: Placed): Promise<void>;
+  forget(number: number): Promise<void>;
 }
 
 interface Taking {
@@ -35,13 +47,18 @@ export interface Question {
   file: number;
   number: number;
   bytes?: Uint8Array | undefined;
+  /** Of a file that stays where it is. */
+  handle?: FileSystemFileHandle | undefined;
 }
 
 interface Kept {
-  pair: Pair;
+  pair: AnyPair;
   taking?: Taking;
   slot?: Slot;
 }
+
+/** What is said of a file that is there: its map, its note, and how it is with one that stays where it is. */
+type Restored = [map: Uint8Array, note: Uint8Array, state?: PlaceState];
 
 /** Files that are open at a time: each may count as 2 MiB more than it has as long as it is. */
 const OPEN_AT_ONCE = 8;
@@ -49,25 +66,25 @@ const OPEN_AT_ONCE = 8;
 const TOGETHER = 64;
 /** The others are after this. */
 const SETTLE_AFTER_MS = 500;
-/** What is kept of a file beside its bytes, at least. */
-const BESIDE = 8 * 1024;
 
 export class KeptFiles {
   readonly #glue: StoreGlue;
   readonly #place: string;
+  readonly #handles: Handles;
   /** Does something when everything that was asked before is done. */
   readonly #later: (work: () => void) => void;
   readonly #files = new Map<number, Kept>();
   /** Those that are open, the one that was used last at the end. */
-  readonly #open = new Set<Pair>();
+  readonly #open = new Set<AnyPair>();
   readonly #unsettled = new Set<number>();
   #found: FileSystemDirectoryHandle | undefined;
   #last = 0;
   #settling: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(glue: StoreGlue, place: string, later: (work: () => void) => void) {
+  constructor(glue: StoreGlue, place: string, handles: Handles, later: (work: () => void) => void) {
     this.#glue = glue;
     this.#place = place;
+    this.#handles = handles;
     this.#later = later;
   }
 
@@ -77,13 +94,21 @@ export class KeptFiles {
       case 'kept':
         return this.#restore();
       case 'begin':
-        return this.#make(number, (pair) => ({ pair, taking: this.#glue.Taking.begin(pair, number) }));
+        return this.#make(needed(number), inStore, (pair) => ({ pair, taking: this.#glue.Taking.begin(pair, number) }));
+      case 'place':
+        return this.#placeAt(question.handle);
       case 'open':
-        return this.#make(number, (pair) => ({ pair, slot: this.#glue.Slot.create(pair, bytes, number) }));
+        return this.#make(needed(number), inStore, (pair) => ({ pair, slot: this.#glue.Slot.create(pair, bytes, number) }));
       case 'room':
         return this.#room();
       case 'discard':
         return this.#discard(file);
+      case 'handle':
+        return this.#inPlace(file).placed.handle;
+      case 'look':
+        return this.#inPlace(file).state();
+      case 'keep':
+        return this.#keep(file, bytes);
       case 'settle':
         return this.#settle();
       case 'close':
@@ -96,17 +121,17 @@ export class KeptFiles {
   /** All of them are done at once: nothing comes between the opening of a file and its use. */
   #about(kept: Kept, { what, file, number }: Question, bytes: Uint8Array): unknown {
     if (what === 'take') return this.#take(kept, bytes);
+    if (what === 'hash') return this.#hash(kept);
     if (what === 'finish') return this.#finish(kept);
     const slot = kept.slot;
     if (!slot) throw new Error('The file is not complete.');
     switch (what) {
-      case 'keep':
-        return slot.keep(bytes);
       case 'read':
         return slot.read(bytes, number);
       case 'bytes':
         return slot.piece(number);
       case 'write':
+        if (kept.pair instanceof PairInPlace) throw new Error('Nothing is written where the owner has a file.');
         return slot.write(bytes);
       case 'complete':
         return this.#complete(file, slot, number);
@@ -116,20 +141,21 @@ export class KeptFiles {
   }
 
   /** All that was kept, and whether something of it cannot be read now: who does not know what that is erases nothing for want of it. */
-  async #restore(): Promise<[all: [number, Uint8Array, Uint8Array][], skipped: boolean]> {
+  async #restore(): Promise<[all: [number, ...Restored][], skipped: boolean]> {
     const directory = await this.#directory(false);
     if (!directory) return [[], false];
-    const numbers = new Set<number>();
+    const numbers = new Map<number, boolean>();
     for await (const name of (directory as unknown as { keys(): AsyncIterable<string> }).keys()) {
-      const number = numberOf(name);
-      if (number !== undefined) numbers.add(number);
+      const [copy, placed] = [numberOf(name), placedNumberOf(name)];
+      if (copy !== undefined) numbers.set(copy, false);
+      if (placed !== undefined) numbers.set(placed, true);
     }
-    this.#last = Math.max(0, ...numbers);
-    const all: [number, Uint8Array, Uint8Array][] = [];
+    this.#last = Math.max(0, ...numbers.keys());
+    const all: [number, ...Restored][] = [];
     let skipped = false;
-    for (const number of [...numbers].sort((a, b) => a - b)) {
+    for (const [number, placed] of [...numbers].sort(([a], [b]) => a - b)) {
       // What cannot be read today stays for another day.
-      const kept = await this.#restoreOne(number).catch((error: unknown) => this.#skip(number, error));
+      const kept = await this.#restoreOne(number, placed).catch((error: unknown) => this.#skip(number, error));
       if (kept === 'skipped') skipped = true;
       else if (kept) all.push([number, ...kept]);
     }
@@ -142,8 +168,14 @@ export class KeptFiles {
     return 'skipped';
   }
 
-  async #restoreOne(number: number): Promise<[Uint8Array, Uint8Array] | 'skipped' | undefined> {
-    const pair = new Pair(number);
+  async #restoreOne(number: number, placed: boolean): Promise<Restored | 'skipped' | undefined> {
+    const there = placed ? await this.#handles.load(number) : undefined;
+    if (placed && !there) {
+      // It was on its way, or was being removed.
+      await this.#erase(number);
+      return undefined;
+    }
+    const pair = there ? new PairInPlace(number, there) : new Pair(number);
     await this.#use(pair);
     const found = this.#glue.Slot.restore(pair);
     if (found === undefined) {
@@ -155,25 +187,36 @@ export class KeptFiles {
     if (!slot || !note) {
       // It was on its way when the page ended.
       this.#shut(pair);
-      await this.#erase(number);
+      await this.#forget(pair);
       return undefined;
     }
+    const state = pair instanceof PairInPlace ? await pair.state() : undefined;
     this.#files.set(number, { pair, slot });
-    return [slot.map(), note];
+    if (!state) return [slot.map(), note];
+    // Without all of its hashes nobody can say that it is what it was.
+    return [slot.map(), note, slot.whole() ? state : 'changed'];
   }
 
-  async #make(size: number, make: (pair: Pair) => Kept): Promise<number> {
-    await fits(size);
-    return this.#tryMake(make).catch((error: unknown) => {
+  /** A file that stays where it is takes room for its hashes only. */
+  async #placeAt(handle: FileSystemFileHandle | undefined): Promise<number> {
+    if (!handle) throw new Error('The handle of the file has not come.');
+    const placed = await placedAt(handle);
+    const pairOf = (number: number) => new PairInPlace(number, placed);
+    return this.#make(beside(placed.size), pairOf, (pair) => ({ pair, taking: this.#glue.Taking.begin(pair, 0) }));
+  }
+
+  async #make(room: number, pairOf: (number: number) => AnyPair, make: (pair: AnyPair) => Kept): Promise<number> {
+    await fits(room);
+    return this.#tryMake(pairOf, make).catch((error: unknown) => {
       if ((error as Error).name !== 'QuotaExceededError') throw error;
       this.#shutAll();
-      return this.#tryMake(make);
+      return this.#tryMake(pairOf, make);
     });
   }
 
-  async #tryMake(make: (pair: Pair) => Kept): Promise<number> {
+  async #tryMake(pairOf: (number: number) => AnyPair, make: (pair: AnyPair) => Kept): Promise<number> {
     const number = ++this.#last;
-    const pair = new Pair(number);
+    const pair = pairOf(number);
     try {
       await this.#use(pair);
       this.#files.set(number, make(pair));
@@ -183,6 +226,28 @@ export class KeptFiles {
       throw error;
     }
     return number;
+  }
+
+  #hash(kept: Kept): number {
+    const { pair } = kept;
+    if (!(pair instanceof PairInPlace)) throw new Error('The bytes of this file are handed over.');
+    const bytes = pair.next();
+    if (bytes.length > 0) this.#take(kept, bytes);
+    return bytes.length;
+  }
+
+  /** The handle first: without it nobody could read what is kept. */
+  async #keep(number: number, note: Uint8Array): Promise<void> {
+    const { pair, slot } = await this.#opened(number);
+    if (!slot) throw new Error('The file is not complete.');
+    if (pair instanceof PairInPlace) await this.#handles.save(number, pair.placed);
+    slot.keep(note);
+  }
+
+  #inPlace(number: number): PairInPlace {
+    const pair = this.#files.get(number)?.pair;
+    if (pair instanceof PairInPlace) return pair;
+    throw new Error('The file is not there any more.');
   }
 
   #take({ taking }: Kept, bytes: Uint8Array): void {
@@ -218,7 +283,9 @@ export class KeptFiles {
 
   async #room(): Promise<[used: number, most: number]> {
     let used = 0;
-    for (const { slot } of this.#files.values()) used += slot ? needed(slot.size()) : 0;
+    for (const { pair, slot } of this.#files.values()) {
+      if (slot) used += pair instanceof PairInPlace ? beside(slot.size()) : needed(slot.size());
+    }
     return [used, used + (await free())];
   }
 
@@ -230,7 +297,7 @@ export class KeptFiles {
     this.#shut(kept.pair);
     kept.taking?.free();
     kept.slot?.free();
-    await this.#erase(number);
+    await this.#forget(kept.pair);
     if (this.#files.size === 0) await this.#tidy();
   }
 
@@ -247,10 +314,11 @@ export class KeptFiles {
     const kept = this.#files.get(number);
     if (!kept) throw new Error('The file is not there any more.');
     await this.#use(kept.pair);
+    if (kept.pair instanceof PairInPlace) await kept.pair.look().catch((error: unknown) => unlike(error, kept));
     return kept;
   }
 
-  async #use(pair: Pair): Promise<void> {
+  async #use(pair: AnyPair): Promise<void> {
     this.#open.delete(pair);
     for (const oldest of this.#open) {
       if (this.#open.size < OPEN_AT_ONCE) break;
@@ -267,15 +335,21 @@ export class KeptFiles {
     for (const pair of this.#open) this.#shut(pair);
   }
 
-  #shut(pair: Pair): void {
+  #shut(pair: AnyPair): void {
     this.#open.delete(pair);
     pair.close();
+  }
+
+  /** Nobody reads it any more where it is. */
+  async #forget(pair: AnyPair): Promise<void> {
+    if (pair instanceof PairInPlace) await this.#handles.forget(pair.number);
+    await this.#erase(pair.number);
   }
 
   /** What makes it a file goes first. */
   async #erase(number: number): Promise<void> {
     const directory = await this.#directory(false);
-    for (const name of [besideName(number), dataName(number)]) await directory?.removeEntry(name).catch(ignoreMissing);
+    for (const name of [besideName(number), dataName(number), placedName(number)]) await directory?.removeEntry(name).catch(ignoreMissing);
   }
 
   /** An empty directory would tell the next page that something is kept. What is not empty stays. */
@@ -301,23 +375,12 @@ function ignoreMissing(error: unknown): undefined {
   throw error;
 }
 
-/** With its hashes: two of 32 bytes for every 16 KiB. */
-function needed(size: number): number {
-  return size + Math.ceil(size / 256) + BESIDE;
+function inStore(number: number): Pair {
+  return new Pair(number);
 }
 
-async function free(): Promise<number> {
-  const { quota = Infinity, usage = 0 } = await navigator.storage.estimate();
-  return Math.max(0, quota - usage);
-}
-
-/** Said before anything is written; what the browser promises it may refuse later nevertheless. */
-async function fits(size: number): Promise<void> {
-  const { quota = Infinity } = await navigator.storage.estimate();
-  if (needed(size) > quota) throw tooLarge();
-  if (needed(size) > (await free())) throw new DOMException('There is no room for this file.', 'QuotaExceededError');
-}
-
-function tooLarge(): Error {
-  return Object.assign(new Error('The file is too large.'), { name: 'TooLargeError' });
+/** One that is still being hashed has not been anything else yet. */
+function unlike(error: unknown, { taking }: Kept): never {
+  if (!taking || (error as Error).name !== 'FileChangedError') throw error;
+  throw Object.assign(new Error('The file changes.'), { name: 'FileChangingError' });
 }

@@ -2,7 +2,7 @@
 // Knows how they are opened, and that others may have them for a moment. What is in them, the module for files knows.
 
 /** What browsers give to workers only. */
-interface AccessHandle {
+export interface AccessHandle {
   read(into: Uint8Array, options: { at: number }): number;
   write(bytes: Uint8Array, options: { at: number }): number;
   truncate(size: number): void;
@@ -90,7 +90,8 @@ export function numberOf(name: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-async function access(directory: FileSystemDirectoryHandle, name: string): Promise<AccessHandle> {
+/** Opened as soon as nobody else has it; made where it is not there yet. */
+export async function access(directory: FileSystemDirectoryHandle, name: string): Promise<AccessHandle> {
   const file = (await directory.getFileHandle(name, { create: true })) as Opening;
   for (let waited = 0; ; waited += OPEN_AGAIN_MS) {
     try {

@@ -18,7 +18,7 @@ export function piecesOf(source: unknown, signal: AbortSignal): AsyncIterable<By
     return sliced(source.size, async (from, to) => new Uint8Array(await source.slice(from, to).arrayBuffer().catch(unreadable)));
   }
   if (source instanceof ReadableStream) return streamed(source, signal);
-  throw invalidArgument('This is nothing that can be shared.', 'Pass a File, a Blob, a Uint8Array or a ReadableStream of bytes.');
+  throw invalidArgument('This is nothing that can be shared.', 'Pass a File, a Blob, a Uint8Array, a ReadableStream of bytes, or a handle of a file.');
 }
 
 async function* sliced(size: number, read: (from: number, to: number) => Promise<Bytes>): AsyncGenerator<Bytes> {

@@ -3,10 +3,11 @@
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-/** Bundles one source in memory and imports it. */
-export async function load(source) {
+/** Bundles sources in memory and imports them as one module: what they share is there once. */
+export async function load(...sources) {
+  const contents = sources.map((source) => `export * from './${source}';`).join('\n');
   const result = await build({
-    entryPoints: [fileURLToPath(new URL(`../src/${source}`, import.meta.url))],
+    stdin: { contents, resolveDir: fileURLToPath(new URL('../src', import.meta.url)), loader: 'ts' },
     bundle: true,
     write: false,
     format: 'esm',

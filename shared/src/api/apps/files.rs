@@ -24,6 +24,12 @@ use crate::sorted::SortedMap;
 pub(super) async fn serve(session: &AppSession, id: f64, call: FilesCall) -> Result<Reply> {
     match call.action {
         FilesAction::Share => share(session, id, &call).await,
+        FilesAction::ShareInPlace => share_in_place(session, id, &call).await,
+        FilesAction::Allow => {
+            let files = files(session).await?;
+            let entry = files.allow(&call.id.parse()?).await?;
+            Ok(Reply::Json(folders::any(&files, &entry)))
+        }
         FilesAction::Take => session.handed.take(call).await,
         FilesAction::End => {
             session.handed.end(call.call);
@@ -153,6 +159,25 @@ async fn share(session: &AppSession, id: f64, call: &FilesCall) -> Result<Reply>
     Ok(Reply::Json(view(&entry)))
 }
 
+/// The same for a file that stays where it is: it is read there.
+async fn share_in_place(session: &AppSession, id: f64, call: &FilesCall) -> Result<Reply> {
+    let about = about(&call.text)?;
+    session.joined().await?;
+    let files = files(session).await?;
+    let mut intake = files.begin_in_place(&about, call.call as u64).await?;
+    let mut bytes = 0;
+    loop {
+        match intake.read_on().await? {
+            0 => break,
+            read => bytes += read,
+        }
+        let item = Reply::Json(json!({"bytes": bytes}));
+        session.say(Outgoing::Item { id, item }).await;
+    }
+    let entry = files.share(intake.finish().await?, about).await?;
+    Ok(Reply::Json(view(&entry)))
+}
+
 /// Fetches a file, and tells how far it is. Cancelled, it is given up, unless somebody else fetches it, too.
 async fn fetch(session: &AppSession, id: f64, call: &FilesCall) -> Result<Reply> {
     let cid: Cid = call.id.parse()?;
@@ -248,6 +273,9 @@ pub(super) fn view(entry: &Entry) -> Value {
     let pieces = entry.pieces();
     if !pieces.is_full() {
         view["pieces"] = pieces.shares(FETCH_TOLD_STRETCHES).into();
+    }
+    if let Some(in_place) = entry.in_place() {
+        view["inPlace"] = in_place.as_str().into();
     }
     view
 }

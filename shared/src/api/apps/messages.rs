@@ -221,7 +221,7 @@ pub struct FilesCall {
     pub id: String,
     /// What is said about the file, as JSON, or what is searched, or the directory of the file.
     pub text: String,
-    /// Which file that is being handed over.
+    /// Which file that is being handed over, or which place of one that stays there.
     pub call: f64,
     /// Which piece of the file; of one that is handed over, how large it is, if that is known; of a range, its first byte; for how
     /// many days it is kept.
@@ -241,6 +241,10 @@ pub enum FilesAction {
     ShareFolder,
     /// Hands a file over: the first item has a number for what follows.
     Share,
+    /// Shares a file that stays where it is; items tell how far it is.
+    ShareInPlace,
+    /// Such a file may be read again.
+    Allow,
     /// The next bytes of it.
     Take,
     /// There are no more.

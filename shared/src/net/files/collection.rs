@@ -96,6 +96,7 @@ impl Collection {
         self.files.share(new.entry.clone())?;
         let before = self.all().insert(cid, new.entry.clone());
         let entry = new.stays();
+        self.watch(&entry);
         if let Some(before) = before {
             before.discard();
             self.unlist(&before);
@@ -201,6 +202,9 @@ impl Collection {
             // What nobody fetches of a file of a directory is that directory's.
             let known = known.filter(|entry| alone || entry.is_whole() || entry.is_followed());
             if let Some(entry) = known {
+                if let Some(error) = entry.refused() {
+                    return Err(error);
+                }
                 return self.following(&entry, None, bytes);
             }
         }

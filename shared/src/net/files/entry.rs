@@ -10,6 +10,7 @@ use futures::channel::oneshot;
 use futures::future::{Either, Shared, select};
 
 use super::how::Tally;
+use super::in_place::{InPlace, Lost};
 use super::note::{Note, Part};
 use super::pause::Pause;
 use super::store::{Held, Partial, Portion, Stored};
@@ -64,6 +65,8 @@ pub struct Entry {
     pub(super) wants: Wants,
     /// Whether what somebody wanted of it has come: then it stays, though it may not be whole.
     pub(super) stays: AtomicBool,
+    /// Told when it cannot be read any more where its owner has it.
+    pub(super) lost: Lost,
     waiting: Waiting,
     close: Mutex<Option<oneshot::Sender<()>>>,
     closed: Shared<oneshot::Receiver<()>>,
@@ -82,6 +85,7 @@ impl Entry {
             followers: AtomicUsize::new(0),
             wants: Wants::default(),
             stays: AtomicBool::new(false),
+            lost: Lost::default(),
             waiting: Waiting::default(),
             close: Mutex::new(Some(close)),
             closed: closed.shared(),
@@ -143,6 +147,9 @@ impl Entry {
             let beyond = Error::new(Code::InvalidArgument, "the file has no such piece");
             return Err(beyond);
         }
+        if let Some(error) = self.refused() {
+            return Err(error);
+        }
         self.waiting.read(piece);
         if let Some(arrival) = self.arrival(piece) {
             if !self.is_followed() {
@@ -153,7 +160,32 @@ impl Entry {
                 _ => return Err(removed()),
             }
         }
-        self.stored.bytes(piece).await
+        let bytes = self.stored.bytes(piece).await;
+        self.look();
+        bytes
+    }
+
+    /// How it is with a file that stays where its owner has it.
+    pub fn in_place(&self) -> Option<InPlace> {
+        self.stored.in_place()
+    }
+
+    /// Why nothing of it is there, though it is shared.
+    pub(super) fn refused(&self) -> Option<Error> {
+        self.in_place().and_then(InPlace::refused)
+    }
+
+    pub(super) async fn allow(&self) -> Result<()> {
+        let allowed = self.stored.allow().await;
+        self.look();
+        allowed
+    }
+
+    /// After it was read, or looked at: whether that will go on.
+    fn look(&self) {
+        if self.refused().is_some() {
+            self.lost.tell();
+        }
     }
 
     /// When a piece that is missing has come.
@@ -249,7 +281,9 @@ impl Held for Entry {
     }
 
     async fn read(&self, sender: Sender, room: usize) -> Portion {
-        self.stored.read(sender, room).await
+        let portion = self.stored.read(sender, room).await;
+        self.look();
+        portion
     }
 }
 

@@ -12,6 +12,7 @@ mod finding;
 mod folders;
 mod following;
 mod how;
+mod in_place;
 mod keeping;
 mod link;
 mod memory;
@@ -40,6 +41,7 @@ use self::fetching::Fetching;
 pub use self::folders::{Folder, FollowingFolder, NewFolder};
 pub use self::following::Following;
 pub use self::how::{How, Tally};
+pub use self::in_place::InPlace;
 #[cfg(feature = "server")]
 pub use self::keeping::{Keeper, Wanted};
 pub use self::memory::MemoryStore;

@@ -1,5 +1,7 @@
 //! Gives again what was kept over a restart.
 
+use std::sync::Arc;
+
 use futures::channel::oneshot;
 
 use super::collection::Collection;
@@ -45,10 +47,20 @@ fn restore(collection: &Collection, Kept { stored, note }: Kept, loose: &mut Loo
         entry.discard();
         return Ok(());
     }
-    let files = &collection.files;
     collection.all().insert(cid, entry.clone());
     entry.set_listed(listed);
+    match entry.refused() {
+        // Others hear of it when its owner lets it be read.
+        Some(_) => Ok(()),
+        None => give(collection, &entry),
+    }
+}
+
+/// Gives to others what is there of a file, and says so soon.
+pub(super) fn give(collection: &Collection, entry: &Arc<Entry>) -> Result<()> {
+    let (files, cid) = (&collection.files, entry.cid());
     files.share(entry.clone())?;
+    collection.watch(entry);
     if cid.kind == Kind::Directory {
         // Others hear of it when its files are there.
         return Ok(());
@@ -57,7 +69,7 @@ fn restore(collection: &Collection, Kept { stored, note }: Kept, loose: &mut Loo
         files.announce_soon(&cid);
     }
     let listing = entry.about().listing(cid, entry.tree().size());
-    if let Some(listing) = listing.filter(|_| listed && entry.is_whole()) {
+    if let Some(listing) = listing.filter(|_| entry.is_listed() && entry.is_whole()) {
         let signed = collection.sign(&listing)?;
         files.list(signed);
         files.announce_words(&listing.tokens());

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::in_place::InPlace;
 use super::wishes::Wishes;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::limits::FILE_READ;
 use crate::proto::files::cid::Cid;
 use crate::proto::files::pieces::Pieces;
@@ -98,6 +99,16 @@ pub trait Stored: Partial {
         false
     }
 
+    /// How it is with a file that stays where its owner has it; nothing for one that is in the store.
+    fn in_place(&self) -> Option<InPlace> {
+        None
+    }
+
+    /// Looks again whether a file can be read where its owner has it, after asking for permission where that is missing.
+    async fn allow(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Nothing of it is there from now on, whoever still holds it, and its room is free. Reads are
     /// [`FileRefusal::Gone`], writes fail.
     fn discard(&self);
@@ -144,6 +155,11 @@ pub trait Intake: Send {
     /// Takes the next bytes.
     async fn take(&mut self, bytes: Vec<u8>) -> Result<()>;
 
+    /// Of a file that stays where it is: reads the next bytes there. How many they were, none when that was all.
+    async fn read_on(&mut self) -> Result<u64> {
+        Ok(0)
+    }
+
     /// There are no more.
     async fn finish(self: Box<Self>) -> Result<Arc<dyn Stored>>;
 }
@@ -154,6 +170,15 @@ pub trait Intake: Send {
 pub trait FileStore: Send + Sync + 'static {
     /// Begins a file whose id is not known yet, of so many bytes, or more. An error says what to do when there is no room.
     async fn begin(&self, size: u64) -> Result<Box<dyn Intake>>;
+
+    /// Begins a file that stays where it is, and of which only the hashes are kept. Where that is, whoever chose the store
+    /// knows by this number.
+    async fn begin_in_place(&self, _place: u64) -> Result<Box<dyn Intake>> {
+        Err(
+            Error::new(Code::Unsupported, "files are not read in their places here")
+                .with_remedy("Share the file itself: it is copied."),
+        )
+    }
 
     /// A place for a file that is to be fetched.
     async fn open(&self, cid: Cid, tree: Tree) -> Result<Arc<dyn Stored>>;

@@ -4,6 +4,7 @@ import { byId, h, keyed, setText } from '../../dom.ts';
 import { errorCard } from '../../result.ts';
 import { count } from '../../words.ts';
 import { droppedFolder, pickedFolders, type Choice } from './folders.ts';
+import { canPick, droppedFile, pickFiles } from './in-place.ts';
 import { bytesWords } from './words.ts';
 
 export class Chosen {
@@ -18,7 +19,7 @@ export class Chosen {
   readonly #name = byId<HTMLInputElement>('share-name');
 
   constructor() {
-    this.#choose.addEventListener('click', () => this.#picker.click());
+    this.#choose.addEventListener('click', () => (canPick() ? void this.#pickHandles() : this.#picker.click()));
     this.#picker.addEventListener('change', () => this.#pick());
     this.#picker.after(this.#folder);
     this.#choose.after(this.#chooseFolder);
@@ -64,6 +65,14 @@ export class Chosen {
     this.#picker.value = '';
   }
 
+  async #pickHandles(): Promise<void> {
+    try {
+      this.#add(await pickFiles());
+    } catch (error) {
+      unreadable(error);
+    }
+  }
+
   #pickFolder(): void {
     this.#add(pickedFolders([...(this.#folder.files ?? [])]));
     this.#folder.value = '';
@@ -91,13 +100,10 @@ export class Chosen {
     event.preventDefault();
     const items = [...event.dataTransfer.items].filter(({ kind }) => kind === 'file');
     // All of it is asked for at once: browsers forget what was dropped as soon as this returns.
-    const dropped = items.map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+    const dropped = items.map((item) => ({ entry: item.webkitGetAsEntry(), file: droppedFile(item) }));
     this.#add(dropped.flatMap(({ entry, file }) => (entry?.isDirectory || !file ? [] : [file])));
     const folders = dropped.flatMap(({ entry }) => (entry?.isDirectory ? [entry as FileSystemDirectoryEntry] : []));
-    for (const folder of folders) {
-      const unreadable = (error: unknown) => byId('share-result').replaceChildren(errorCard(error));
-      droppedFolder(folder).then((chosen) => this.#add([chosen]), unreadable);
-    }
+    for (const folder of folders) droppedFolder(folder).then((chosen) => this.#add([chosen]), unreadable);
   }
 
   #draw(): void {
@@ -119,6 +125,10 @@ export class Chosen {
     });
     return h('li', {}, h('span', { dir: 'auto' }, file.name), h('small', {}, 'files' in file ? `${count(file.files.length, 'file')}, ${bytesWords(file.size)}` : bytesWords(file.size)), no);
   }
+}
+
+function unreadable(error: unknown): void {
+  byId('share-result').replaceChildren(errorCard(error));
 }
 
 /** The page shows that something may be dropped. */

@@ -1,6 +1,6 @@
 // A file in the list: what it is, how far it is, and what can be done with it.
 
-import type { FetchedDirectory, FetchedFile, FetchProgress } from 'warren-p2p';
+import type { FetchedDirectory, FetchedFile, FetchProgress, FileInPlace } from 'warren-p2p';
 import { copyButton } from '../../copy.ts';
 import { h, setText } from '../../dom.ts';
 import { errorCard } from '../../result.ts';
@@ -10,7 +10,7 @@ import { kindOf } from './kinds.ts';
 import { namesDirectory, pageLink } from './links.ts';
 import { showListing } from './listing.ts';
 import type { Transfer } from './transfer.ts';
-import { LOOKING, aboutWords, progressWords } from './words.ts';
+import { CHANGED, LOOKING, NEEDS_PERMISSION, aboutWords, progressWords } from './words.ts';
 
 /** Something that is shown without being asked for is no larger than this. */
 const SHOWN_AT_ONCE = 64 * 1024 * 1024;
@@ -25,6 +25,8 @@ export interface Item {
   files?: number | undefined;
   /** What is there; not known before its size is proven. */
   progress?: FetchProgress | undefined;
+  /** How it is with one that is not copied. */
+  inPlace?: FileInPlace | undefined;
   complete: boolean;
   transfer?: Transfer | undefined;
 }
@@ -38,6 +40,8 @@ export interface RowHost {
   fetch(item: Item): Promise<unknown>;
   /** Forgets it, and stops what is under way. */
   remove(item: Item): Promise<unknown>;
+  /** Asks whether it may be read where it is. */
+  allow(item: Item): Promise<unknown>;
 }
 
 export class Row {
@@ -58,6 +62,8 @@ export class Row {
   readonly #bar = bar();
   readonly #numbers = h('p', { class: 'hint numbers' });
   readonly #coming = h('div', { class: 'coming' }, this.#bar, this.#numbers);
+  readonly #said = h('p', { class: 'hint' });
+  readonly #allow = h('button', { type: 'button', class: 'copy' });
   readonly #go = h('button', { type: 'button', class: 'copy' });
   readonly #look = h('button', { type: 'button', class: 'copy', 'aria-expanded': 'false' }, 'Show');
   readonly #save = h('button', { type: 'button', class: 'copy' }, 'Save');
@@ -69,9 +75,10 @@ export class Row {
   constructor(item: Item, host: RowHost) {
     this.#item = item;
     this.#host = host;
-    this.#acts = h('div', { class: 'acts' }, this.#go, this.#look, this.#save, this.#drop);
-    const head = h('div', {}, this.#title, this.#what, this.#tags);
+    this.#acts = h('div', { class: 'acts' }, this.#allow, this.#go, this.#look, this.#save, this.#drop);
+    const head = h('div', {}, this.#title, this.#what, this.#tags, this.#said);
     this.element = h('li', { class: 'own shared' }, head, this.#acts, this.#coming, this.#trouble, this.#place);
+    this.#allow.addEventListener('click', () => void this.#attempt(() => this.#host.allow(this.#item)));
     this.#go.addEventListener('click', () => void this.#attempt(() => this.#goOn()));
     this.#look.addEventListener('click', () => void this.#attempt(() => this.#turnShown()));
     this.#save.addEventListener('click', () => void this.#attempt(() => this.#saveIt()));
@@ -90,7 +97,9 @@ export class Row {
     const linked = this.#acts.querySelector('[data-link]');
     const link = pageLink(cid, item.name);
     if (linked?.getAttribute('data-link') !== link) this.#putLink(link, linked);
-    this.#coming.hidden = complete || failed;
+    this.#coming.hidden = complete || failed || this.#unreadable;
+    this.#said.hidden = !this.#unreadable;
+    setText(this.#said, item.inPlace === 'changed' ? CHANGED : NEEDS_PERMISSION);
     this.#bar.hidden = progress === undefined;
     if (progress && !complete) drawBar(this.#bar, this.#name, progress);
     setText(this.#numbers, this.#words(now));
@@ -126,6 +135,12 @@ export class Row {
     return complete || (this.#isDirectory && transfer?.directory !== undefined && transfer.state !== 'failed');
   }
 
+  /** It is shared where it is, and cannot be read there. */
+  get #unreadable(): boolean {
+    const { inPlace } = this.#item;
+    return inPlace !== undefined && inPlace !== 'readable';
+  }
+
   /** Of a text on its way only pieces would be there. */
   get #canShow(): boolean {
     if (this.#isDirectory) return this.#canLook;
@@ -153,7 +168,9 @@ export class Row {
     const { transfer, progress, complete } = this.#item;
     const had = this.#acts.contains(document.activeElement);
     const coming = transfer?.state === 'coming';
-    this.#go.hidden = complete || transfer?.state === 'looking';
+    this.#allow.hidden = this.#item.inPlace !== 'needs-permission';
+    this.#label(this.#allow, 'Allow reading');
+    this.#go.hidden = complete || this.#unreadable || transfer?.state === 'looking';
     this.#label(this.#go, coming ? (progress?.paused ? 'Resume' : 'Pause') : transfer ? 'Try again' : 'Fetch the rest');
     this.#look.hidden = !(this.#canLook || coming) || !this.#canShow;
     this.#label(this.#look, this.#shown ? 'Hide' : 'Show');
@@ -242,7 +259,7 @@ export class Row {
     if (!this.#item.complete) return void this.#attempt(() => this.#host.remove(this.#item));
     const yes = h('button', { type: 'submit', class: 'danger' }, 'Remove it');
     const no = h('button', { type: 'button', class: 'quiet' }, 'Keep it');
-    const what = h('p', {}, h('strong', {}, `Remove ${this.#name}? `), 'This tab gives it to nobody any more, and it is gone from here.');
+    const what = h('p', {}, h('strong', {}, `Remove ${this.#name}? `), this.#item.inPlace ? 'This tab gives it to nobody any more. The file itself stays where it is.' : 'This tab gives it to nobody any more, and it is gone from here.');
     const form = h('form', { class: 'ask' }, what, h('div', { class: 'actions' }, yes, no));
     form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -267,7 +284,8 @@ export class Row {
   }
 }
 
-function stateOf({ complete, transfer, progress }: Item): string {
+function stateOf({ complete, transfer, progress, inPlace }: Item): string {
+  if (inPlace !== undefined && inPlace !== 'readable') return inPlace;
   if (complete) return 'complete';
   if (!transfer) return 'partial';
   return transfer.state === 'coming' && progress?.paused ? 'paused' : transfer.state;

@@ -4,6 +4,7 @@ import type { Peer, ShareProgress, SharedFile } from 'warren-p2p';
 import { byId, h, setText } from '../../dom.ts';
 import { copyable, errorCard, wireForm } from '../../result.ts';
 import { Chosen } from './choosing.ts';
+import { sourceOf } from './in-place.ts';
 import { pageLink } from './links.ts';
 import type { Shelf } from './shelf.ts';
 import { KEPT_HERE, READING, TELLING, bytesWords } from './words.ts';
@@ -23,7 +24,7 @@ export function wireSharing(joinedPeer: JoinedPeer, shelf: Shelf): void {
       const progress = progressView(name);
       show(...outcomes, progress.element);
       try {
-        const shared = await peer.files.share('files' in file ? file.files : file, { name, tags, signal, onProgress: progress.show });
+        const shared = await peer.files.share(await sourceOf(file), { name, tags, signal, onProgress: progress.show });
         outcomes.push(sharedCard(shared, name));
         chosen.remove(file);
         await shelf.refresh();

@@ -25,6 +25,7 @@ export class Shelf {
     openDirectory: async ({ cid, transfer }) => transfer?.directory ?? (await this.#peer()).files.fetchDirectory(cid),
     fetch: ({ cid, name, media }) => this.fetch(cid, { what: pageLink(cid, name), name, media }),
     remove: (item) => this.#remove(item),
+    allow: (item) => this.#allow(item),
   };
   #there: readonly FileInfo[] = [];
   /** In the order in which this page heard of them. */
@@ -147,10 +148,20 @@ export class Shelf {
         tags: info?.tags ?? [],
         files: info?.files ?? transfer?.directory?.entries.length,
         progress: farthest(info, transfer?.progress),
+        inPlace: info?.inPlace,
         complete: info?.complete === true || transfer?.state === 'done',
         transfer,
       };
     });
+  }
+
+  async #allow({ cid, name }: Item): Promise<void> {
+    try {
+      await (await this.#peer()).files.allow(cid);
+      setText(this.#status, `${name ?? 'A file'} is shared again.`);
+    } finally {
+      await this.refresh();
+    }
   }
 
   async #remove({ cid, name }: Item): Promise<void> {

@@ -11,6 +11,8 @@ export const TELLING = 'Telling others that it is here…';
 export const NO_FOLDER_TO_SAVE = 'This browser cannot save into a folder: save the files one by one, or fetch all of them with "warren get".';
 export const NOTHING_FOUND = 'Files are found by whole words, a moment after they were shared.';
 export const KEPT_HERE = 'Whoever has the link gets it from this tab, for as long as the tab is open.';
+export const NEEDS_PERMISSION = 'This file stays where it is on this device. Allow this page to read it, then others get it again.';
+export const CHANGED = 'It has changed since it was shared, or is not where it was: nobody gets it from here any more. Share it again, or remove it.';
 export const SHOWN_LATER = 'Shown here as soon as it can be.';
 export const NOT_SHOWN = 'This browser cannot show it. Save it, and open it with another program.';
 

@@ -1,0 +1,43 @@
+// Handles of files that are shared where they are, over a reload: in IndexedDB, which takes them as they are.
+
+import type { Placed } from './pair-in-place.ts';
+import { openDatabase, type KeyValue } from './storage.ts';
+
+/** Precedes their keys. */
+const HANDLES = 'handles/';
+
+export class KeptHandles {
+  readonly #place: string;
+  #database: Promise<KeyValue> | undefined;
+
+  constructor(place: string) {
+    this.#place = place;
+  }
+
+  async load(number: number): Promise<Placed | undefined> {
+    const kept: unknown = await (await this.#opened()).load(this.#key(number));
+    return kept as Placed | undefined;
+  }
+
+  async save(number: number, placed: Placed): Promise<void> {
+    // Whatever can be cloned can be kept; only bytes are copied before.
+    await (await this.#opened()).write([[this.#key(number), placed as unknown as Uint8Array]]);
+  }
+
+  async forget(number: number): Promise<void> {
+    await (await this.#opened()).write([[this.#key(number), undefined]]);
+  }
+
+  #key(number: number): string {
+    return `${HANDLES}${this.#place}/${number}`;
+  }
+
+  #opened(): Promise<KeyValue> {
+    if (!this.#database) {
+      this.#database = openDatabase();
+      // After a failure the next call tries again.
+      this.#database.catch(() => (this.#database = undefined));
+    }
+    return this.#database;
+  }
+}
