@@ -141,7 +141,8 @@ impl Agent {
             return;
         };
         // Circuits that were there before have been used.
-        self.look(platform::now().saturating_sub(UPGRADE_SOON)).await;
+        self.look(platform::now().saturating_sub(UPGRADE_SOON))
+            .await;
         loop {
             while let Some(peer) = self.upgrades.next(platform::now()) {
                 self.dial(peer);
