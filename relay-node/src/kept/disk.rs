@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use warren_shared::error::Result;
 use warren_shared::limits::{MAX_DIRECTORY, MAX_KEPT_NOTE};
@@ -27,12 +27,16 @@ const FOLDER: &str = "kept";
 const ENDS: [&str; 6] = ["note", "note-new", "map", "hashes", "data", MEMBERS];
 /// The folder with the files of a directory.
 const MEMBERS: &str = "files";
+/// Tries to remove a folder.
+const REMOVED_AGAIN: usize = 3;
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Disk {
     folder: Arc<Path>,
     network: NetworkId,
+    /// Whoever reads a list has it.
+    reading: Arc<Mutex<()>>,
 }
 
 /// A file or directory of which something is there.
@@ -61,6 +65,7 @@ impl Disk {
         Ok(Disk {
             folder: folder.into(),
             network: network.clone(),
+            reading: Arc::default(),
         })
     }
 
@@ -126,6 +131,8 @@ impl Disk {
         if tree.size() > MAX_DIRECTORY as u64 {
             return None;
         }
+        // One at a time: a list of the largest kind takes hundreds of megabytes while it is looked through.
+        let _turn = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let block = std::fs::read(self.path(cid, "data")).ok()?;
         let directory = Directory::decode(&block).ok()?;
         // There is one encoding.
@@ -168,7 +175,14 @@ impl Disk {
     /// Removes all of a file or directory.
     pub async fn remove(&self, cid: Cid) -> Result<()> {
         let paths = ENDS.map(|end| self.path(&cid, end));
-        on_disk(move || paths.iter().try_for_each(|path| remove(path))).await
+        // All that can be, whatever cannot.
+        let all = move || {
+            paths
+                .iter()
+                .map(|path| remove(path))
+                .fold(Ok(()), Result::and)
+        };
+        on_disk(all).await
     }
 
     /// All that is there; what has no note, or one that cannot be read, is removed.
@@ -219,13 +233,24 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn remove(path: &Path) -> Result<()> {
     let folder = path.extension().is_some_and(|end| end == MEMBERS);
     let removed = match folder {
-        true => std::fs::remove_dir_all(path),
+        true => remove_folder(path),
         false => std::fs::remove_file(path),
     };
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path, error)),
         _ => Ok(()),
     }
+}
+
+/// Something that was given up may still be put into it: then once more.
+fn remove_folder(path: &Path) -> io::Result<()> {
+    for _ in 0..REMOVED_AGAIN {
+        match std::fs::remove_dir_all(path) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            done => return done,
+        }
+    }
+    std::fs::remove_dir_all(path)
 }
 
 #[cfg(test)]

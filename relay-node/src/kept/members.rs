@@ -63,19 +63,26 @@ impl Members {
         on_disk(move || PartialFile::open(&folder, cid, tree)).await
     }
 
-    /// Takes over a file that is whole in another folder of the kept, without a copy: what is whole is never written again.
-    /// Whether it is there then. Blocks for a moment.
+    /// Takes over a copy of a file that is whole in another folder of the kept; whether it is there then. A copy, because what
+    /// somebody says of a file here must never lead to what was kept for others. Blocks for as long as that takes.
     pub fn take_over(&self, from: &Path, cid: &Cid, tree: Tree) -> bool {
-        let link = |end: &str, to: &str| {
-            let linked = std::fs::hard_link(place(from, cid, end), place(&self.folder, cid, to));
-            linked.is_ok()
-        };
-        let linked = match is_small(tree) {
+        let copy = |end: &str, to: &str| copy(&place(from, cid, end), &self.folder, cid, to);
+        let right = |end: &&str| block(&place(from, cid, end), *cid, tree).is_ok();
+        let copied = match is_small(tree) {
             // One that is kept for itself has its bytes beside its map.
-            true => link(SMALL, SMALL) || link("data", SMALL),
-            false => ["data", "hashes", "map"].iter().all(|end| link(end, end)),
+            true => {
+                let found = [SMALL, "data"].into_iter().find(right);
+                found.is_some_and(|end| copy(end, SMALL).is_ok())
+            }
+            false => {
+                let whole = KeptFile::whole(&Arc::from(from), cid);
+                let same = whole.is_some_and(|file| file.tree() == tree);
+                same && ["data", "hashes", "map"]
+                    .iter()
+                    .all(|end| copy(end, end).is_ok())
+            }
         };
-        linked && sync_dir(&self.folder).is_ok() && self.whole(cid, tree).is_some()
+        copied && sync_dir(&self.folder).is_ok() && self.whole(cid, tree).is_some()
     }
 
     /// A file of which all is there. Blocks for a moment.
@@ -103,6 +110,14 @@ fn make(folder: &Path) -> io::Result<()> {
         Some(parent) => sync_dir(parent),
         None => Ok(()),
     }
+}
+
+/// Durable before it has its name.
+fn copy(from: &Path, folder: &Path, cid: &Cid, to: &str) -> io::Result<()> {
+    let new = place(folder, cid, &[to, ".", NEW].concat());
+    std::fs::copy(from, &new)?;
+    File::open(&new)?.sync_all()?;
+    std::fs::rename(&new, place(folder, cid, to))
 }
 
 /// A small file of a directory.
@@ -221,6 +236,20 @@ mod tests {
         std::fs::write(&hashes, &pairs).unwrap();
         drop(PartialFile::open(data.path(), cid, tree).unwrap());
         assert!(two.take_over(data.path(), &cid, tree));
+        // Whoever says something else of it reaches what is kept for others neither now nor when it is fetched.
+        let three = Members::new(data.path().join("three"));
+        three.begin().await.unwrap();
+        for size in [PIECE + 2, 2 * PIECE, 5] {
+            let lie = Tree::new(size).unwrap();
+            assert!(!three.take_over(data.path(), &cid, lie));
+            drop(three.partial(cid, lie).await.unwrap());
+        }
+        let kept = KeptFile::whole(&data.path().into(), &cid).expect("it stays");
+        assert_eq!(kept.tree(), tree);
+        assert_eq!(
+            std::fs::read(place(data.path(), &cid, "data")).unwrap(),
+            bytes
+        );
         std::fs::remove_file(map).unwrap();
         assert!(two.whole(&cid, tree).is_some());
     }

@@ -66,6 +66,8 @@ const OPEN_AT_ONCE = 8;
 const TOGETHER = 64;
 /** The others are after this. */
 const SETTLE_AFTER_MS = 500;
+/** How long a file in its place may take to say how it is. */
+const LOOK_MS = 1_000;
 
 export class KeptFiles {
   readonly #glue: StoreGlue;
@@ -148,7 +150,8 @@ export class KeptFiles {
     for await (const name of (directory as unknown as { keys(): AsyncIterable<string> }).keys()) {
       const [copy, placed] = [numberOf(name), placedNumberOf(name)];
       if (copy !== undefined) numbers.set(copy, false);
-      if (placed !== undefined) numbers.set(placed, true);
+      // A version that knows only copies may have given a number a second time: one of them waits.
+      if (placed !== undefined && !numbers.has(placed)) numbers.set(placed, true);
     }
     this.#last = Math.max(0, ...numbers.keys());
     const all: [number, ...Restored][] = [];
@@ -172,7 +175,7 @@ export class KeptFiles {
     const there = placed ? await this.#handles.load(number) : undefined;
     if (placed && !there) {
       // It was on its way, or was being removed.
-      await this.#erase(number);
+      await this.#erase(number, placed);
       return undefined;
     }
     const pair = there ? new PairInPlace(number, there) : new Pair(number);
@@ -190,7 +193,7 @@ export class KeptFiles {
       await this.#forget(pair);
       return undefined;
     }
-    const state = pair instanceof PairInPlace ? await pair.state() : undefined;
+    const state = pair instanceof PairInPlace ? await soon(pair.state()) : undefined;
     this.#files.set(number, { pair, slot });
     if (!state) return [slot.map(), note];
     // Without all of its hashes nobody can say that it is what it was.
@@ -222,7 +225,7 @@ export class KeptFiles {
       this.#files.set(number, make(pair));
     } catch (error) {
       this.#shut(pair);
-      await this.#erase(number);
+      await this.#erase(number, pair instanceof PairInPlace);
       throw error;
     }
     return number;
@@ -340,16 +343,18 @@ export class KeptFiles {
     pair.close();
   }
 
-  /** Nobody reads it any more where it is. */
+  /** Nobody reads it any more where it is. A handle that is left makes no file. */
   async #forget(pair: AnyPair): Promise<void> {
-    if (pair instanceof PairInPlace) await this.#handles.forget(pair.number);
-    await this.#erase(pair.number);
+    const placed = pair instanceof PairInPlace;
+    await this.#erase(pair.number, placed);
+    if (placed) await this.#handles.forget(pair.number);
   }
 
   /** What makes it a file goes first. */
-  async #erase(number: number): Promise<void> {
+  async #erase(number: number, placed: boolean): Promise<void> {
     const directory = await this.#directory(false);
-    for (const name of [besideName(number), dataName(number), placedName(number)]) await directory?.removeEntry(name).catch(ignoreMissing);
+    const names = placed ? [placedName(number)] : [besideName(number), dataName(number)];
+    for (const name of names) await directory?.removeEntry(name).catch(ignoreMissing);
   }
 
   /** An empty directory would tell the next page that something is kept. What is not empty stays. */
@@ -383,4 +388,11 @@ function inStore(number: number): Pair {
 function unlike(error: unknown, { taking }: Kept): never {
   if (!taking || (error as Error).name !== 'FileChangedError') throw error;
   throw Object.assign(new Error('The file changes.'), { name: 'FileChangingError' });
+}
+
+/** A drive that is asleep holds up nobody else: whoever allows its file again has it looked at again. */
+function soon(state: Promise<PlaceState>): Promise<PlaceState> {
+  state.catch(() => {});
+  const late = new Promise<PlaceState>((resolve) => setTimeout(() => resolve('needs-permission'), LOOK_MS));
+  return Promise.race([state, late]);
 }

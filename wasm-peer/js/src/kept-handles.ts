@@ -15,29 +15,35 @@ export class KeptHandles {
   }
 
   async load(number: number): Promise<Placed | undefined> {
-    const kept: unknown = await (await this.#opened()).load(this.#key(number));
+    const kept: unknown = await this.#with((database) => database.load(this.#key(number)));
     return kept as Placed | undefined;
   }
 
   async save(number: number, placed: Placed): Promise<void> {
     // Whatever can be cloned can be kept; only bytes are copied before.
-    await (await this.#opened()).write([[this.#key(number), placed as unknown as Uint8Array]]);
+    await this.#with((database) => database.write([[this.#key(number), placed as unknown as Uint8Array]]));
   }
 
   async forget(number: number): Promise<void> {
-    await (await this.#opened()).write([[this.#key(number), undefined]]);
+    await this.#with((database) => database.write([[this.#key(number), undefined]]));
   }
 
   #key(number: number): string {
     return `${HANDLES}${this.#place}/${number}`;
   }
 
-  #opened(): Promise<KeyValue> {
-    if (!this.#database) {
-      this.#database = openDatabase();
-      // After a failure the next call tries again.
-      this.#database.catch(() => (this.#database = undefined));
+  /** Browsers close databases by themselves: what fails is tried once more with a new one. */
+  async #with<T>(work: (database: KeyValue) => Promise<T>): Promise<T> {
+    if (this.#database) {
+      try {
+        return await work(await this.#database);
+      } catch {
+        this.#database = undefined;
+      }
     }
-    return this.#database;
+    const database = await openDatabase();
+    const done = await work(database);
+    this.#database = Promise.resolve(database);
+    return done;
   }
 }

@@ -100,6 +100,8 @@ impl Collection {
         if let Some(before) = before {
             before.discard();
             self.unlist(&before);
+            // It may have been withheld meanwhile, and withdrawn.
+            self.files.announce_soon(&cid);
         }
         if let Some(signed) = signed {
             let words = signed.listing().tokens();

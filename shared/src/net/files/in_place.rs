@@ -100,13 +100,13 @@ impl Collection {
 
     /// Its owner lets it be read: gives it again, if it is still what it was.
     pub async fn allow(&self, cid: &Cid) -> Result<Arc<Entry>> {
-        let entry = self.find(cid)?;
+        // A directory may have it as well: what is allowed is to read the owner's own.
+        let alone = self.all().get(cid).cloned();
+        let entry = alone.map_or_else(|| self.find(cid), Ok)?;
         let saying = entry.lost.saying.lock().await;
-        let gives = entry.refused().is_none();
         entry.allow().await?;
-        if !gives {
-            restoring::give(self, &entry)?;
-        }
+        // Also when it was given before: it may have been lost while its owner was asked.
+        restoring::give(self, &entry)?;
         drop(saying);
         Ok(entry)
     }

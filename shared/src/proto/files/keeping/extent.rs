@@ -16,7 +16,7 @@ pub struct Extent {
     pub size: u64,
     /// Bytes of the disk that are counted.
     pub bytes: u64,
-    /// Different files of a directory.
+    /// Paths of a directory, also those of equal files: each costs whoever reads the list.
     pub files: u64,
 }
 
@@ -50,7 +50,7 @@ impl Extent {
         Some(Extent {
             size: directory.size(),
             bytes: KEPT_FILE + bytes_of(list) + each.sum::<u64>(),
-            files: files.len() as u64,
+            files: directory.entries().len() as u64,
         })
     }
 }
@@ -99,7 +99,7 @@ mod tests {
         let wanted = Extent {
             size: 6 * PIECE,
             bytes,
-            files: 2,
+            files: 3,
         };
         assert_eq!(extent, wanted);
         let asked = Extent::asked(&Cid::directory([7; 32]), extent.size);
