@@ -1,12 +1,13 @@
 //! Relays keep files for publishers that leave: found, fetched and listed there, within a quota, against a denylist, over a
 //! restart of the relay.
 
+mod keeping_relay;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::{AsyncReadExt, AsyncWriteExt};
 use serde_json::Value;
-use tempfile::TempDir;
 use warren_relay::files::SharedFile;
 use warren_relay::peer::Peer;
 use warren_shared::error::{Code, Result};
@@ -25,33 +26,9 @@ use warren_tests::random::Random;
 use warren_tests::relays::{ANY_PORT, TestRelay};
 use warren_tests::wait::{until, within};
 
-/// A relay that keeps files, and the places of its files.
-struct Scene {
-    folder: TempDir,
-    quota: u64,
-}
+use self::keeping_relay::Scene;
 
 impl Scene {
-    fn new(quota: u64) -> Scene {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::write(folder.path().join("denied"), "# nothing yet\n").expect("written");
-        Scene { folder, quota }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Starts it, the first time or again.
-    async fn relay(&self) -> TestRelay {
-        let started = TestRelay::start(|args| {
-            args.data_dir = Some(self.path("relay"));
-            args.pin_quota = Some(self.quota.to_string());
-            args.deny_files = Some(self.path("denied"));
-        });
-        started.await.expect("the relay starts")
-    }
-
     fn written(&self, name: &str, size: usize) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, Random::new().bytes(size)).expect("written");

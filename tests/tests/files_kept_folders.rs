@@ -1,12 +1,13 @@
 //! Relays keep directories for publishers that leave: whole, each of their files, over a restart; within a quota, against a
 //! denylist, and beside others that have files in common.
 
+mod keeping_relay;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::Value;
-use tempfile::TempDir;
 use warren_relay::files::{Scanned, SharedFile, scan};
 use warren_relay::peer::Peer;
 use warren_shared::error::{Code, Result};
@@ -23,6 +24,8 @@ use warren_tests::program::run;
 use warren_tests::random::Random;
 use warren_tests::relays::{ANY_PORT, TestRelay};
 use warren_tests::wait::{until, within};
+
+use self::keeping_relay::Scene;
 
 /// The bytes of each file of a folder.
 type Content = BTreeMap<PathBuf, Vec<u8>>;
@@ -77,33 +80,7 @@ fn content(root: &Path) -> Content {
     all
 }
 
-/// A relay that keeps files, and the places of its files.
-struct Scene {
-    folder: TempDir,
-    quota: u64,
-}
-
 impl Scene {
-    fn new(quota: u64) -> Scene {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::write(folder.path().join("denied"), "# nothing yet\n").expect("written");
-        Scene { folder, quota }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Starts it, the first time or again.
-    async fn relay(&self) -> TestRelay {
-        let started = TestRelay::start(|args| {
-            args.data_dir = Some(self.path("relay"));
-            args.pin_quota = Some(self.quota.to_string());
-            args.deny_files = Some(self.path("denied"));
-        });
-        started.await.expect("the relay starts")
-    }
-
     /// A folder with these files.
     fn made(&self, name: &str, files: &[(&str, Vec<u8>)]) -> PathBuf {
         let root = self.path(name);
