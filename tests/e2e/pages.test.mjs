@@ -133,9 +133,11 @@ scenario(
     );
     assert.equal(answered, LONG ? 3_000 : 500);
     const crowd = await page.page.evaluate(() => window.crowd.map((peer) => peer.id));
-    const there = (snapshot, crowd) =>
-      crowd.every((id) => snapshot.connections.some((link) => link.peer === id && link.transport === 'webrtc'));
-    await hub.until(there, crowd);
+    const exactly = ({ connections }, crowd) => {
+      const direct = connections.filter(({ transport }) => transport === 'webrtc').map(({ peer }) => peer);
+      return direct.length === crowd.length && crowd.every((id) => direct.includes(id));
+    };
+    await hub.until(exactly, crowd);
   },
   { timeout: 180_000 },
 );
