@@ -204,7 +204,7 @@ pub const MAX_REFUSAL_REASON: usize = 512;
 /// How long a request to a witness may take.
 pub const NAME_DEADLINE: Duration = Duration::from_secs(10);
 /// Requests to and from witnesses at one time, for each connection.
-pub const NAME_STREAMS: usize = 32;
+pub const NAME_STREAMS: usize = 48;
 /// Questions about names that a witness answers to one address prefix in a minute.
 pub const NAME_READS_PER_PREFIX: u32 = 1_200;
 /// How far relays can correct a peer's clock where names are concerned.
@@ -347,10 +347,10 @@ pub const RPC_LONGEST: Duration = Duration::from_secs(300);
 /// How long a request may take to arrive, a result to be taken, and a caller to leave after the last one.
 pub const RPC_TRANSFER: Duration = Duration::from_secs(20);
 /// Messages of calls under way on one connection.
-pub const RPC_STREAMS: usize = 32;
+pub const RPC_STREAMS: usize = 64;
 /// Messages that a node works on at once, all peers together.
 pub const RPC_CALLS: usize = 1_024;
-/// Of these, for one peer: two connections full.
+/// Of these, for one peer: two connections full of those that one of ours opens.
 pub const RPC_CALLS_PER_PEER: usize = 64;
 /// Of these, for one address prefix: four of them are needed to keep a node busy.
 pub const RPC_CALLS_PER_PREFIX: usize = 256;
@@ -400,8 +400,8 @@ pub const READ_PARALLEL: usize = 6;
 /// Streams on one connection, those of both ends together, with which yamux closes it.
 const YAMUX_STREAMS: usize = 512;
 const _: () = {
-    // Of each protocol the remote opens as many, and we three quarters. Kademlia, identify, ping and
-    // circuits take a share of the rest.
+    // Of each protocol the remote opens as many, and we half. Kademlia, identify, ping and circuits take a
+    // share of the rest.
     let ours = RECORD_STREAMS
         + NAME_STREAMS
         + RPC_STREAMS
@@ -411,8 +411,9 @@ const _: () = {
         + HISTORY_STREAMS
         + GOSSIP_STREAMS
         + FILE_STREAMS
-        + KEEP_STREAMS;
-    assert!(ours + ours * 3 / 4 + 128 <= YAMUX_STREAMS);
+        + KEEP_STREAMS
+        + SIGNALING_STREAMS;
+    assert!(ours + ours / 2 + 128 <= YAMUX_STREAMS);
 };
 /// Streams of one protocol that wait until they may be opened on a connection, or until their peer is
 /// dialled: a page that asks for a thousand things at once gets them one after the other.
@@ -428,7 +429,7 @@ pub const STREAMS_ACCEPTED: usize = 1_024;
 pub const PERF_STREAMS: usize = 8;
 /// Measurements on one connection, those included that wait for their turn: enough to keep the eight
 /// busy, and too few to fill the queue of all from one connection.
-pub const PERF_OPEN: usize = 64;
+pub const PERF_OPEN: usize = 24;
 /// Bytes of one measurement, each way.
 pub const PERF_BYTES: u64 = 1024 * 1024 * 1024;
 /// How long one measurement may take.

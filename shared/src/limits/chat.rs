@@ -127,13 +127,13 @@ pub const HISTORY_RETRY_LONGEST: Millis = 5 * MINUTE;
 /// How long a request for history may take.
 pub const HISTORY_DEADLINE: Duration = Duration::from_secs(10);
 /// Requests for history on one connection.
-pub const HISTORY_STREAMS: usize = 8;
+pub const HISTORY_STREAMS: usize = 12;
 /// Bytes of messages in one answer: with the rest of it below a control message.
 pub const HISTORY_PAGE: usize = 48 * 1024;
 /// Messages that a request says are there already, at eight bytes each: all that a peer keeps.
 pub const MAX_HISTORY_HAVE: usize = MAX_ROOM_MESSAGES;
 /// Streams of gossipsub on one connection: one each way, and one to spare while it is replaced.
-pub const GOSSIP_STREAMS: usize = 2;
+pub const GOSSIP_STREAMS: usize = 4;
 /// Messages that wait for a relay which has not yet joined a topic, or which is slow to read.
 pub const GOSSIP_QUEUE: usize = 256;
 /// Packets that wait at a relay for one peer that reads slowly: 12 MiB at most, and some seconds of a lively room.

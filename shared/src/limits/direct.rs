@@ -60,7 +60,7 @@ pub const DIRECT_PARKED: Millis = 10 * SECOND;
 /// How long a delivery or a receipt may take.
 pub const DIRECT_DEADLINE: Duration = Duration::from_secs(10);
 /// Deliveries on one connection: senders make one at a time for each recipient.
-pub const DIRECT_STREAMS: usize = 4;
+pub const DIRECT_STREAMS: usize = 6;
 /// Deliveries that wait for the one task that stores messages.
 pub const DIRECT_QUEUE: usize = 64;
 /// Recipients that are tried at the same time.
@@ -78,7 +78,7 @@ pub const DEVICE_FORGOTTEN: Millis = 30 * DAY;
 /// Mailboxes that one message is left in: one of them may be lost.
 pub const MAILBOX_COPIES: usize = 2;
 /// Requests to a mailbox on one connection.
-pub const MAILBOX_STREAMS: usize = 6;
+pub const MAILBOX_STREAMS: usize = 10;
 /// How long a request to a mailbox may take, disk included.
 pub const MAILBOX_DEADLINE: Duration = Duration::from_secs(8);
 /// How often a peer looks into its mailboxes while it is connected, beside whenever it has joined.

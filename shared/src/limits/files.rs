@@ -32,7 +32,7 @@ pub const MAX_PART: usize = 40 * 1024;
 /// Requests that may wait on one stream behind the one that is answered: those of the fastest source.
 pub const MAX_FETCHES_WAITING: usize = 64;
 /// Streams for files on one connection: each download has one, and all that it asks for.
-pub const FILE_STREAMS: usize = 6;
+pub const FILE_STREAMS: usize = 10;
 
 /// Requests for files that a node works on at once, all peers together: each has a range in memory and a file open.
 pub const FILE_JOBS: usize = 256;

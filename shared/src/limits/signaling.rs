@@ -30,7 +30,7 @@ pub const SIGNALING_TURNS: usize = if cfg!(target_family = "wasm") {
     512
 };
 /// Streams of it at a time on one connection: the own attempt and that of the remote.
-pub const SIGNALING_STREAMS: usize = 4;
+pub const SIGNALING_STREAMS: usize = 6;
 /// Who has dialled a circuit uses it first: what is asked over it at once would wait for the browser, which is busy with a
 /// connection object for as long.
 pub const UPGRADE_SOON: Millis = 40;

@@ -4,8 +4,8 @@
 //! streams* belong to whoever opened or accepted them ([`Registry::accept`]). Both are opened by
 //! [`Behaviour::open`], and both are bounded in the same way: a [`Protocol`] says how many streams the
 //! remote of one connection may have open here. What goes beyond is refused at once, visibly for the
-//! remote, because its stream is reset. We open a few less than that at a remote; whatever else is to
-//! be opened waits in line, for a bounded time in a bounded queue, and is told why when it fails. When a
+//! remote, because its stream is reset. We open half as many at a remote, because it may not know yet
+//! that those before them have ended; whatever else is to be opened waits in line, for a bounded time in a bounded queue, and is told why when it fails. When a
 //! connection closes before a stream was open, it is opened over another one: streams of *hasty*
 //! protocols are open at once, and whoever asks on them asks again when the connection closes.
 //!
@@ -60,9 +60,10 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// How many streams we open there at a time: a remote may count one for a moment longer than we do.
+    /// How many streams we open there at a time. A remote learns a moment later than we do that one has ended,
+    /// and may count all that we had beside all that we open next.
     fn own_share(&self) -> usize {
-        self.streams - self.streams / 4
+        self.streams.div_ceil(2)
     }
 }
 

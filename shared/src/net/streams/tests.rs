@@ -220,6 +220,32 @@ async fn one_stream_too_many_is_refused_and_those_within_are_kept() {
 }
 
 #[tokio::test]
+async fn those_of_which_the_other_end_does_not_know_that_they_are_over_leave_room_for_as_many() {
+    let (here, there) = (Peer::start(&[]).await, Peer::start(&[]).await);
+    let protocol = plain(8);
+    let mut queue = there.registry.accept(protocol.clone()).expect("free");
+    let mut theirs = Vec::new();
+    for round in 0..2_u64 {
+        let mut mine = Vec::new();
+        for number in 0..protocol.own_share() as u64 {
+            let opened = here.open(&there, protocol.clone()).await;
+            let mut stream = opened.expect("a place of ours is free").stream;
+            let said = round << 32 | number;
+            stream.write_all(&said.to_be_bytes()).await.expect("sent");
+            stream.flush().await.expect("sent");
+            let next = tokio::time::timeout(PATIENCE, queue.next()).await;
+            let mut there = next.expect("not refused").expect("it runs").stream;
+            let mut heard = [0; 8];
+            there.read_exact(&mut heard).await.expect("it was sent");
+            assert_eq!(u64::from_be_bytes(heard), said);
+            mine.push(stream);
+            theirs.push(there);
+        }
+    }
+    assert_eq!(theirs.len(), protocol.streams);
+}
+
+#[tokio::test]
 async fn a_peer_that_answers_nothing_times_out() {
     let here = Peer::start(&[]).await;
     let mut there = Peer::start(&[Service::Names]).await;
