@@ -323,7 +323,9 @@ pub const FAREWELL: Duration = Duration::from_secs(3);
 pub const DIAL_DEADLINE: Duration = Duration::from_secs(10);
 /// When a circuit is asked for again of a relay that is silent, and up to twice as long: longer than one takes through a slow relay.
 pub const CIRCUIT_AGAIN: Duration = Duration::from_secs(2);
-/// Bytes of data in one frame of a connection with many streams: what every remote may send at first. Longer ones are divided.
+/// Bytes of data in one frame that is sent on a connection with many streams: a whole message of noise, with the frame's header.
+pub const YAMUX_SENT: usize = 65_507;
+/// Bytes of data in one that arrives: what every remote may send at first. Longer ones are divided.
 pub const YAMUX_FRAME: u32 = 256 * 1024;
 
 /// A store or a read at one node, disk included.
@@ -398,7 +400,7 @@ pub const READ_QUORUM: usize = 5;
 pub const READ_PARALLEL: usize = 6;
 
 /// Streams on one connection, those of both ends together, with which yamux closes it.
-const YAMUX_STREAMS: usize = 512;
+pub const YAMUX_STREAMS: usize = 512;
 const _: () = {
     // Of each protocol the remote opens as many, and we half. Kademlia, identify, ping and circuits take a
     // share of the rest.

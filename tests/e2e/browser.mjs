@@ -5,8 +5,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-const PROGRAM = process.env.WARREN_CHROMIUM ?? '/usr/bin/chromium';
-const ARGUMENTS = [
+export const PROGRAM = process.env.WARREN_CHROMIUM ?? '/usr/bin/chromium';
+export const ARGUMENTS = [
   '--headless=new',
   '--no-sandbox',
   '--disable-gpu',

@@ -20,7 +20,7 @@ use warren_shared::net::files::{Held, Partial, Portion};
 use warren_shared::proto::files::cid::Cid;
 use warren_shared::proto::files::kept::{BLOCK, KeptMap, block_offset};
 use warren_shared::proto::files::pieces::Pieces;
-use warren_shared::proto::files::tree::{Need, PAIR, Sender, Tree, Verified};
+use warren_shared::proto::files::tree::{Need, PAIR, Sender, Tree, Verified, pair_runs};
 
 use super::{failed, on_disk, portion, refusal};
 use crate::identity::sync_dir;
@@ -228,16 +228,14 @@ impl Inner {
 
     fn write(&self, parts: &[Verified]) -> Result<()> {
         for part in parts {
-            let (written, path) = match part {
-                Verified::Pair { index, pair } => (
-                    self.hashes.write_all_at(pair, index * PAIR as u64),
-                    &self.paths.hashes,
-                ),
-                Verified::Group { offset, data } => {
-                    (self.data.write_all_at(data, *offset), &self.paths.data)
-                }
-            };
-            written.map_err(|error| failed("write to", path, error))?;
+            if let Verified::Group { offset, data } = part {
+                let written = self.data.write_all_at(data, *offset);
+                written.map_err(|error| failed("write to", &self.paths.data, error))?;
+            }
+        }
+        for (index, pairs) in pair_runs(parts) {
+            let written = self.hashes.write_all_at(&pairs, index * PAIR as u64);
+            written.map_err(|error| failed("write to", &self.paths.hashes, error))?;
         }
         Ok(())
     }

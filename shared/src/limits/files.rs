@@ -53,8 +53,6 @@ pub const DIRECT_SOUGHT_FIRST: Duration = Duration::from_millis(50);
 pub const DIRECT_SOUGHT_RARELY: Duration = Duration::from_secs(2);
 /// What is read of a stream at a time: in a tab every read is a trip to another module.
 pub const FILE_BUFFER: usize = 64 * 1024;
-/// Verified bytes that are written to a disk at a time.
-pub const FILE_WRITE: usize = 256 * 1024;
 /// How often it is looked for new sources of a file that is not there yet.
 pub const SOURCES_SOUGHT_EVERY: Duration = Duration::from_secs(5);
 /// The longest that a source which failed is left alone before it is tried again, however often it did.

@@ -34,7 +34,6 @@ mod hiding;
 mod keeper;
 pub mod lending;
 mod messages;
-#[cfg(feature = "server")]
 mod muxing;
 pub mod names;
 pub mod node;

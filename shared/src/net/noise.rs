@@ -23,6 +23,8 @@ use libp2p::identity::Keypair;
 
 use self::handshake::{Identity, Side};
 pub use self::stream::Encrypted;
+#[cfg(test)]
+pub(in crate::net) use self::stream::MAX_PLAIN;
 use crate::error::{Code, Error, Result};
 
 /// The upgrade of one peer: cheap to clone, good for any number of connections.

@@ -11,14 +11,11 @@ use libp2p::core::transport::{Boxed, OrTransport};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::swarm::{Config, Swarm};
-#[cfg(not(feature = "server"))]
-use libp2p::yamux::Config as Yamux;
 use libp2p::{PeerId, Transport, relay};
 
 use super::behaviour::{Behaviour, Role};
 use super::circuits::Circuits;
 use super::closing::Closing;
-#[cfg(feature = "server")]
 use super::muxing::Yamux;
 use super::noise::Noise;
 use crate::error::Result;
@@ -83,7 +80,7 @@ fn secured(transport: Boxed<Bytes>, key: &Keypair) -> Result<Connections> {
     Ok(transport
         .upgrade(Version::V1Lazy)
         .authenticate(Noise::of(key)?)
-        .multiplex(Yamux::default())
+        .multiplex(Yamux)
         .timeout(limits::DIAL_DEADLINE)
         .boxed())
 }

@@ -2,10 +2,10 @@
 // measurement has a browser of its own, so that nobody finds what another one has left.
 
 import { fileURLToPath } from 'node:url';
-import { launchProfile } from '../../e2e/browser.mjs';
 import { serveBundled } from '../../e2e/bundled.mjs';
 import { temporaryFolder, within } from '../../e2e/relay.mjs';
 import { rounded, row, summary } from '../figures.mjs';
+import { launchUnwatched } from '../unwatched.mjs';
 import { MIB } from './original.mjs';
 
 const START_MS = 60_000;
@@ -51,7 +51,7 @@ export async function inBrowser(use) {
   const folder = temporaryFolder();
   let context;
   try {
-    context = await launchProfile(folder.path);
+    context = await launchUnwatched(folder.path);
     return await use(context);
   } finally {
     await context?.close();

@@ -133,9 +133,9 @@ export class KeptFiles {
       case 'bytes':
         return slot.piece(number);
       case 'write':
-        if (kept.pair instanceof PairInPlace) throw new Error('Nothing is written where the owner has a file.');
-        return slot.write(bytes);
+        return this.#write(kept, slot, bytes);
       case 'complete':
+        if (bytes.length > 0) this.#write(kept, slot, bytes);
         return this.#complete(file, slot, number);
       default:
         throw new Error(`Nobody knows what "${what}" is.`);
@@ -263,6 +263,11 @@ export class KeptFiles {
     delete kept.taking;
     kept.slot = taking.finish();
     return kept.slot.map();
+  }
+
+  #write(kept: Kept, slot: Slot, bytes: Uint8Array): void {
+    if (kept.pair instanceof PairInPlace) throw new Error('Nothing is written where the owner has a file.');
+    slot.write(bytes);
   }
 
   #complete(file: number, slot: Slot, piece: number): void {

@@ -299,6 +299,12 @@ impl Partial for Entry {
         Ok(())
     }
 
+    async fn write_last(&self, parts: Vec<Verified>, piece: u64) -> Result<()> {
+        self.stored.write_last(parts, piece).await?;
+        self.waiting.arrived(piece);
+        Ok(())
+    }
+
     fn wishes(&self) -> Wishes {
         Wishes {
             only: self.wants.only(),

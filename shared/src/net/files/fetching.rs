@@ -232,17 +232,17 @@ impl Fetching {
         groups.start += skip / GROUP;
         let root = partial.cid().root;
         let work = async move {
-            // The rest of it has come before.
-            if !groups.is_empty() {
-                let fetch = Fetch { root, tree, groups };
-                let question = crate::proto::files::wire::Request::Fetch(fetch.clone());
-                let heard = sources.0.links.ask(&route, &question).await;
-                let told = |bytes| {
-                    let _ = came.unbounded_send((request, bytes));
-                };
-                take(heard, &fetch, partial.as_ref(), told).await?;
+            // All of it has come before.
+            if groups.is_empty() {
+                return partial.complete(piece).await.map_err(Trouble::Here);
             }
-            partial.complete(piece).await.map_err(Trouble::Here)
+            let fetch = Fetch { root, tree, groups };
+            let question = crate::proto::files::wire::Request::Fetch(fetch.clone());
+            let heard = sources.0.links.ask(&route, &question).await;
+            let told = |bytes| {
+                let _ = came.unbounded_send((request, bytes));
+            };
+            take(heard, &fetch, (partial.as_ref(), piece), told).await
         };
         let (abort, aborted) = AbortHandle::new_pair();
         self.requests.insert(request, (source, abort));

@@ -72,6 +72,12 @@ pub trait Partial: Held {
     /// All of a piece is written. It is durable soon, and from then on never fetched again.
     async fn complete(&self, piece: u64) -> Result<()>;
 
+    /// Writes the last parts of a piece: all of it is written.
+    async fn write_last(&self, parts: Vec<Verified>, piece: u64) -> Result<()> {
+        self.write(parts).await?;
+        self.complete(piece).await
+    }
+
     /// What is wanted of it, and what of that soon: all, and nothing before the rest, unless it says something else.
     fn wishes(&self) -> Wishes {
         Wishes::default()

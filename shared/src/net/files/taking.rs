@@ -5,7 +5,6 @@ use futures::StreamExt;
 use super::link::{Heard, Hearing};
 use super::store::Partial;
 use crate::error::Error;
-use crate::limits::FILE_WRITE;
 use crate::proto::files::download::Failure;
 use crate::proto::files::tree::{Decoder, Mismatch, Verified};
 use crate::proto::files::wire::{Answer, Fetch, FileRefusal};
@@ -43,75 +42,45 @@ pub(super) async fn begun(heard: &mut Hearing) -> Result<(), Failure> {
     }
 }
 
-/// Verified and not written yet.
-struct Waiting<'a, F> {
-    partial: &'a dyn Partial,
-    came: F,
-    parts: Vec<Verified>,
-    bytes: usize,
-}
-
-impl<F: Fn(u64)> Waiting<'_, F> {
-    fn take(&mut self, part: Verified) {
-        if let Verified::Group { data, .. } = &part {
-            self.bytes += data.len();
-        }
-        self.parts.push(part);
-    }
-
-    async fn write(&mut self) -> Result<(), Trouble> {
-        let parts = std::mem::take(&mut self.parts);
-        let bytes = std::mem::take(&mut self.bytes);
-        if parts.is_empty() {
-            return Ok(());
-        }
-        self.partial.write(parts).await.map_err(Trouble::Here)?;
-        (self.came)(bytes as u64);
-        Ok(())
-    }
-}
-
-/// Takes the range that was asked for. What was right of it is written in any case, and told to `came`.
-pub(super) async fn take<F: Fn(u64)>(
+/// Takes what is missing of a piece, to its end: it is complete then. What was right of it is written in any case, and told to
+/// `came`.
+pub(super) async fn take(
     mut heard: Hearing,
     fetch: &Fetch,
-    partial: &dyn Partial,
-    came: F,
+    (partial, piece): (&dyn Partial, u64),
+    came: impl Fn(u64),
 ) -> Result<(), Trouble> {
     begun(&mut heard).await.map_err(Trouble::There)?;
-    let mut waiting = Waiting {
-        partial,
-        came,
-        parts: Vec::new(),
-        bytes: 0,
-    };
     let decoder = Decoder::new(fetch.root, fetch.tree, fetch.groups.clone());
-    let outcome = parts(&mut heard, decoder, &mut waiting).await;
-    waiting.write().await?;
+    let mut all = Vec::new();
+    let outcome = parts(&mut heard, decoder, &mut all).await;
+    let bytes = all.iter().map(Verified::bytes).sum();
+    let written = match outcome {
+        Ok(()) => partial.write_last(all, piece).await,
+        Err(_) => partial.write(all).await,
+    };
+    written.map_err(Trouble::Here)?;
+    came(bytes);
     outcome
 }
 
-async fn parts<F: Fn(u64)>(
+/// The parts of a range as they come, to the first that is not what it should be. It is never more than a piece.
+async fn parts(
     heard: &mut Hearing,
     mut decoder: Decoder,
-    waiting: &mut Waiting<'_, F>,
+    all: &mut Vec<Verified>,
 ) -> Result<(), Trouble> {
     // An empty file is complete before anything comes.
-    if let Some(part) = decoder.take(&mut &[][..])? {
-        waiting.take(part);
-    }
+    all.extend(decoder.take(&mut &[][..])?);
     loop {
         match heard.next().await {
             Some(Heard::Data(bytes)) => {
                 let mut input = bytes.as_slice();
                 while let Some(part) = decoder.take(&mut input)? {
-                    waiting.take(part);
+                    all.push(part);
                 }
                 if !input.is_empty() {
                     return Err(Mismatch.into());
-                }
-                if waiting.bytes >= FILE_WRITE {
-                    waiting.write().await?;
                 }
             }
             Some(Heard::End(Ok(()))) => {

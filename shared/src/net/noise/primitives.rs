@@ -3,8 +3,6 @@
 //! Curves are the same everywhere; the platform may have faster ciphers and hashes than the
 //! portable ones here.
 
-use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
 use sha2::{Digest, Sha256};
 use snow::Error;
 use snow::params::{CipherChoice, DHChoice, HashChoice};
@@ -16,9 +14,9 @@ use zeroize::Zeroizing;
 use crate::platform;
 
 /// Length of keys, and of what they agree on.
-pub(super) const KEY: usize = 32;
+pub(super) const KEY: usize = warren_cipher::KEY;
 /// What a cipher adds to each message.
-pub(super) const TAG: usize = 16;
+pub(super) const TAG: usize = warren_cipher::TAG;
 
 /// Gives `snow` its primitives.
 pub(super) struct Primitives {
@@ -156,12 +154,6 @@ impl Hash for Sha {
 #[derive(Default)]
 struct ChaChaPoly(Zeroizing<[u8; KEY]>);
 
-impl ChaChaPoly {
-    fn cipher(&self) -> ChaCha20Poly1305 {
-        ChaCha20Poly1305::new((&*self.0).into())
-    }
-}
-
 /// Noise puts its counter behind four zeros.
 fn nonce_bytes(counter: u64) -> [u8; 12] {
     let mut nonce = [0; 12];
@@ -181,10 +173,7 @@ impl Cipher for ChaChaPoly {
     fn encrypt(&self, counter: u64, header: &[u8], plain: &[u8], out: &mut [u8]) -> usize {
         let (body, rest) = out.split_at_mut(plain.len());
         body.copy_from_slice(plain);
-        let nonce = nonce_bytes(counter);
-        let tag = self
-            .cipher()
-            .encrypt_inout_detached((&nonce).into(), header, body.into())
+        let tag = warren_cipher::seal(&self.0, &nonce_bytes(counter), header, body)
             .expect("noise messages are shorter than what the cipher takes");
         rest[..TAG].copy_from_slice(&tag);
         plain.len() + TAG
@@ -202,14 +191,7 @@ impl Cipher for ChaChaPoly {
         let out = out.get_mut(..length).ok_or(Error::Input)?;
         out.copy_from_slice(body);
         let tag: [u8; TAG] = tag.try_into().map_err(|_| Error::Decrypt)?;
-        let nonce = nonce_bytes(counter);
-        let verified = self.cipher().decrypt_inout_detached(
-            (&nonce).into(),
-            header,
-            (&mut *out).into(),
-            (&tag).into(),
-        );
-        if verified.is_err() {
+        if !warren_cipher::open(&self.0, &nonce_bytes(counter), header, out, &tag) {
             // What was copied here is whatever somebody sent.
             out.fill(0);
             return Err(Error::Decrypt);

@@ -13,7 +13,7 @@ use super::primitives::TAG;
 /// The longest sealed message.
 pub(super) const MAX_MESSAGE: usize = 65_535;
 /// The most that one message carries.
-pub(super) const MAX_PLAIN: usize = MAX_MESSAGE - TAG;
+pub(in crate::net) const MAX_PLAIN: usize = MAX_MESSAGE - TAG;
 const PREFIX: usize = 2;
 /// Asked of the stream below at once, unless a longer frame has begun.
 const CHUNK: usize = 8 * 1024;

@@ -2,21 +2,16 @@
 //! cipher key and the first 16 bytes of the nonce, and the other 8 bytes are the nonce under that key.
 //! A page downloads the cipher once that way.
 
-use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
+use warren_cipher::TAG;
 
 use super::packet::Nonce;
 
-/// Bytes that prove that nothing was changed.
-const TAG: usize = 16;
-
 /// Nonce, ciphertext and tag.
 pub(super) fn seal(key: &[u8; 32], nonce: &Nonce, topic: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
-    let (cipher, short) = cipher(key, nonce);
+    let (subkey, short) = under(key, nonce);
     let mut sealed = [nonce.as_slice(), plain].concat();
-    let text = &mut sealed[nonce.len()..];
-    let tag = cipher.encrypt_inout_detached((&short).into(), topic, text.into());
-    sealed.extend_from_slice(&tag.ok()?);
+    let tag = warren_cipher::seal(&subkey, &short, topic, &mut sealed[nonce.len()..])?;
+    sealed.extend_from_slice(&tag);
     Some(sealed)
 }
 
@@ -24,19 +19,17 @@ pub(super) fn seal(key: &[u8; 32], nonce: &Nonce, topic: &[u8], plain: &[u8]) ->
 pub(super) fn unseal(key: &[u8; 32], topic: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
     let (nonce, rest) = sealed.split_first_chunk::<24>()?;
     let (text, tag) = rest.split_last_chunk::<TAG>()?;
-    let (cipher, short) = cipher(key, nonce);
+    let (subkey, short) = under(key, nonce);
     let mut plain = text.to_vec();
-    let text = plain.as_mut_slice().into();
-    let opened = cipher.decrypt_inout_detached((&short).into(), topic, text, tag.into());
-    opened.ok().map(|()| plain)
+    warren_cipher::open(&subkey, &short, topic, &mut plain, tag).then_some(plain)
 }
 
-fn cipher(key: &[u8; 32], nonce: &Nonce) -> (ChaCha20Poly1305, [u8; 12]) {
+/// The key and the nonce that these two come to.
+fn under(key: &[u8; 32], nonce: &Nonce) -> ([u8; 32], [u8; 12]) {
     let (first, last) = nonce.split_at(16);
     let mut short = [0; 12];
     short[4..].copy_from_slice(last);
-    let subkey = hchacha20(key, first);
-    (ChaCha20Poly1305::new(&subkey.into()), short)
+    (hchacha20(key, first), short)
 }
 
 /// Twenty rounds of ChaCha over key and input, without the addition at the end.
@@ -75,7 +68,8 @@ fn quarter(state: &mut [u32; 16], [a, b, c, d]: [usize; 4]) {
 
 #[cfg(test)]
 mod tests {
-    use chacha20poly1305::XChaCha20Poly1305;
+    use chacha20poly1305::aead::AeadInOut;
+    use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 
     use super::*;
     use crate::proto::prng::Prng;

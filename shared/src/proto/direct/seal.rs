@@ -2,16 +2,13 @@
 //!
 //! Knows keys and bytes. The sender is not proved by a seal: what is inside proves itself.
 
-use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
+use warren_cipher::{KEY, TAG};
 use x25519_dalek::{X25519_BASEPOINT_BYTES, x25519};
 use zeroize::Zeroizing;
 
 use crate::proto::key::{PublicKey, SigningKey};
 use crate::proto::record::Refusal;
 
-const KEY: usize = 32;
-const TAG: usize = 16;
 /// Each seal has a key of its own, which is used once.
 const NONCE: [u8; 12] = [0; 12];
 
@@ -27,8 +24,8 @@ pub fn seal(to: &PublicKey, plain: &[u8], entropy: [u8; 32]) -> Vec<u8> {
     let mut sealed = Vec::with_capacity(plain.len() + SEAL);
     sealed.extend(public);
     sealed.extend(plain);
-    let tag = cipher(&agreed, &public, to)
-        .encrypt_inout_detached((&NONCE).into(), &[], (&mut sealed[KEY..]).into())
+    let key = key_of(&agreed, &public, to);
+    let tag = warren_cipher::seal(&key, &NONCE, &[], &mut sealed[KEY..])
         .expect("a message is shorter than what the cipher takes");
     sealed.extend_from_slice(&tag);
     sealed
@@ -45,22 +42,18 @@ pub fn open(author: &SigningKey, sealed: &[u8]) -> Result<Vec<u8>, Refusal> {
         return Err(Refusal::Malformed);
     }
     let mut plain = body.to_vec();
-    let opened = cipher(&agreed, public, &author.public()).decrypt_inout_detached(
-        (&NONCE).into(),
-        &[],
-        plain.as_mut_slice().into(),
-        tag.into(),
-    );
-    opened.map_err(|_| Refusal::BadSignature)?;
-    Ok(plain)
+    let key = key_of(&agreed, public, &author.public());
+    match warren_cipher::open(&key, &NONCE, &[], &mut plain, tag) {
+        true => Ok(plain),
+        false => Err(Refusal::BadSignature),
+    }
 }
 
 /// Bound to both keys, so that a seal cannot be turned to somebody else.
-fn cipher(agreed: &[u8; KEY], public: &[u8; KEY], to: &PublicKey) -> ChaCha20Poly1305 {
+fn key_of(agreed: &[u8; KEY], public: &[u8; KEY], to: &PublicKey) -> Zeroizing<[u8; KEY]> {
     let mut hasher = blake3::Hasher::new_derive_key("warren 2026 sealed mailbox entry v1");
     hasher.update(agreed).update(public).update(to.as_bytes());
-    let key = Zeroizing::new(*hasher.finalize().as_bytes());
-    ChaCha20Poly1305::new((&*key).into())
+    Zeroizing::new(*hasher.finalize().as_bytes())
 }
 
 #[cfg(test)]

@@ -185,11 +185,13 @@ impl<D: Disk> Slot<D> {
         let tree = self.map.tree;
         for part in unpack(packed) {
             match part {
-                Packed::Pair { index, pair } if index < tree.outboard_size() / PAIR as u64 => {
+                Packed::Pairs { index, pairs }
+                    if fits(index, PAIR, pairs, tree.outboard_size()) =>
+                {
                     let at = HEAD as u64 + index * PAIR as u64;
-                    self.disk.write(Part::Beside, at, pair)?;
+                    self.disk.write(Part::Beside, at, pairs)?;
                 }
-                Packed::Group { offset, data } if offset < tree.size() => {
+                Packed::Groups { offset, data } if fits(offset, 1, data, tree.size()) => {
                     self.disk.write(Part::Data, offset, data)?;
                 }
                 _ => {}
@@ -310,6 +312,13 @@ fn read_map<D: Disk>(disk: &D, cid: Cid, tree: Tree) -> Result<KeptMap, D::Error
     let found = KeptMap::salvage(&bytes).map(|(map, _)| map);
     let ours = found.ok().filter(|map| map.cid == cid && map.tree == tree);
     Ok(ours.unwrap_or(empty))
+}
+
+/// Whether bytes that begin at the place of this number lie within so many.
+fn fits(number: u64, each: usize, bytes: &[u8], size: u64) -> bool {
+    let begin = number.checked_mul(each as u64);
+    let end = begin.and_then(|begin| begin.checked_add(bytes.len() as u64));
+    end.is_some_and(|end| end <= size)
 }
 
 const _: () = assert!(HEAD.is_multiple_of(BLOCK));

@@ -28,6 +28,16 @@ pub enum Verified {
     },
 }
 
+impl Verified {
+    /// How many bytes of the file it has.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Verified::Pair { .. } => 0,
+            Verified::Group { data, .. } => data.len() as u64,
+        }
+    }
+}
+
 /// Takes a stream of hashes and groups.
 #[derive(Clone, Debug)]
 pub struct Decoder {

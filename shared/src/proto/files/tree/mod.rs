@@ -16,7 +16,7 @@ use blake3::hazmat::{HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_ro
 
 pub use self::build::{Built, TreeBuilder};
 pub use self::decode::{Decoder, Verified};
-pub use self::pack::{Packed, pack, unpack};
+pub use self::pack::{Packed, pack, pair_runs, unpack};
 pub use self::send::{Changed, Need, Sender, Stop};
 pub use self::walk::Mismatch;
 use super::cid::Root;

@@ -7,66 +7,112 @@ use super::decode::Verified;
 use super::send::Sender;
 use super::walk::Walk;
 use super::{Hash, PAIR, Span, Tree};
+use crate::sorted::sort_short;
 
 const PAIRED: u8 = 0;
 const GROUPED: u8 = 1;
+const LENGTH: usize = 4;
 /// The kind of a part, its place and its length.
-const LEAD: usize = 1 + 8 + 4;
+const LEAD: usize = 1 + 8 + LENGTH;
 /// A node that is on a sender's way: its first group, how many, and its hash.
 const NODE: usize = 8 + 8 + 32;
 /// A way is no longer than twice the height of the highest tree.
 const MAX_NODES: usize = 64;
 
-/// A part, as it lies in the bytes.
+/// Parts that stand beside each other, as they lie in the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packed<'a> {
-    /// As [`Verified::Pair`].
-    Pair {
-        /// Which of all pairs.
+    /// As [`Verified::Pair`], one or more.
+    Pairs {
+        /// Which of all pairs the first one is.
         index: u64,
-        /// Its hashes.
-        pair: &'a [u8],
+        /// Their hashes.
+        pairs: &'a [u8],
     },
-    /// As [`Verified::Group`].
-    Group {
-        /// Where it begins.
+    /// As [`Verified::Group`], one or more.
+    Groups {
+        /// Where the first one begins.
         offset: u64,
-        /// Its bytes.
+        /// Their bytes.
         data: &'a [u8],
     },
 }
 
-/// Parts, one behind the other.
-pub fn pack(parts: &[Verified]) -> Vec<u8> {
-    let parts = parts.iter().map(|part| match part {
-        Verified::Pair { index, pair } => (PAIRED, *index, pair.as_slice()),
-        Verified::Group { offset, data } => (GROUPED, *offset, data.as_slice()),
+/// Pairs that stand beside each other, together: which of all the first one is, and their hashes. Each is written at once.
+pub fn pair_runs(parts: &[Verified]) -> Vec<(u64, Vec<u8>)> {
+    let pairs = parts.iter().filter_map(|part| match part {
+        Verified::Pair { index, pair } => Some((*index, pair)),
+        Verified::Group { .. } => None,
     });
-    let size = parts.clone().map(|(_, _, bytes)| LEAD + bytes.len()).sum();
-    let mut out = Vec::with_capacity(size);
-    for (kind, place, bytes) in parts {
-        out.push(kind);
-        out.extend_from_slice(&place.to_be_bytes());
-        out.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
-        out.extend_from_slice(bytes);
+    let mut pairs: Vec<_> = pairs.collect();
+    // They come in the order in which they are needed.
+    sort_short(&mut pairs, |(one, _), (other, _)| one.cmp(other));
+    let mut runs: Vec<(u64, Vec<u8>)> = Vec::new();
+    for (index, pair) in pairs {
+        match runs.last_mut() {
+            Some((first, run)) if *first + (run.len() / PAIR) as u64 == index => run.extend(pair),
+            _ => runs.push((index, pair.to_vec())),
+        }
+    }
+    runs
+}
+
+/// Parts, one behind the other: those that stand beside each other together.
+pub fn pack(parts: &[Verified]) -> Vec<u8> {
+    let runs = pair_runs(parts);
+    let of_runs = runs.iter().map(|(_, run)| LEAD + run.len());
+    let of_groups = parts.iter().map(|part| LEAD + part.bytes() as usize);
+    let mut out = Vec::with_capacity(of_runs.chain(of_groups).sum());
+    for (index, run) in &runs {
+        let start = begin(&mut out, PAIRED, *index);
+        out.extend_from_slice(run);
+        end(&mut out, start);
+    }
+    let groups = parts.iter().filter_map(|part| match part {
+        Verified::Group { offset, data } => Some((*offset, data)),
+        Verified::Pair { .. } => None,
+    });
+    let mut groups = groups.peekable();
+    while let Some((mut place, data)) = groups.next() {
+        let start = begin(&mut out, GROUPED, place);
+        out.extend_from_slice(data);
+        place += data.len() as u64;
+        while let Some((_, data)) = groups.next_if(|(offset, _)| *offset == place) {
+            out.extend_from_slice(data);
+            place += data.len() as u64;
+        }
+        end(&mut out, start);
     }
     out
+}
+
+/// Where the bytes of a part begin.
+fn begin(out: &mut Vec<u8>, kind: u8, place: u64) -> usize {
+    out.push(kind);
+    out.extend_from_slice(&place.to_be_bytes());
+    out.extend_from_slice(&[0; LENGTH]);
+    out.len()
+}
+
+fn end(out: &mut [u8], start: usize) {
+    let length = (out.len() - start) as u32;
+    out[start - LENGTH..start].copy_from_slice(&length.to_be_bytes());
 }
 
 /// Parts that were packed.
 pub fn unpack(mut packed: &[u8]) -> impl Iterator<Item = Packed<'_>> {
     std::iter::from_fn(move || {
         let (lead, rest) = packed.split_at_checked(LEAD)?;
-        let length = u32::from_be_bytes(lead[9..].try_into().ok()?);
-        let (bytes, rest) = rest.split_at_checked(length as usize)?;
+        let length = u32::from_be_bytes(lead[9..].try_into().ok()?) as usize;
+        let (bytes, rest) = rest.split_at_checked(length)?;
         packed = rest;
         let place = number(&lead[1..9])?;
-        match (lead[0], bytes.len()) {
-            (PAIRED, PAIR) => Some(Packed::Pair {
+        match lead[0] {
+            PAIRED if length % PAIR == 0 => Some(Packed::Pairs {
                 index: place,
-                pair: bytes,
+                pairs: bytes,
             }),
-            (GROUPED, _) => Some(Packed::Group {
+            GROUPED => Some(Packed::Groups {
                 offset: place,
                 data: bytes,
             }),
@@ -117,6 +163,8 @@ fn number(bytes: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::limits::GROUP;
     use crate::proto::files::tree::{Decoder, Need, TreeBuilder};
@@ -150,18 +198,45 @@ mod tests {
         assert!(decoder.is_done() && input.is_empty());
 
         let packed = pack(&parts);
-        let back = unpack(&packed).map(|part| match part {
-            Packed::Pair { index, pair } => Verified::Pair {
-                index,
-                pair: pair.try_into().unwrap(),
-            },
-            Packed::Group { offset, data } => Verified::Group {
-                offset,
-                data: data.to_vec(),
-            },
-        });
-        assert_eq!(back.collect::<Vec<_>>(), parts);
-        assert!(unpack(&packed[..packed.len() - 1]).count() < parts.len());
+        assert_same(&packed, &parts);
+        // The groups are all beside each other, and come in one piece.
+        let groups = |part: &Packed| matches!(part, Packed::Groups { .. });
+        assert_eq!(unpack(&packed).filter(groups).count(), 1);
+        let cut = unpack(&packed[..packed.len() - 1]).count();
+        assert_eq!(cut, unpack(&packed).count() - 1);
+        // Those between which something is missing stay apart.
+        parts
+            .retain(|part| !matches!(part, Verified::Group { offset, .. } if *offset == 7 * GROUP));
+        let packed = pack(&parts);
+        assert_same(&packed, &parts);
+        assert_eq!(unpack(&packed).filter(groups).count(), 2);
+        assert_eq!(unpack(&pack(&[])).count(), 0);
+    }
+
+    /// Each part is found where it belongs, and nothing else.
+    fn assert_same(packed: &[u8], parts: &[Verified]) {
+        let (mut pairs, mut groups) = (BTreeMap::new(), BTreeMap::new());
+        for part in unpack(packed) {
+            match part {
+                Packed::Pairs { index, pairs: run } => {
+                    let run = (index..).zip(run.chunks(PAIR));
+                    pairs.extend(run.map(|(index, pair)| (index, pair.to_vec())));
+                }
+                Packed::Groups { offset, data } => {
+                    let run = (offset..).step_by(GROUP as usize);
+                    let run = run.zip(data.chunks(GROUP as usize));
+                    groups.extend(run.map(|(offset, data)| (offset, data.to_vec())));
+                }
+            }
+        }
+        for part in parts {
+            let found = match part {
+                Verified::Pair { index, pair } => pairs.remove(index) == Some(pair.to_vec()),
+                Verified::Group { offset, data } => groups.remove(offset).as_ref() == Some(data),
+            };
+            assert!(found, "{part:?}");
+        }
+        assert!(pairs.is_empty() && groups.is_empty());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Yamux whose remote may send frames of any length.
+//! Frames that the remote may make as long as it likes.
 //!
 //! js-libp2p puts as much into a frame as the window allows, and windows grow with the distance; ours ends the connection when
 //! a frame is longer than a mebibyte. So what arrives in long frames is handed on in short ones, which mean the same.
@@ -7,11 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::future::Ready;
 use futures::{AsyncRead, AsyncWrite};
-use libp2p::core::UpgradeInfo;
-use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade};
-use libp2p::yamux::{Config, Muxer};
 
 use crate::limits::YAMUX_FRAME;
 
@@ -22,45 +18,6 @@ const DATA: u8 = 0;
 const OPENS: u8 = 1 | 2;
 /// In the fourth byte: the frame ends its stream, or gives it up.
 const ENDS: u8 = 4 | 8;
-
-/// The upgrade.
-#[derive(Clone, Default)]
-pub struct Yamux(Config);
-
-impl UpgradeInfo for Yamux {
-    type Info = <Config as UpgradeInfo>::Info;
-    type InfoIter = <Config as UpgradeInfo>::InfoIter;
-
-    fn protocol_info(&self) -> Self::InfoIter {
-        self.0.protocol_info()
-    }
-}
-
-impl<C> InboundConnectionUpgrade<C> for Yamux
-where
-    C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    type Output = Muxer<Portioned<C>>;
-    type Error = io::Error;
-    type Future = Ready<io::Result<Self::Output>>;
-
-    fn upgrade_inbound(self, io: C, info: Self::Info) -> Self::Future {
-        self.0.upgrade_inbound(Portioned::new(io), info)
-    }
-}
-
-impl<C> OutboundConnectionUpgrade<C> for Yamux
-where
-    C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    type Output = Muxer<Portioned<C>>;
-    type Error = io::Error;
-    type Future = Ready<io::Result<Self::Output>>;
-
-    fn upgrade_outbound(self, io: C, info: Self::Info) -> Self::Future {
-        self.0.upgrade_outbound(Portioned::new(io), info)
-    }
-}
 
 /// A stream of frames none of which is long.
 pub struct Portioned<C> {
@@ -78,7 +35,7 @@ pub struct Portioned<C> {
 }
 
 impl<C> Portioned<C> {
-    fn new(io: C) -> Self {
+    pub(super) fn new(io: C) -> Self {
         Portioned {
             io,
             header: [0; HEADER],
