@@ -7,6 +7,7 @@ mod direct;
 mod files;
 mod keeping;
 mod signaling;
+mod streams;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub use self::direct::*;
 pub use self::files::*;
 pub use self::keeping::*;
 pub use self::signaling::*;
+pub use self::streams::*;
 use crate::proto::Millis;
 
 /// One second in [`Millis`].
@@ -323,11 +325,6 @@ pub const FAREWELL: Duration = Duration::from_secs(3);
 pub const DIAL_DEADLINE: Duration = Duration::from_secs(10);
 /// When a circuit is asked for again of a relay that is silent, and up to twice as long: longer than one takes through a slow relay.
 pub const CIRCUIT_AGAIN: Duration = Duration::from_secs(2);
-/// Bytes of data in one frame that is sent on a connection with many streams: a whole message of noise, with the frame's header.
-pub const YAMUX_SENT: usize = 65_507;
-/// Bytes of data in one that arrives: what every remote may send at first. Longer ones are divided.
-pub const YAMUX_FRAME: u32 = 256 * 1024;
-
 /// A store or a read at one node, disk included.
 pub const RECORD_DEADLINE: Duration = Duration::from_secs(8);
 /// Record requests under way on one connection.
@@ -399,34 +396,6 @@ pub const READ_QUORUM: usize = 5;
 /// Nodes asked at the same time for one record.
 pub const READ_PARALLEL: usize = 6;
 
-/// Streams on one connection, those of both ends together, with which yamux closes it.
-pub const YAMUX_STREAMS: usize = 512;
-const _: () = {
-    // Of each protocol the remote opens as many, and we half. Kademlia, identify, ping and circuits take a
-    // share of the rest.
-    let ours = RECORD_STREAMS
-        + NAME_STREAMS
-        + RPC_STREAMS
-        + PERF_OPEN
-        + DIRECT_STREAMS
-        + MAILBOX_STREAMS
-        + HISTORY_STREAMS
-        + GOSSIP_STREAMS
-        + FILE_STREAMS
-        + KEEP_STREAMS
-        + SIGNALING_STREAMS;
-    assert!(ours + ours / 2 + 128 <= YAMUX_STREAMS);
-};
-/// Streams of one protocol that wait until they may be opened on a connection, or until their peer is
-/// dialled: a page that asks for a thousand things at once gets them one after the other.
-pub const STREAMS_WAITING: usize = 4_096;
-/// How long a stream may wait for that, and how long its negotiation may take then.
-pub const OPEN_DEADLINE: Duration = Duration::from_secs(10);
-/// Connections that are tried for a stream when they close before it is open: a direct and a relayed
-/// one may close together.
-pub const OPEN_TRIES: usize = 3;
-/// Plain streams of one protocol, of all peers together, that nobody has begun to serve.
-pub const STREAMS_ACCEPTED: usize = 1_024;
 /// Measurements answered at once: each takes all the bandwidth it gets.
 pub const PERF_STREAMS: usize = 8;
 /// Measurements on one connection, those included that wait for their turn: enough to keep the eight

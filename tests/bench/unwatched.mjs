@@ -37,6 +37,7 @@ class Browser {
   #pending = new Map();
   #last = 0;
   #rest = '';
+  #over;
 
   constructor(program) {
     this.#program = program;
@@ -50,6 +51,7 @@ class Browser {
 
   /** Messages end with a zero. */
   send(method, params = {}, sessionId) {
+    if (this.#over) return Promise.reject(this.#over);
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
@@ -87,7 +89,8 @@ class Browser {
   }
 
   #fail(reason) {
-    for (const { reject } of this.#pending.values()) reject(new Error(reason));
+    this.#over ??= new Error(reason);
+    for (const { reject } of this.#pending.values()) reject(this.#over);
     this.#pending.clear();
   }
 }
@@ -109,7 +112,8 @@ class Page {
 
   async goto(url) {
     this.#url = url;
-    const { errorText } = await this.#browser.send('Page.navigate', { url }, this.#session);
+    const shown = this.#browser.send('Page.navigate', { url }, this.#session);
+    const { errorText } = await within(START_MS, `${url} was not shown`, shown);
     if (errorText) throw new Error(`${url} cannot be shown: ${errorText}`);
   }
 
@@ -122,10 +126,11 @@ class Page {
     return result.value;
   }
 
-  /** Until it says so. A page that is being shown has no answers. */
+  /** Until it says so. A page that is being shown has no answers, and one that has crashed never has. */
   async waitForFunction(work, argument, { timeout = START_MS } = {}) {
     const end = Date.now() + timeout;
-    while (!(await this.evaluate(work, argument).catch(() => false))) {
+    const asked = () => Promise.race([this.evaluate(work, argument).catch(() => false), sleep(timeout, false, { ref: false })]);
+    while (!(await asked())) {
       if (Date.now() > end) throw new Error(`${this.#url} is not ready`);
       await sleep(LOOK);
     }

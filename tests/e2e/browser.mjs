@@ -31,13 +31,6 @@ export async function launch(args = [], executablePath = PROGRAM) {
   return chromium.launch({ executablePath, headless: true, args: [...ARGUMENTS, ...args] });
 }
 
-/** The only window of a browser whose profile is in a folder: what its pages keep is on disk. Closing it ends the browser. */
-export async function launchProfile(folder, args = []) {
-  const missing = browserMissing();
-  if (missing) throw new Error(missing);
-  return chromium.launchPersistentContext(folder, { executablePath: PROGRAM, headless: true, args: [...ARGUMENTS, ...args] });
-}
-
 /** A browser on another machine: `prefix` is what a command there begins with. It takes `folder` for its start. */
 export function launchElsewhere(prefix, folder) {
   const program = join(folder, 'browser');

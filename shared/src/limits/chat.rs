@@ -132,7 +132,7 @@ pub const HISTORY_STREAMS: usize = 12;
 pub const HISTORY_PAGE: usize = 48 * 1024;
 /// Messages that a request says are there already, at eight bytes each: all that a peer keeps.
 pub const MAX_HISTORY_HAVE: usize = MAX_ROOM_MESSAGES;
-/// Streams of gossipsub on one connection: one each way, and one to spare while it is replaced.
+/// Streams of gossipsub on one connection, of which two are opened: one, and one to spare while it is replaced.
 pub const GOSSIP_STREAMS: usize = 4;
 /// Messages that wait for a relay which has not yet joined a topic, or which is slow to read.
 pub const GOSSIP_QUEUE: usize = 256;

@@ -31,11 +31,18 @@ pub const MAX_FETCH_GROUPS: u64 = 1_024;
 pub const MAX_PART: usize = 40 * 1024;
 /// Requests that may wait on one stream behind the one that is answered: those of the fastest source.
 pub const MAX_FETCHES_WAITING: usize = 64;
+/// What has come of a piece is written after so long, all of it or not: who sends slowly is seen to send.
+pub const FILE_WRITE_AFTER: Millis = 500;
 /// Streams for files on one connection: each download has one, and all that it asks for.
 pub const FILE_STREAMS: usize = 10;
 
-/// Requests for files that a node works on at once, all peers together: each has a range in memory and a file open.
-pub const FILE_JOBS: usize = 256;
+/// Requests for files that a node works on at once, all peers together: each has a range in memory and a file open, and as much on the
+/// way as [`YAMUX_QUEUED`](super::YAMUX_QUEUED) when its reader is slow: 176 MiB in a relay, a quarter of that in a tab.
+pub const FILE_JOBS: usize = if cfg!(target_family = "wasm") {
+    64
+} else {
+    256
+};
 /// Of these, for one peer: a few streams of a few downloads.
 pub const FILE_JOBS_PER_PEER: usize = 32;
 /// Of these, for one address prefix: four of them are needed to keep a node busy.

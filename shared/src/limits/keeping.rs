@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::{DAY, MAX_ENVELOPE, MAX_LISTINGS_PER_FILE};
 use crate::proto::Millis;
 
-/// Streams for this on one connection: requests go one after the other, because each may take as long as a file does.
-pub const KEEP_STREAMS: usize = 1;
+/// Streams for this on one connection, of which one is opened: requests go one after the other, because each may take as long as a
+/// file does.
+pub const KEEP_STREAMS: usize = 2;
 /// A request: an id, a size, and the envelope around them with its longest names.
 pub const MAX_KEEP_REQUEST: usize = 1_024;
 /// A request with the listing that goes with it.

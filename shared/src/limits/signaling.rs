@@ -29,7 +29,7 @@ pub const SIGNALING_TURNS: usize = if cfg!(target_family = "wasm") {
 } else {
     512
 };
-/// Streams of it at a time on one connection: the own attempt and that of the remote.
+/// Streams of it at a time on one connection, of which three are opened: an attempt, and those before it that have just ended.
 pub const SIGNALING_STREAMS: usize = 6;
 /// Who has dialled a circuit uses it first: what is asked over it at once would wait for the browser, which is busy with a
 /// connection object for as long.

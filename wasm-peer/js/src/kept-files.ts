@@ -4,41 +4,13 @@
 import { PairInPlace, placedAt, placedName, placedNumberOf, type Placed, type PlaceState } from './pair-in-place.ts';
 import { FOLDER, Pair, besideName, dataName, numberOf } from './kept-pair.ts';
 import { beside, fits, free, needed, tooLarge } from './kept-room.ts';
-
-/** What wasm-bindgen generates. */
-export interface StoreGlue {
-  default(options: { module_or_path: unknown }): Promise<unknown>;
-  Taking: { begin(pair: AnyPair, size: number): Taking };
-  Slot: { create(pair: AnyPair, cid: Uint8Array, size: number): Slot; restore(pair: AnyPair): [] | [Slot, Uint8Array] | undefined };
-}
-
-/** A copy of a file, or a file where its owner has it. */
-type AnyPair = Pair | PairInPlace;
+import type { AnyPair, Slot, StoreGlue, Taking } from './store-glue.ts';
 
 /** Where handles of files are kept. */
 export interface Handles {
   load(number: number): Promise<Placed | undefined>;
   save(number: number, placed: Placed): Promise<void>;
   forget(number: number): Promise<void>;
-}
-
-interface Taking {
-  take(bytes: Uint8Array): boolean;
-  finish(): Slot;
-  free(): void;
-}
-
-interface Slot {
-  map(): Uint8Array;
-  size(): number;
-  whole(): boolean;
-  keep(note: Uint8Array): void;
-  write(packed: Uint8Array): void;
-  complete(piece: number): number;
-  settle(): void;
-  read(sender: Uint8Array, room: number): [sender: Uint8Array, bytes: Uint8Array, more: boolean];
-  piece(piece: number): Uint8Array | undefined;
-  free(): void;
 }
 
 /** A question about a file: `number` is a size, a piece or a room. */

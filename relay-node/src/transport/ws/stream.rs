@@ -15,8 +15,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures::{AsyncRead, AsyncWrite, Sink, Stream};
 use tokio::time::Sleep;
 
-/// Writes are gathered into messages of at most this size: one noise frame.
-pub(super) const MAX_OUTBOUND_MESSAGE: usize = 64 * 1024;
+/// Writes are gathered into messages of at most this size: the longest noise frame, with its length. One byte less, and each would
+/// be followed by a message for the rest of it.
+pub(super) const MAX_OUTBOUND_MESSAGE: usize = 2 + 65_535;
 
 /// What a remote may send as one message. Implementations that hand over several noise frames at
 /// once stay far below; anything larger is an attempt to make us allocate.

@@ -15,7 +15,7 @@ use super::asking::holding;
 use super::how::How;
 use super::sources::Sources;
 use super::store::Partial;
-use super::taking::{Trouble, take};
+use super::taking::{Taking, Trouble};
 use super::wishes::Wishes;
 use crate::error::{Code, Error, Result};
 use crate::limits::{GROUP, PIECE, SOURCE_FORGIVEN, SOURCE_PAUSE};
@@ -242,7 +242,13 @@ impl Fetching {
             let told = |bytes| {
                 let _ = came.unbounded_send((request, bytes));
             };
-            take(heard, &fetch, (partial.as_ref(), piece), told).await
+            let taking = Taking {
+                partial: partial.as_ref(),
+                piece,
+                came: &told,
+                now: platform::now,
+            };
+            taking.take(heard, &fetch).await
         };
         let (abort, aborted) = AbortHandle::new_pair();
         self.requests.insert(request, (source, abort));

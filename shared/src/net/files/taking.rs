@@ -5,6 +5,8 @@ use futures::StreamExt;
 use super::link::{Heard, Hearing};
 use super::store::Partial;
 use crate::error::Error;
+use crate::limits::FILE_WRITE_AFTER;
+use crate::proto::Millis;
 use crate::proto::files::download::Failure;
 use crate::proto::files::tree::{Decoder, Mismatch, Verified};
 use crate::proto::files::wire::{Answer, Fetch, FileRefusal};
@@ -42,55 +44,94 @@ pub(super) async fn begun(heard: &mut Hearing) -> Result<(), Failure> {
     }
 }
 
-/// Takes what is missing of a piece, to its end: it is complete then. What was right of it is written in any case, and told to
-/// `came`.
-pub(super) async fn take(
-    mut heard: Hearing,
-    fetch: &Fetch,
-    (partial, piece): (&dyn Partial, u64),
-    came: impl Fn(u64),
-) -> Result<(), Trouble> {
-    begun(&mut heard).await.map_err(Trouble::There)?;
-    let decoder = Decoder::new(fetch.root, fetch.tree, fetch.groups.clone());
-    let mut all = Vec::new();
-    let outcome = parts(&mut heard, decoder, &mut all).await;
-    let bytes = all.iter().map(Verified::bytes).sum();
-    let written = match outcome {
-        Ok(()) => partial.write_last(all, piece).await,
-        Err(_) => partial.write(all).await,
-    };
-    written.map_err(Trouble::Here)?;
-    came(bytes);
-    outcome
+/// What is missing of a piece is taken, to its end: it is complete then.
+pub(super) struct Taking<'a> {
+    pub partial: &'a dyn Partial,
+    pub piece: u64,
+    /// Told how many bytes of the file were written.
+    pub came: &'a (dyn Fn(u64) + Sync),
+    pub now: fn() -> Millis,
 }
 
-/// The parts of a range as they come, to the first that is not what it should be. It is never more than a piece.
-async fn parts(
-    heard: &mut Hearing,
-    mut decoder: Decoder,
-    all: &mut Vec<Verified>,
-) -> Result<(), Trouble> {
-    // An empty file is complete before anything comes.
-    all.extend(decoder.take(&mut &[][..])?);
-    loop {
-        match heard.next().await {
-            Some(Heard::Data(bytes)) => {
-                let mut input = bytes.as_slice();
-                while let Some(part) = decoder.take(&mut input)? {
-                    all.push(part);
-                }
-                if !input.is_empty() {
-                    return Err(Mismatch.into());
-                }
+impl Taking<'_> {
+    /// What was right is written in any case. All at once, if the source is fast; what comes slowly is written as it comes, so that
+    /// it is not lost when somebody else is asked for the rest.
+    pub async fn take(&self, mut heard: Hearing, fetch: &Fetch) -> Result<(), Trouble> {
+        begun(&mut heard).await.map_err(Trouble::There)?;
+        let mut parts = Vec::new();
+        let outcome = self.parts(&mut heard, fetch, &mut parts).await;
+        match outcome {
+            Ok(()) => {
+                let bytes = bytes_of(&parts);
+                let written = self.partial.write_last(parts, self.piece).await;
+                written.map_err(Trouble::Here)?;
+                (self.came)(bytes);
+                Ok(())
             }
-            Some(Heard::End(Ok(()))) => {
-                return match decoder.is_done() {
-                    true => Ok(()),
-                    false => Err(Mismatch.into()),
-                };
+            Err(trouble) => {
+                self.write(&mut parts).await?;
+                Err(trouble)
             }
-            Some(Heard::End(Err(why))) => return Err(Trouble::There(failure(why))),
-            _ => return Err(Trouble::There(Failure::Broken)),
+        }
+    }
+
+    async fn write(&self, parts: &mut Vec<Verified>) -> Result<(), Trouble> {
+        let bytes = bytes_of(parts);
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let written = self.partial.write(std::mem::take(parts)).await;
+        written.map_err(Trouble::Here)?;
+        // Hashes alone are no news.
+        if bytes > 0 {
+            (self.came)(bytes);
+        }
+        Ok(())
+    }
+
+    /// Those that are not written yet, when it ends or something is wrong.
+    async fn parts(
+        &self,
+        heard: &mut Hearing,
+        fetch: &Fetch,
+        parts: &mut Vec<Verified>,
+    ) -> Result<(), Trouble> {
+        let mut decoder = Decoder::new(fetch.root, fetch.tree, fetch.groups.clone());
+        // An empty file is complete before anything comes.
+        parts.extend(decoder.take(&mut &[][..])?);
+        let mut written = (self.now)();
+        loop {
+            match heard.next().await {
+                Some(Heard::Data(bytes)) => {
+                    let mut input = bytes.as_slice();
+                    while let Some(part) = decoder.take(&mut input)? {
+                        parts.push(part);
+                    }
+                    if !input.is_empty() {
+                        return Err(Mismatch.into());
+                    }
+                    let now = (self.now)();
+                    if now.saturating_sub(written) >= FILE_WRITE_AFTER {
+                        self.write(parts).await?;
+                        written = now;
+                    }
+                }
+                Some(Heard::End(Ok(()))) => {
+                    return match decoder.is_done() {
+                        true => Ok(()),
+                        false => Err(Mismatch.into()),
+                    };
+                }
+                Some(Heard::End(Err(why))) => return Err(Trouble::There(failure(why))),
+                _ => return Err(Trouble::There(Failure::Broken)),
+            }
         }
     }
 }
+
+fn bytes_of(parts: &[Verified]) -> u64 {
+    parts.iter().map(Verified::bytes).sum()
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests;

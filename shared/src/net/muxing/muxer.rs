@@ -9,8 +9,6 @@ use futures::{AsyncRead, AsyncWrite};
 use libp2p::core::muxing::{StreamMuxer, StreamMuxerEvent};
 use yamux::{Connection, ConnectionError, Stream};
 
-use crate::limits::YAMUX_STREAMS;
-
 /// Asking for the next stream of the remote is what moves all others. So some are here before the swarm wants them.
 pub struct Muxer<C> {
     connection: Connection<C>,
@@ -70,9 +68,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
         let this = self.get_mut();
         // One a turn: others have work, too. There are never more than the connection may have.
         let stream = ready!(this.poll_next(cx))?;
-        if this.early.len() < YAMUX_STREAMS {
-            this.early.push_back(stream);
-        }
+        this.early.push_back(stream);
         if let Some(waiting) = this.waiting.take() {
             waiting.wake();
         }

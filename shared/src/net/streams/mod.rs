@@ -63,7 +63,7 @@ impl Protocol {
     /// How many streams we open there at a time. A remote learns a moment later than we do that one has ended,
     /// and may count all that we had beside all that we open next.
     fn own_share(&self) -> usize {
-        self.streams.div_ceil(2)
+        (self.streams / 2).max(1)
     }
 }
 

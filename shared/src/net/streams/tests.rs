@@ -167,8 +167,9 @@ async fn a_thousand_streams_opened_in_one_go_all_arrive() {
     for (number, answer) in answers.expect("in time").into_iter().enumerate() {
         assert_eq!(answer.expect("an answer"), number as u64);
     }
-    // The other end learns a moment later that a stream has ended.
-    assert!(most.load(Ordering::Relaxed) <= protocol.streams, "{share}");
+    // The other end learns a moment later that a stream has ended, and must not have refused one for that.
+    let most = most.load(Ordering::Relaxed);
+    assert!(most > 1 && most <= 2 * share, "{most} of {share}");
 }
 
 #[tokio::test]

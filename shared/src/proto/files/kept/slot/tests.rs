@@ -289,6 +289,43 @@ fn what_was_written_and_not_settled_counts_when_it_is_there() {
 }
 
 #[test]
+fn what_lies_beyond_a_file_is_not_written() {
+    let disk = Fragile::default();
+    let tree = Tree::new(SIZE as u64).expect("a size");
+    let slot = Slot::create(disk.clone(), Cid::file([7; 32]), tree).expect("written");
+    let sizes = || [Part::Data, Part::Beside].map(|part| disk.size(part).expect("read"));
+    let before = sizes();
+    let (pairs, size) = (tree.outboard_size() / PAIR as u64, SIZE as u64);
+    let pair = |index| Verified::Pair {
+        index,
+        pair: [9; PAIR],
+    };
+    let group = |offset| Verified::Group {
+        offset,
+        data: vec![9; 10],
+    };
+    let beyond = [
+        vec![pair(pairs)],
+        vec![pair(u64::MAX)],
+        // The first of both is within.
+        vec![pair(pairs - 1), pair(pairs)],
+        vec![group(size)],
+        vec![group(size - 9)],
+        vec![group(u64::MAX - 20)],
+    ];
+    for parts in beyond {
+        slot.write(&pack(&parts)).expect("left out");
+        assert_eq!(sizes(), before);
+    }
+    let mut last = [0; 9];
+    disk.read(Part::Data, size - 9, &mut last).expect("read");
+    assert_eq!(last, [0; 9]);
+    slot.write(&pack(&[group(size - 10)])).expect("written");
+    disk.read(Part::Data, size - 9, &mut last).expect("read");
+    assert_eq!(last, [9; 9]);
+}
+
+#[test]
 fn a_file_that_was_changed_is_not_given_out() {
     let (disk, bytes) = (Fragile::default(), bytes(SIZE));
     let mut slot = taken(disk.clone(), &bytes).expect("written");
