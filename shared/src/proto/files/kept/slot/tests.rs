@@ -226,7 +226,7 @@ fn a_crash_costs_nothing_that_was_settled() {
     for seed in 0..200 {
         let mut random = Prng::new(seed);
         let disk = Fragile::default();
-        disk.left.set(Some(random.below(260)));
+        disk.left.set(Some(random.below(60)));
         let (mut kept, mut settled, mut written) = (false, 0, 0);
         let outcome = (|| {
             let mut slot = Slot::create(disk.clone(), cid, tree)?;
