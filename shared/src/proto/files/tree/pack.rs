@@ -108,7 +108,7 @@ pub fn unpack(mut packed: &[u8]) -> impl Iterator<Item = Packed<'_>> {
         packed = rest;
         let place = number(&lead[1..9])?;
         match lead[0] {
-            PAIRED if length % PAIR == 0 => Some(Packed::Pairs {
+            PAIRED if length.is_multiple_of(PAIR) => Some(Packed::Pairs {
                 index: place,
                 pairs: bytes,
             }),
