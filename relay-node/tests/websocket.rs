@@ -16,9 +16,11 @@ use futures::{AsyncReadExt, AsyncWriteExt, SinkExt, StreamExt};
 use libp2p::{
     Multiaddr, Swarm, SwarmBuilder, Transport,
     core::{
+        muxing::StreamMuxerBox,
         transport::{DialOpts, ListenerId, PortUse, TransportError, TransportEvent},
         upgrade::Version,
     },
+    identity::Keypair,
     multiaddr::Protocol,
     noise, ping,
     swarm::SwarmEvent,
@@ -27,7 +29,7 @@ use libp2p::{
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
 use warren_relay::transport::ws::{self, Limits, WsAcceptor, WsTransport};
-use warren_shared::net::swarm::authenticated;
+use warren_shared::net::swarm::{Connections, authenticated};
 
 /// The longest one, behind its length.
 const NOISE_FRAME: usize = 2 + 65_535;
@@ -98,41 +100,11 @@ async fn accept_next(transport: &mut WsTransport) -> Socket {
     upgrade.await.unwrap()
 }
 
-/// What is put on the bytes here, as in a relay.
-fn ours<T>(transport: T) -> Swarm<ping::Behaviour>
-where
-    T: Transport + Send + Unpin + 'static,
-    T::Output: futures::AsyncRead + futures::AsyncWrite + Unpin + Send,
-    T::Dial: Send,
-    T::ListenerUpgrade: Send,
-    T::Error: Send + Sync,
-{
+/// A peer of the libp2p that everybody has, or of ours, by what it puts on the bytes of a transport.
+fn pinging(connections: impl FnOnce(&Keypair) -> Connections) -> Swarm<ping::Behaviour> {
     SwarmBuilder::with_new_identity()
         .with_tokio()
-        .with_other_transport(|keys| authenticated(transport, keys).unwrap())
-        .unwrap()
-        .with_behaviour(|_| ping::Behaviour::default())
-        .unwrap()
-        .build()
-}
-
-/// The same of others.
-fn swarm_over<T>(transport: T) -> Swarm<ping::Behaviour>
-where
-    T: Transport + Send + Unpin + 'static,
-    T::Output: futures::AsyncRead + futures::AsyncWrite + Unpin + Send,
-    T::Dial: Send,
-    T::ListenerUpgrade: Send,
-    T::Error: Send + Sync,
-{
-    SwarmBuilder::with_new_identity()
-        .with_tokio()
-        .with_other_transport(|keys| {
-            transport
-                .upgrade(Version::V1Lazy)
-                .authenticate(noise::Config::new(keys).unwrap())
-                .multiplex(yamux::Config::default())
-        })
+        .with_other_transport(connections)
         .unwrap()
         .with_behaviour(|_| ping::Behaviour::default())
         .unwrap()
@@ -142,12 +114,19 @@ where
 #[tokio::test]
 async fn a_libp2p_websocket_client_pings_through_the_upgraded_socket() {
     let (address, transport) = serve(Limits::default()).await;
-    let mut server = ours(transport);
+    let mut server = pinging(|key| authenticated(transport, key).unwrap());
     server.listen_on(multiaddr(address)).unwrap();
     let server_id = *server.local_peer_id();
 
     let tcp = libp2p::tcp::tokio::Transport::default();
-    let mut client = swarm_over(libp2p::websocket::Config::new(tcp));
+    let mut client = pinging(|key| {
+        libp2p::websocket::Config::new(tcp)
+            .upgrade(Version::V1Lazy)
+            .authenticate(noise::Config::new(key).unwrap())
+            .multiplex(yamux::Config::default())
+            .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
+            .boxed()
+    });
     client
         .dial(multiaddr(address).with(Protocol::P2p(server_id)))
         .unwrap();

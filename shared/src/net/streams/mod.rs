@@ -5,9 +5,10 @@
 //! [`Behaviour::open`], and both are bounded in the same way: a [`Protocol`] says how many streams the
 //! remote of one connection may have open here. What goes beyond is refused at once, visibly for the
 //! remote, because its stream is reset. We open half as many at a remote, because it may not know yet
-//! that those before them have ended; whatever else is to be opened waits in line, for a bounded time in a bounded queue, and is told why when it fails. When a
-//! connection closes before a stream was open, it is opened over another one: streams of *hasty*
-//! protocols are open at once, and whoever asks on them asks again when the connection closes.
+//! that those before them have ended; whatever else is to be opened waits in line, for a bounded time
+//! in a bounded queue, and is told why when it fails. When a connection closes before a stream was
+//! open, it is opened over another one: streams of *hasty* protocols are open at once, and whoever asks
+//! on them asks again when the connection closes.
 //!
 //! # A new protocol
 //!
