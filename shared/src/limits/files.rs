@@ -47,8 +47,8 @@ pub const FILE_JOBS: usize = if cfg!(target_family = "wasm") {
 pub const FILE_JOBS_PER_PEER: usize = 32;
 /// Of these, for one address prefix: four of them are needed to keep a node busy.
 pub const FILE_JOBS_PER_PREFIX: usize = 64;
-/// What is read of a disk at a time to be sent: one trip to the disk for a piece.
-pub const FILE_READ: usize = 256 * 1024;
+/// What is read of a disk at a time to be sent: one trip to the disk for a piece, with the hashes that prove it.
+pub const FILE_READ: usize = PIECE as usize + 4 * 1024;
 /// How long a part may take to be taken: whoever reads more slowly than 1 KiB a second keeps nothing busy.
 pub const FILE_TRANSFER: Duration = Duration::from_secs(40);
 /// How long a stream may be open without a request: longer than downloads pause a source.

@@ -15,7 +15,7 @@ use super::asking::holding;
 use super::how::How;
 use super::sources::Sources;
 use super::store::Partial;
-use super::taking::{Taking, Trouble};
+use super::taking::{Known, Taking, Trouble};
 use super::wishes::Wishes;
 use crate::error::{Code, Error, Result};
 use crate::limits::{GROUP, PIECE, SOURCE_FORGIVEN, SOURCE_PAUSE};
@@ -49,6 +49,7 @@ enum Met {
 pub(super) struct Fetching {
     sources: Sources,
     partial: Arc<dyn Partial>,
+    known: Arc<Known>,
     how: How,
     standings: Standings,
     download: Download,
@@ -87,6 +88,7 @@ impl Fetching {
             download: Download::new(config, partial.pieces(), now),
             sources,
             partial,
+            known: Arc::default(),
             how,
             standings,
             routes: HashMap::new(),
@@ -201,9 +203,13 @@ impl Fetching {
     }
 
     fn count(&mut self, (request, bytes): (RequestId, u64)) {
-        self.news = platform::now();
+        let now = platform::now();
+        // Whoever begins and sends nothing is no reason for patience.
+        if bytes > 0 {
+            self.news = now;
+        }
         self.how.tally.came.fetch_add(bytes, Ordering::Relaxed);
-        self.download.came(request, bytes, self.news);
+        self.download.came(request, bytes, now);
     }
 
     fn act(&mut self, action: Action) {
@@ -226,6 +232,7 @@ impl Fetching {
             return;
         };
         let (sources, partial) = (self.sources.clone(), self.partial.clone());
+        let known = self.known.clone();
         let came = self.came.clone();
         let tree = partial.tree();
         let mut groups = tree.piece(piece);
@@ -244,6 +251,7 @@ impl Fetching {
             };
             let taking = Taking {
                 partial: partial.as_ref(),
+                known: &known,
                 piece,
                 came: &told,
                 now: platform::now,

@@ -1,5 +1,8 @@
 //! What comes of one request: verified, written, and then counted.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use futures::StreamExt;
 
 use super::link::{Heard, Hearing};
@@ -44,11 +47,48 @@ pub(super) async fn begun(heard: &mut Hearing) -> Result<(), Failure> {
     }
 }
 
+/// Pairs that were written not long ago: those above many pieces come with each of these.
+#[derive(Default)]
+pub(super) struct Known(Mutex<BTreeSet<u64>>);
+
+impl Known {
+    /// So many are remembered: those of 16 MiB and more.
+    const MOST: usize = 1_024;
+
+    /// What is left of parts, and the pairs among them.
+    fn new_of(&self, mut parts: Vec<Verified>) -> (Vec<Verified>, Vec<u64>) {
+        let (known, mut pairs) = (self.state(), Vec::new());
+        parts.retain(|part| match part {
+            Verified::Pair { index, .. } => {
+                let new = !known.contains(index);
+                pairs.extend(new.then_some(*index));
+                new
+            }
+            Verified::Group { .. } => true,
+        });
+        (parts, pairs)
+    }
+
+    fn written(&self, pairs: Vec<u64>) {
+        let mut known = self.state();
+        if known.len() + pairs.len() > Known::MOST {
+            known.clear();
+        }
+        known.extend(pairs);
+    }
+
+    fn state(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What is missing of a piece is taken, to its end: it is complete then.
 pub(super) struct Taking<'a> {
     pub partial: &'a dyn Partial,
+    /// Of the same file, for all its requests.
+    pub known: &'a Known,
     pub piece: u64,
-    /// Told how many bytes of the file were written.
+    /// Told when it begins to come, with 0, and how many bytes of the file were written.
     pub came: &'a (dyn Fn(u64) + Sync),
     pub now: fn() -> Millis,
 }
@@ -58,13 +98,16 @@ impl Taking<'_> {
     /// it is not lost when somebody else is asked for the rest.
     pub async fn take(&self, mut heard: Hearing, fetch: &Fetch) -> Result<(), Trouble> {
         begun(&mut heard).await.map_err(Trouble::There)?;
+        (self.came)(0);
         let mut parts = Vec::new();
         let outcome = self.parts(&mut heard, fetch, &mut parts).await;
         match outcome {
             Ok(()) => {
                 let bytes = bytes_of(&parts);
+                let (parts, pairs) = self.known.new_of(parts);
                 let written = self.partial.write_last(parts, self.piece).await;
                 written.map_err(Trouble::Here)?;
+                self.known.written(pairs);
                 (self.came)(bytes);
                 Ok(())
             }
@@ -80,8 +123,10 @@ impl Taking<'_> {
         if parts.is_empty() {
             return Ok(());
         }
-        let written = self.partial.write(std::mem::take(parts)).await;
+        let (parts, pairs) = self.known.new_of(std::mem::take(parts));
+        let written = self.partial.write(parts).await;
         written.map_err(Trouble::Here)?;
+        self.known.written(pairs);
         // Hashes alone are no news.
         if bytes > 0 {
             (self.came)(bytes);

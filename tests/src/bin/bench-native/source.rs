@@ -22,8 +22,9 @@ use warren_tests::peers::arguments;
 
 use super::Failure;
 
-/// Portions in four pieces, each with a small one at its end, because hashes come along: one of them is wrong.
-const PORTIONS: u64 = 4 * (PIECE / FILE_READ as u64 + 1);
+/// Portions in four pieces: one of them is wrong.
+const PORTIONS: u64 = 4;
+const _: () = assert!(PIECE < FILE_READ as u64);
 /// Portions that are sent before nothing more comes: a MiB.
 const BEFORE: u64 = PORTIONS;
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -6,8 +6,9 @@
 //! To drive it: after every input call [`Download::poll`] until it gives nothing, and do what it says; call it
 //! again at [`Download::wake`], if nothing happens before. Of each [`Action::Fetch`] say one of three things, once:
 //! [`Download::arrived`] when the piece is verified and written, [`Download::failed`], or nothing, when it was
-//! cancelled or its source left. [`Download::came`] is told of every group that is verified and written, in order: a slow
-//! source is not taken for a silent one, and what has come of a piece is not fetched again from the next source. Equal inputs and seeds give equal outputs.
+//! cancelled or its source left. [`Download::came`] is told when an answer begins, and of what is verified and written, in
+//! order: a slow source is not taken for a silent one, and what has come of a piece is not fetched again from the next source.
+//! Equal inputs and seeds give equal outputs.
 
 mod choice;
 mod interface;
@@ -126,7 +127,7 @@ impl Download {
         self.map.prefer(ahead(readers));
     }
 
-    /// Verified bytes of a piece have come.
+    /// The answer to a request has begun, with no bytes, or verified bytes of its piece have come.
     pub fn came(&mut self, request: RequestId, bytes: u64, now: Millis) {
         let Some(flight) = self.flights.get_mut(&request) else {
             return;

@@ -14,6 +14,8 @@ const SAMPLES: usize = 8;
 const FIRST: u64 = 2;
 /// Of one that takes longer than this for a piece no second one is asked.
 const SLOW_PIECE: Millis = 4 * SECOND;
+/// What a busy machine takes for an answer, whatever the way to it, and what it takes here to write one.
+const HESITATION: Millis = 5;
 
 /// What was measured of one source.
 #[derive(Clone, Debug, Default)]
@@ -22,9 +24,11 @@ pub(super) struct Pace {
     pub delivered: u64,
     /// When it gave the last ones, or was asked after it had nothing to do.
     pub last: Millis,
-    /// The shortest time from a request to its first bytes.
+    /// The shortest time from a request to the beginning of its answer: what waits in the way of others does not count.
     pub latency: Option<Millis>,
     rates: VecDeque<u64>,
+    /// Pieces that it gave.
+    pieces: u64,
     /// What it had given, and when, when it was last asked after it had nothing to do.
     began: (u64, Millis),
 }
@@ -35,7 +39,6 @@ pub(super) struct Mark {
     delivered: u64,
     last: Millis,
     sent: Millis,
-    alone: bool,
 }
 
 impl Pace {
@@ -49,15 +52,16 @@ impl Pace {
             delivered: self.delivered,
             last: self.last,
             sent: now,
-            alone,
         }
     }
 
-    /// Something came for it.
+    /// Something came for it. The beginning of an answer is no bytes.
     pub fn came(&mut self, mark: &Mark, first: bool, bytes: u64, now: Millis) {
         self.delivered += bytes;
-        self.last = self.last.max(now);
-        if first && mark.alone {
+        if bytes > 0 {
+            self.last = self.last.max(now);
+        }
+        if first {
             let took = now.saturating_sub(mark.sent);
             self.latency = Some(self.latency.map_or(took, |known| known.min(took)));
         }
@@ -65,6 +69,7 @@ impl Pace {
 
     /// All came for it.
     pub fn ended(&mut self, mark: &Mark, now: Millis) {
+        self.pieces += 1;
         let took = now.saturating_sub(mark.last).max(1);
         if self.rates.len() == SAMPLES {
             self.rates.pop_front();
@@ -84,7 +89,8 @@ impl Pace {
         (count > 0).then(|| self.rates.iter().sum::<u64>() / count)
     }
 
-    /// So many pieces keep it busy: what it sends in two round trips, and at least one more than is coming.
+    /// So many pieces keep it busy: what it sends in two round trips, and at least one more than is coming. No more than that, and one
+    /// more for each that came: data channels lose what is too much for them, and then stand still for seconds.
     pub fn window(&self) -> u64 {
         let Some(rate) = self.best() else {
             return FIRST;
@@ -92,9 +98,10 @@ impl Pace {
         if rate.saturating_mul(SLOW_PIECE) < PIECE * SECOND {
             return 1;
         }
-        let trips = 2 * self.latency.unwrap_or(0);
+        let trips = 2 * self.latency.unwrap_or(0) + HESITATION;
         let bytes = rate.saturating_mul(trips) / SECOND;
-        bytes.div_ceil(PIECE).clamp(FIRST, MAX_PIECES_PER_SOURCE)
+        let most = MAX_PIECES_PER_SOURCE.min(FIRST + self.pieces);
+        bytes.div_ceil(PIECE).clamp(FIRST, most)
     }
 
     /// How long it takes for so many bytes; nothing when that is not known. Before the first piece has come it is as fast
@@ -118,9 +125,10 @@ mod tests {
         for _ in 0..rounds {
             let window = pace.window();
             let marks: Vec<Mark> = (0..window).map(|n| pace.sent(n == 0, now)).collect();
-            pace.came(&marks[0], true, 0, now + latency);
             for (number, mark) in (1..).zip(&marks) {
+                let begin = now + latency + (number - 1) * PIECE * SECOND / rate;
                 let end = now + latency + number * PIECE * SECOND / rate;
+                pace.came(mark, true, 0, begin);
                 pace.came(mark, false, PIECE, end);
                 pace.ended(mark, end);
             }
