@@ -43,14 +43,14 @@ extern "C" {
     #[derive(Clone)]
     type FileDisk;
 
-    /// What is done: with which file, with which number, with which bytes. Questions are answered in their order.
+    /// What is done: with which file, with which number, with which bytes, which are copied. Questions are answered in their order.
     #[wasm_bindgen(method, catch)]
     fn ask(
         this: &FileDisk,
         what: &str,
         file: f64,
         number: f64,
-        bytes: Option<Uint8Array>,
+        bytes: Option<&[u8]>,
     ) -> Result<Promise, JsValue>;
 }
 
@@ -139,8 +139,9 @@ impl Disk {
     ) -> BoxFuture<'static, Answer> {
         let disk = self.0.clone();
         on_page(async move {
-            let bytes = bytes.map(|bytes| Uint8Array::from(bytes.as_slice()));
-            let answer = settled(disk.ask(what, file, number, bytes)).await;
+            let asked = disk.ask(what, file, number, bytes.as_deref());
+            drop(bytes);
+            let answer = settled(asked).await;
             answer.map(SendWrapper::new).map_err(|cause| failed(&cause))
         })
     }

@@ -3,6 +3,7 @@
 
 import type { Answered } from './files-worker.ts';
 import { lentAs } from './lent-handles.ts';
+import { SpareBuffers } from './spare-buffers.ts';
 import { compileFailed, fetchWasm, type WasmFile } from './wasm-file.ts';
 
 /** Where a build put them. */
@@ -24,6 +25,7 @@ const STORE: WasmFile = { what: 'module for files', file: 'warren_store_bg.wasm'
 export class FileDisk {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
+  readonly #spare = new SpareBuffers();
   #last = 0;
   #ended: Error | undefined;
   #persistent = false;
@@ -55,11 +57,13 @@ export class FileDisk {
     return disk;
   }
 
-  ask(what: string, file: number, number: number, bytes?: Uint8Array<ArrayBuffer>): Promise<unknown> {
+  /** The bytes are those of the module's memory, as long as this is called. */
+  ask(what: string, file: number, number: number, bytes?: Uint8Array): Promise<unknown> {
     if (what === 'keep') this.#persist();
     if (what === 'place') return this.#send({ what, file, number, handle: lentAs(number) }, []);
     if (what === 'allow') return this.#allow(file);
-    return this.#send({ what, file, number, bytes }, bytes ? [bytes.buffer] : []);
+    const copy = bytes && this.#spare.copy(bytes);
+    return this.#send({ what, file, number, bytes: copy }, copy ? [copy.buffer] : []);
   }
 
   /** Nothing more is asked: other pages may have the place. */
@@ -82,6 +86,7 @@ export class FileDisk {
   #receive(answered: Answered): void {
     const pending = this.#pending.get(answered.id);
     this.#pending.delete(answered.id);
+    if (answered.spare) this.#spare.back(answered.spare);
     if ('ok' in answered) return pending?.resolve(answered.ok);
     const { name, message } = answered.error;
     pending?.reject(Object.assign(new Error(message), { name }));

@@ -9,7 +9,8 @@ import type { StoreGlue } from './store-glue.ts';
 
 /** What the page says: first which place, then questions. */
 export type Asked = { id: number } & ({ compiled: WebAssembly.Module; place: string } | Question);
-export type Answered = { id: number; ok: unknown } | { id: number; error: { name: string; message: string } };
+/** `spare` is what the question's bytes were in: it goes back. */
+export type Answered = { id: number; spare: ArrayBuffer | undefined } & ({ ok: unknown } | { error: { name: string; message: string } });
 
 /** How long the worker of a page that is gone may still have the place. */
 const LOCK_PATIENCE_MS = 5_000;
@@ -28,12 +29,14 @@ worker.onmessage = ({ data }) => {
 
 async function answer(asked: Asked): Promise<void> {
   const { id } = asked;
+  const spare = 'bytes' in asked ? (asked.bytes?.buffer as ArrayBuffer | undefined) : undefined;
+  const back = spare ? [spare] : [];
   try {
     const ok = 'place' in asked ? await open(asked.compiled, asked.place) : await files?.answer(asked);
-    worker.postMessage({ id, ok }, buffers(ok));
+    worker.postMessage({ id, spare, ok }, [...back, ...buffers(ok)]);
   } catch (error) {
     const { name = 'Error', message = String(error) } = (error ?? {}) as Partial<Error>;
-    worker.postMessage({ id, error: { name, message } }, []);
+    worker.postMessage({ id, spare, error: { name, message } }, back);
   }
 }
 
