@@ -30,6 +30,20 @@ pub(super) async fn read_frame<T: AsyncRead + Unpin>(io: &mut T) -> io::Result<V
     Ok(frame)
 }
 
+/// Reads one frame of somebody who was asked for it, of at most so many bytes: there is room for all of it at once.
+pub(super) async fn read_asked<T: AsyncRead + Unpin>(
+    io: &mut T,
+    most: usize,
+) -> io::Result<Vec<u8>> {
+    let length = read_length(io).await?;
+    if length > most {
+        return Err(invalid(Refusal::Oversized.as_str()));
+    }
+    let mut frame = vec![0; length];
+    io.read_exact(&mut frame).await?;
+    Ok(frame)
+}
+
 /// Writes one frame, after which nothing more is written.
 pub(super) async fn write_frame<T: AsyncWrite + Unpin>(
     io: &mut T,
@@ -110,6 +124,21 @@ mod tests {
         let mut wire = Cursor::new(vec![3, 7, 7]);
         let read = block_on(read_frame(&mut wire));
         assert_eq!(read.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn what_was_asked_for_is_read_up_to_its_limit() {
+        let read = |frame: &[u8], most| {
+            let mut wire = Cursor::new(encode_frame(frame).unwrap());
+            wire.get_mut().extend([9; 3]);
+            block_on(read_asked(&mut wire, most)).map_err(|error| error.kind())
+        };
+        for length in [0, 1, 200] {
+            assert_eq!(read(&vec![7; length], 200).unwrap(), vec![7; length]);
+        }
+        assert_eq!(read(&[7; 201], 200), Err(io::ErrorKind::InvalidData));
+        let early = block_on(read_asked(&mut Cursor::new(vec![3, 7, 7]), 200));
+        assert_eq!(early.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 
     /// A stream that remembers the most room that was ever made for its bytes.

@@ -83,7 +83,7 @@ async fn proven(mut heard: Hearing, fetch: Fetch) -> Result<(), Failure> {
     loop {
         match heard.next().await {
             Some(Heard::Data(bytes)) => {
-                let mut input = bytes.as_slice();
+                let mut input = bytes.as_ref();
                 while decoder
                     .take(&mut input)
                     .map_err(|_| Failure::Lied)?

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use futures::channel::mpsc;
 use futures::future::{BoxFuture, Either, pending, select, try_join};
 use futures::io::BufReader;
@@ -19,20 +20,20 @@ use crate::limits::{
     DIRECT_SOUGHT_FIRST, DIRECT_SOUGHT_RARELY, FILE_BUFFER, FILE_FRAMES, MAX_FETCHES_WAITING,
 };
 use crate::net::address::Via;
-use crate::net::codec::{invalid, read_frame, send_frame};
+use crate::net::codec::{invalid, read_asked, read_frame, send_frame};
 use crate::net::handle::{Handle, Route};
 use crate::net::protocols;
 use crate::net::streams::Failure;
 use crate::platform;
-use crate::proto::files::wire::{Answer, FileRefusal, Part, Request};
+use crate::proto::files::wire::{Answer, FileRefusal, MAX_PART_FRAME, Part, Request};
 use crate::proto::reputation::Evidence;
 
 /// What comes of a request.
 pub(super) enum Heard {
     /// The answer.
     Answer(Answer),
-    /// After [`Answer::Sending`]: the next bytes of the range.
-    Data(Vec<u8>),
+    /// After [`Answer::Sending`]: the next bytes of the range, in the frame in which they came.
+    Data(Bytes),
     /// And its end.
     End(Result<(), FileRefusal>),
 }
@@ -224,10 +225,10 @@ async fn hear<T: AsyncRead + Unpin>(
         return Ok(());
     }
     loop {
-        let frame = read_frame(stream).await?;
+        let frame = Bytes::from(read_asked(stream, MAX_PART_FRAME).await?);
         let end = match Part::decode(&frame).map_err(|refusal| invalid(refusal.as_str()))? {
             Part::Data(bytes) => {
-                let _ = wanted.send(Heard::Data(bytes.to_vec())).await;
+                let _ = wanted.send(Heard::Data(frame.slice_ref(bytes))).await;
                 continue;
             }
             Part::Done => Ok(()),

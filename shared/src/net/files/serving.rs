@@ -21,7 +21,7 @@ use crate::platform;
 use crate::proto::files::cid::Root;
 use crate::proto::files::tree::Sender;
 use crate::proto::files::wire::{Answer, Fetch, FileRefusal, Part, Request};
-use crate::proto::record::wire::encode_frame;
+use crate::proto::record::wire::add_frame;
 
 /// Answers until the node ends.
 pub(super) async fn run(shelf: Arc<Shelf>, handle: Handle, mut incoming: mpsc::Receiver<Incoming>) {
@@ -166,7 +166,7 @@ async fn send<T: AsyncWrite + Unpin + Send>(
     stream: &mut T,
 ) -> io::Result<()> {
     let mut frames = Frames::default();
-    frames.add(&begun.answer.encode())?;
+    frames.add(&[&begun.answer.encode()])?;
     let Some((held, mut portion)) = begun.range else {
         return frames.send(stream).await;
     };
@@ -206,18 +206,22 @@ async fn send_parts<T: AsyncWrite + Unpin + Send>(
     frames: &mut Frames,
     stream: &mut T,
 ) -> io::Result<()> {
+    frames.bytes.reserve(bytes.len() + OVERHEAD);
     for part in bytes.chunks(MAX_PART) {
         if shelf.rate.is_limited() {
             frames.send(stream).await?;
             shelf.rate.take(part.len()).await;
         }
-        frames.add(&Part::Data(part).encode())?;
+        frames.add(&[&Part::data_head(part.len()), part])?;
     }
     if let Some(end) = end {
-        frames.add(&end.encode())?;
+        frames.add(&[&end.encode()])?;
     }
     frames.send(stream).await
 }
+
+/// What a portion that goes out together needs beside its bytes, more or less: heads of frames, and its end.
+const OVERHEAD: usize = 256;
 
 /// Frames that go out together: every trip to the network costs.
 #[derive(Default)]
@@ -227,9 +231,9 @@ struct Frames {
 }
 
 impl Frames {
-    fn add(&mut self, message: &[u8]) -> io::Result<()> {
-        let frame = encode_frame(message).map_err(|refusal| invalid(refusal.as_str()))?;
-        self.bytes.extend(frame);
+    /// A message in several parts.
+    fn add(&mut self, message: &[&[u8]]) -> io::Result<()> {
+        add_frame(&mut self.bytes, message).map_err(|refusal| invalid(refusal.as_str()))?;
         self.count += 1;
         Ok(())
     }

@@ -148,7 +148,7 @@ impl Taking<'_> {
         loop {
             match heard.next().await {
                 Some(Heard::Data(bytes)) => {
-                    let mut input = bytes.as_slice();
+                    let mut input = bytes.as_ref();
                     while let Some(part) = decoder.take(&mut input)? {
                         parts.push(part);
                     }

@@ -223,12 +223,23 @@ fn check_integer(number: u64) -> Result<(), Refusal> {
 
 /// Prefixes a message with its length.
 pub fn encode_frame(message: &[u8]) -> Result<Vec<u8>, Refusal> {
-    if message.len() > MAX_FRAME {
+    let mut frame = Vec::new();
+    add_frame(&mut frame, &[message])?;
+    Ok(frame)
+}
+
+/// Puts a message, which is in several parts, behind what is there, with its length before it.
+pub fn add_frame(out: &mut Vec<u8>, message: &[&[u8]]) -> Result<(), Refusal> {
+    let length = message.iter().map(|part| part.len()).sum();
+    if length > MAX_FRAME {
         return Err(Refusal::Oversized);
     }
     let mut buffer = unsigned_varint::encode::usize_buffer();
-    let prefix = unsigned_varint::encode::usize(message.len(), &mut buffer);
-    Ok([prefix, message].concat())
+    let prefix = unsigned_varint::encode::usize(length, &mut buffer);
+    out.reserve(prefix.len() + length);
+    out.extend_from_slice(prefix);
+    message.iter().for_each(|part| out.extend_from_slice(part));
+    Ok(())
 }
 
 /// Reads one frame from the front of `bytes`: the message and how many bytes it took; `None` when

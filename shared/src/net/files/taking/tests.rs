@@ -1,6 +1,7 @@
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use futures::SinkExt;
 use futures::channel::mpsc;
 use futures::executor::block_on;
@@ -138,7 +139,7 @@ fn whoever_begins_and_breaks_off_is_no_news() {
         assert!(scene.take(&fetch, said, FILE_WRITE_AFTER).is_err());
     }
     // Hashes, and no group.
-    let hashes = scene.answer(&fetch)[..64].to_vec();
+    let hashes = Bytes::from(scene.answer(&fetch)).slice(..64);
     assert!(
         scene
             .take(&fetch, vec![Heard::Data(hashes)], FILE_WRITE_AFTER)
@@ -168,6 +169,6 @@ fn pairs_are_written_once_unless_that_failed_or_is_long_ago() {
 }
 
 fn portions(bytes: &[u8]) -> Vec<Heard> {
-    let portions = bytes.chunks(20_000);
-    portions.map(|bytes| Heard::Data(bytes.to_vec())).collect()
+    let portions = bytes.chunks(20_000).map(Bytes::copy_from_slice);
+    portions.map(Heard::Data).collect()
 }

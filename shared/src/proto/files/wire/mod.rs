@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use minicbor::{Decode, Encode};
 
-pub use self::part::Part;
+pub use self::part::{MAX_PART_FRAME, Part};
 pub use self::refusal::FileRefusal;
 use super::cid::{Cid, Root};
 use super::pieces::Runs;

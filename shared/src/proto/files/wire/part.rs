@@ -12,6 +12,9 @@ const DATA: u64 = 0;
 const DONE: u64 = 1;
 const BROKEN_OFF: u64 = 2;
 
+/// The longest frame of a range.
+pub const MAX_PART_FRAME: usize = MAX_PART + 8;
+
 /// One frame of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part<'a> {
@@ -46,7 +49,7 @@ impl<'a> Part<'a> {
     /// Reads a part. Its data is not copied, and therefore not encoded again to see whether that is canonical: all
     /// lengths that are accepted have one form.
     pub fn decode(bytes: &'a [u8]) -> Result<Part<'a>, Refusal> {
-        if bytes.len() > MAX_PART + 8 {
+        if bytes.len() > MAX_PART_FRAME {
             return Err(Refusal::Oversized);
         }
         let part = read(bytes).map_err(|_| Refusal::Malformed)?;
