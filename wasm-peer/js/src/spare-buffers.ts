@@ -20,8 +20,10 @@ export class SpareBuffers {
     return copy;
   }
 
-  /** What was handed over is not needed there any more. */
+  /** What was handed over is not needed there any more. The oldest makes room: nobody may want bytes of its size now. */
   back(buffer: ArrayBuffer): void {
-    if (buffer.byteLength >= STEP && this.#spare.length < MOST) this.#spare.push(buffer);
+    if (buffer.byteLength < STEP) return;
+    if (this.#spare.length === MOST) this.#spare.shift();
+    this.#spare.push(buffer);
   }
 }

@@ -37,3 +37,11 @@ test('a few buffers wait, and no small ones', () => {
   const again = away.map(() => spare.copy(filled(64 * KIB, 2)).buffer);
   assert.equal(again.filter((buffer) => away.includes(buffer)).length, 16);
 });
+
+test('buffers of sizes that nobody wants any more make room', () => {
+  const spare = new SpareBuffers();
+  for (let count = 0; count < 16; count += 1) spare.back(new ArrayBuffer(128 * KIB));
+  const wanted = spare.copy(filled(257 * KIB, 1)).buffer;
+  spare.back(wanted);
+  assert.equal(spare.copy(filled(257 * KIB, 2)).buffer, wanted);
+});
