@@ -31,6 +31,7 @@ pub(super) async fn read_frame<T: AsyncRead + Unpin>(io: &mut T) -> io::Result<V
 }
 
 /// Reads one frame of somebody who was asked for it, of at most so many bytes: there is room for all of it at once.
+#[cfg(any(feature = "files", test))]
 pub(super) async fn read_asked<T: AsyncRead + Unpin>(
     io: &mut T,
     most: usize,

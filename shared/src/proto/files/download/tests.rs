@@ -65,6 +65,21 @@ fn it_asks_fetches_and_ends() {
 }
 
 #[test]
+fn whoever_begins_to_answer_and_sends_nothing_is_silent() {
+    let mut download = download(3);
+    assert!(download.add(7, 500, 0));
+    download.holds(7, Holding::All);
+    let [(request, ..), _] = fetched(&all(&mut download, 0))[..] else {
+        panic!("two pieces are asked for");
+    };
+    download.came(request, 0, SOURCE_SILENT - 1);
+    let state = |download: &Download, now| download.sources(now).next().map(|one| one.state);
+    assert_eq!(state(&download, SOURCE_SILENT), Some(SourceState::Silent));
+    download.came(request, 1, SOURCE_SILENT);
+    assert_eq!(state(&download, SOURCE_SILENT), Some(SourceState::Sending));
+}
+
+#[test]
 fn what_is_there_already_is_not_fetched() {
     let mut have = Pieces::all(100);
     have.remove(42);
