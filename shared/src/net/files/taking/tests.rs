@@ -84,10 +84,9 @@ impl Scene {
         block_on(join(taking.take(heard, fetch), saying)).0
     }
 
-    /// The bytes that were told of; that it begins is said before.
+    /// That it begins, with 0, and the bytes that were told of after that.
     fn told(&self) -> Vec<u64> {
-        let told = self.told.lock().unwrap().clone();
-        told.into_iter().filter(|bytes| *bytes > 0).collect()
+        self.told.lock().unwrap().clone()
     }
 
     fn is_whole(&self) -> bool {
@@ -104,7 +103,7 @@ fn what_comes_fast_is_written_and_told_at_once() {
     let mut said: Vec<Heard> = portions(&scene.answer(&fetch));
     said.push(Heard::End(Ok(())));
     assert!(scene.take(&fetch, said, 1).is_ok());
-    assert_eq!(*scene.told.lock().unwrap(), [0, SIZE as u64]);
+    assert_eq!(scene.told(), [0, SIZE as u64]);
     assert!(scene.is_whole());
 }
 
@@ -117,7 +116,11 @@ fn what_comes_slowly_is_told_as_it_comes_and_is_not_needed_again() {
     let broken = scene.take(&fetch, said, FILE_WRITE_AFTER);
     assert!(matches!(broken, Err(Trouble::There(Failure::Broken))));
     let told = scene.told();
-    assert!(told.len() > 2, "{told:?}");
+    assert_eq!(told[0], 0);
+    assert!(
+        told.len() > 3 && told[1..].iter().all(|bytes| *bytes > 0),
+        "{told:?}"
+    );
     assert_eq!(scene.copy.pieces().count(), 0);
     let rest = scene.fetch(told.iter().sum::<u64>() / GROUP);
     let mut said = portions(&scene.answer(&rest));
@@ -145,7 +148,8 @@ fn whoever_begins_and_breaks_off_is_no_news() {
             .take(&fetch, vec![Heard::Data(hashes)], FILE_WRITE_AFTER)
             .is_err()
     );
-    assert!(scene.told().is_empty() && scene.copy.pieces().count() == 0);
+    assert_eq!(scene.told(), [0; 4], "each began, and that was all");
+    assert_eq!(scene.copy.pieces().count(), 0);
 }
 
 #[test]
