@@ -1,7 +1,9 @@
 //! A signed record is read from the nodes that a peer knows, while the responsible ones are still being
-//! looked for: when enough of them agree, and not before.
+//! looked for: when enough of them agree, and not before. Whoever provides something is told by each that is
+//! connected.
 
 use async_trait::async_trait;
+use futures::StreamExt;
 use futures::future::pending;
 use warren_relay::peer::Peer;
 use warren_shared::error::Result;
@@ -67,6 +69,25 @@ async fn enough_known_nodes_that_agree_are_believed_and_fewer_are_not() {
     for relay in relays {
         relay.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_provides_is_told_while_the_responsible_nodes_are_still_looked_for() {
+    let relay = TestRelay::first().await;
+    let provider = member(&relay.url()).await.expect("a peer");
+    provider.node.provide("a room").await.expect("listed");
+    let reader = member(&relay.url()).await.expect("another peer");
+    let overlay = Endless(Kademlia(client(&reader)));
+    let key = Key::namespace(reader.node.network(), "a room").expect("a key");
+    let mut lists = overlay.provider_lists(key);
+    let list = within("a list", lists.next()).await.expect("not the end");
+    let listed = list.expect("an answer");
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].peer, provider.node.id().to_bytes());
+    drop(lists);
+    provider.node.close().await;
+    reader.node.close().await;
+    relay.stop().await;
 }
 
 /// A record of a new author, kept by these relays.

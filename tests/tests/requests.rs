@@ -3,12 +3,14 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::channel::mpsc;
 use futures::future::join;
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, stream};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
+use tokio::time::sleep;
 use warren_relay::fetch::Fetcher;
 use warren_relay::transport::{connections, dialable};
 use warren_shared::api::{Call, Outgoing, Reply, Session, StartParams, Surroundings};
@@ -19,6 +21,7 @@ use warren_shared::net::{Event, RecordClient, Route};
 use warren_shared::proto::join::RelayHint;
 use warren_shared::proto::key::Key;
 use warren_shared::proto::record::Value;
+use warren_tests::links::Links;
 use warren_tests::peers::{member, stranger};
 use warren_tests::relays::TestRelay;
 use warren_tests::wait::{until, within};
@@ -40,6 +43,48 @@ async fn a_request_whose_connection_breaks_off_is_asked_again() {
     cut.expect("cut off");
     assert!(read.expect("an answer").is_some());
     peer.close().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_about_files_when_a_connection_breaks_off_is_asked_again() {
+    const ROUND_TRIP: Duration = Duration::from_millis(400);
+    let relay = TestRelay::first().await;
+    let sharer = member(&relay.url()).await.expect("a member").node;
+    sharer.files().expect("files");
+    let links = Links::new();
+    let listens = sharer.handle().addresses().await.expect("it runs");
+    let far = listens.iter().find_map(|address| {
+        let address: Multiaddr = address.parse().ok()?;
+        let port = address.iter().find_map(|part| match part {
+            Protocol::Tcp(port) => Some(port),
+            _ => None,
+        })?;
+        let entrance = links.entrance(port).expect("a way there");
+        format!("/ip4/127.0.0.1/tcp/{entrance}").parse().ok()
+    });
+    let route = Route {
+        peer: sharer.id(),
+        addresses: vec![far.expect("it listens")],
+    };
+    let asker = stranger(sharer.network());
+    let files = asker.files().expect("files");
+    let dialled = asker
+        .handle()
+        .dial(Some(route.peer), route.addresses.clone());
+    dialled.await.expect("connected");
+
+    links.set_round_trip(ROUND_TRIP);
+    let cut = async {
+        // On its way there.
+        sleep(ROUND_TRIP / 4).await;
+        sharer.handle().disconnect(asker.id()).await
+    };
+    let (found, cut) = within("both", join(files.listings(route), cut)).await;
+    cut.expect("cut off");
+    assert!(found.expect("an answer").is_empty());
+    asker.close().await;
+    sharer.close().await;
     relay.stop().await;
 }
 
@@ -115,8 +160,8 @@ async fn members_are_told_before_the_slowest_node_has_answered() {
     let peer = stranger(relay.node().network());
     let client = RecordClient::new(peer.handle().clone(), peer.network().clone(), None);
     let key = Key::namespace(peer.network(), "a room").expect("a key");
-    let routes = vec![silent_route, relay.route().await];
-    let mut lists = client.provider_lists(routes, key).expect("two to ask");
+    let routes = stream::iter([silent_route, relay.route().await]).map(Ok);
+    let mut lists = client.provider_lists(routes, key);
     let first = within("the relay's list", lists.next()).await;
     let first = first.expect("a list").expect("an answer");
     assert_eq!(first.len(), 1);

@@ -1,18 +1,20 @@
 //! Stores records at given nodes and reads them back: asks in parallel, believes only what
 //! verifies, repairs nodes that had an older record or none.
 
+mod providers;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt;
-use futures::stream::{self, BoxStream, FuturesUnordered};
+use futures::stream::{self, FuturesUnordered};
 
+pub use self::providers::{ProviderLists, merged};
 use super::answers::SharedStore;
 use super::handle::{Handle, Route};
 use crate::error::{Code, Error, Result};
 use crate::proto::clock::ClockOffset;
 use crate::proto::gather::{Gather, Weight};
 use crate::proto::key::Key;
-use crate::proto::record::provider::ProviderEntry;
 use crate::proto::record::wire::{Answer, Request, Response};
 use crate::proto::record::{Decision, Record, Refusal, supersedes};
 use crate::proto::reputation::Evidence;
@@ -254,126 +256,6 @@ impl RecordClient {
             });
         }
     }
-
-    /// Every provider that any of the routes lists, each once.
-    pub async fn providers(&self, routes: Vec<Route>, key: Key) -> Result<Vec<ProviderEntry>> {
-        let mut found = SortedMap::default();
-        let (mut reached, mut failure) = (false, None);
-        let mut lists = self.provider_lists(routes, key)?;
-        while let Some(list) = lists.next().await {
-            match list {
-                Ok(entries) => {
-                    reached = true;
-                    for entry in entries {
-                        keep_freshest(&mut found, entry);
-                    }
-                }
-                Err(error) => failure = Some(error),
-            }
-        }
-        match failure {
-            Some(error) if !reached => Err(error),
-            _ => Ok(found.into_values().collect()),
-        }
-    }
-
-    /// What each of the routes lists, in the order in which they answer.
-    pub fn provider_lists(
-        &self,
-        routes: Vec<Route>,
-        key: Key,
-    ) -> Result<BoxStream<'_, Result<Vec<ProviderEntry>>>> {
-        if routes.is_empty() && self.own.is_none() {
-            return Err(no_node());
-        }
-        let own = stream::iter(&self.own).then(move |own| self.own_providers(own, key));
-        let others = stream::iter(routes.into_iter().take(limits::REPLICATION))
-            .map(move |route| self.provider_list(route, key))
-            .buffer_unordered(limits::READ_PARALLEL);
-        Ok(stream::select(own, others).boxed())
-    }
-
-    async fn own_providers(&self, own: &SharedStore, key: Key) -> Result<Vec<ProviderEntry>> {
-        let mut all: Vec<ProviderEntry> = Vec::new();
-        let mut after = None;
-        while let Ok((entries, more)) = own.providers(key, after.take(), self.now()).await {
-            after = entries.last().map(|entry| entry.peer.clone());
-            all.extend(entries);
-            if !more || after.is_none() {
-                break;
-            }
-        }
-        Ok(all)
-    }
-
-    async fn provider_list(&self, route: Route, key: Key) -> Result<Vec<ProviderEntry>> {
-        let mut all: Vec<ProviderEntry> = Vec::new();
-        loop {
-            let after = all.last().map(|entry| entry.peer.clone());
-            let before = all.len();
-            match self
-                .ask(route.clone(), Request::Providers { key, after })
-                .await?
-                .response
-            {
-                Response::Providers { entries, more } => {
-                    all.extend(entries);
-                    if !more || all.len() == before || all.len() >= limits::MAX_PROVIDERS_PER_KEY {
-                        return Ok(all);
-                    }
-                }
-                Response::Refused { why, .. } => return Err(why.into()),
-                _ => return Err(beside_the_point("a provider question")),
-            }
-        }
-    }
-
-    /// Lists this peer at all routes at once; returns until when the last entry holds.
-    pub async fn announce(
-        &self,
-        routes: Vec<Route>,
-        key: Key,
-        addresses: Vec<Vec<u8>>,
-    ) -> Result<Millis> {
-        let ttl_ms = limits::PROVIDER_LIFETIME;
-        let mut announced = None;
-        if let Some(own) = &self.own {
-            let expires = self.now() + ttl_ms;
-            let entry = ProviderEntry {
-                peer: self.handle.id().to_bytes(),
-                addresses: addresses.clone(),
-                expires,
-            };
-            if own.announce(key, entry, None, self.now()).await.is_ok() {
-                announced = Some(expires);
-            }
-        }
-        let announce = Request::Announce {
-            key,
-            addresses,
-            ttl_ms,
-        };
-        let mut heard = |response| match response {
-            Response::Announced { expires } => {
-                announced = announced.max(Some(expires));
-                Ok(())
-            }
-            Response::Refused { why, .. } => Err(why.into()),
-            _ => Err(beside_the_point("an announcement")),
-        };
-        let last = self.tell_all(routes, announce, &mut heard).await;
-        announced.ok_or_else(|| last.unwrap_or_else(no_node))
-    }
-
-    /// Takes this peer off the lists; nodes that do not answer forget it in time.
-    pub async fn withdraw(&self, routes: Vec<Route>, key: Key) -> Result<()> {
-        if let Some(own) = &self.own {
-            let _ = own.withdraw(key, &self.handle.id().to_bytes()).await;
-        }
-        let withdraw = Request::Withdraw { key };
-        self.tell_all(routes, withdraw, &mut |_| Ok(())).await;
-        Ok(())
-    }
 }
 
 /// Bytes of the record in an answer.
@@ -392,15 +274,6 @@ fn evidence_of(weight: Weight, size: u64) -> Option<Evidence> {
         Weight::Invalid(Refusal::Expired | Refusal::FutureDated) => None,
         Weight::Invalid(_) => Some(Evidence::Invalid),
         Weight::Missing | Weight::Nothing => None,
-    }
-}
-
-fn keep_freshest(found: &mut SortedMap<Vec<u8>, ProviderEntry>, entry: ProviderEntry) {
-    match found.get(&entry.peer) {
-        Some(known) if known.expires >= entry.expires => {}
-        _ => {
-            found.insert(entry.peer.clone(), entry);
-        }
     }
 }
 

@@ -3,14 +3,17 @@
 //! An overlay decides which nodes are responsible for a key; storing at them and reading from them
 //! is the same for all. [`Kademlia`] asks the network, [`Directory`] knows one relay and asks that.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
-use futures::FutureExt;
-use futures::future::{Either, select};
+use futures::future::{Either, ready, select};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use libp2p::PeerId;
 
-use super::client::{RecordClient, StoreReport};
+use super::client::{ProviderLists, RecordClient, StoreReport, merged};
 use super::handle::Route;
 use crate::error::Result;
+use crate::limits::{READ_PARALLEL, REPLICATION};
 use crate::proto::Millis;
 use crate::proto::key::{Key, Space};
 use crate::proto::record::Record;
@@ -75,8 +78,42 @@ pub trait Overlay: Send + Sync + 'static {
 
     /// Who provides a key: hints, until the named peer is authenticated.
     async fn providers_of(&self, key: Key) -> Result<Vec<ProviderEntry>> {
-        let routes = self.closest_to(key).await?;
-        self.client().providers(routes, key).await
+        merged(self.provider_lists(key)).await
+    }
+
+    /// The same, a list for each node that answers, in the order in which they do.
+    ///
+    /// Nodes that are connected are asked for it while the responsible ones are still being looked for.
+    fn provider_lists(&self, key: Key) -> ProviderLists<'_> {
+        let client = self.client();
+        let others = stream::once(self.connected_near(key)).flat_map(move |near| {
+            let asked: HashSet<PeerId> = near.iter().map(|route| route.peer).collect();
+            let responsible = stream::once(self.closest_to(key)).flat_map(move |found| {
+                let routes: Vec<Result<Route>> = match found {
+                    Ok(routes) => routes.into_iter().take(REPLICATION).map(Ok).collect(),
+                    Err(error) => vec![Err(error)],
+                };
+                stream::iter(routes)
+            });
+            let others = responsible.try_filter(move |route| ready(!asked.contains(&route.peer)));
+            let near = stream::iter(near.into_iter().map(Ok));
+            stream::select(
+                client.provider_lists(near, key),
+                client.provider_lists(others, key),
+            )
+        });
+        stream::select(client.own_providers(key), others).boxed()
+    }
+
+    /// Those nodes that are closest to a key of the connected ones.
+    async fn connected_near(&self, key: Key) -> Vec<Route> {
+        let near = self.near(key).await.unwrap_or_default();
+        let links = self.client().handle().links().await.unwrap_or_default();
+        let connected: HashSet<PeerId> = links.into_iter().map(|(peer, ..)| peer).collect();
+        near.into_iter()
+            .filter(|route| connected.contains(&route.peer))
+            .take(READ_PARALLEL)
+            .collect()
     }
 
     /// Lists this peer as a provider; returns until when.

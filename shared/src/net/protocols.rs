@@ -32,7 +32,8 @@ pub fn files(network: &NetworkId) -> Protocol {
     Protocol {
         name: named(network, "file"),
         streams: limits::FILE_STREAMS,
-        hasty: false,
+        // All that is asked bears repetition.
+        hasty: true,
     }
 }
 

@@ -20,7 +20,7 @@ impl Session {
     ) -> Result<Reply> {
         let mut left = limit.map_or(usize::MAX, |limit| limit.max(0.0) as usize);
         let (mut reached, mut failure) = (false, None);
-        let mut lists = node.find_as_named(namespace).await?;
+        let mut lists = node.find_as_named(namespace)?;
         while left > 0
             && let Some(list) = lists.next().await
         {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::future::{Either, pending, select};
-use futures::stream::{self, FuturesUnordered};
+use futures::stream::{self, FuturesUnordered, SelectAll};
 use futures::{FutureExt, StreamExt};
 
 use super::Files;
@@ -12,13 +12,15 @@ use super::asking;
 use super::link::Links;
 use super::sources::{self, Sources};
 use crate::error::{Code, Error, Result};
-use crate::limits::{CANDIDATES_AT_ONCE, MAX_SEARCHED};
+use crate::limits::CANDIDATES_AT_ONCE;
+use crate::net::client::ProviderLists;
 use crate::net::handle::Route;
 use crate::net::overlay::Overlay;
 use crate::platform;
 use crate::proto::files::download::Failure;
-use crate::proto::files::search::{Hit, Hits, Signed, word};
+use crate::proto::files::search::{Hit, Hits, Sharers, Signed, word};
 use crate::proto::files::tree::Tree;
+use crate::proto::record::ProviderEntry;
 use crate::proto::reputation::Evidence;
 
 impl Files {
@@ -102,48 +104,68 @@ impl Files {
         })?;
         let words = hits.words();
         let links = Links::new(self.overlay.handle().clone());
-        let routes = self.sharers(&words).await?;
-        let ask = |route: Route| {
-            let (words, links) = (words.clone(), &links);
-            async move {
-                let found = self.listings_of(links, &route, Some(words)).await;
-                (route.peer, found)
-            }
-        };
-        let mut answers = stream::iter(routes)
-            .map(ask)
-            .buffer_unordered(CANDIDATES_AT_ONCE);
+        let mut lists = self.named_for(&words);
+        let mut sharers = Sharers::new(self.overlay.handle().id().to_bytes());
+        let (mut reached, mut failure) = (false, None);
+        let mut asking = FuturesUnordered::new();
         let mut known = HashSet::new();
-        while let Some((peer, found)) = answers.next().await {
-            for signed in found.unwrap_or_default() {
-                hits.add(&peer.to_bytes(), signed);
+        while !(sharers.is_over() && asking.is_empty()) {
+            futures::select! {
+                list = lists.select_next_some() => match list {
+                    Ok(list) => {
+                        reached = true;
+                        sharers.named(list);
+                    }
+                    Err(error) => failure = Some(error),
+                },
+                answer = asking.select_next_some() => {
+                    let (peer, found): (Vec<u8>, Vec<Signed>) = answer;
+                    for signed in found {
+                        hits.add(&peer, signed);
+                    }
+                    let mut ranked = hits.ranked();
+                    ranked.retain(|hit| known.insert(hit.listing.cid));
+                    if !ranked.is_empty() {
+                        news(ranked);
+                    }
+                }
+                complete => break,
             }
-            let mut ranked = hits.ranked();
-            ranked.retain(|hit| known.insert(hit.listing.cid));
-            if !ranked.is_empty() {
-                news(ranked);
+            while asking.len() < CANDIDATES_AT_ONCE
+                && let Some(entry) = sharers.next()
+            {
+                asking.push(self.shared_by(&links, entry, &words));
             }
         }
-        Ok(hits)
+        match failure {
+            Some(error) if !reached => Err(error),
+            _ => Ok(hits),
+        }
     }
 
-    /// Those who say that they share something with one of these words.
-    async fn sharers(&self, words: &[String]) -> Result<Vec<Route>> {
-        let handle = self.overlay.handle();
-        let lookups = words.iter().map(|token| {
-            let key = word(handle.network(), token);
-            self.overlay.providers_of(key)
+    /// What somebody shares that has one of these words; nothing, if that cannot be found out.
+    async fn shared_by(
+        &self,
+        links: &Links,
+        sharer: ProviderEntry,
+        words: &[String],
+    ) -> (Vec<u8>, Vec<Signed>) {
+        let peer = sharer.peer.clone();
+        let found = match sources::route(sharer) {
+            Some(route) => self.listings_of(links, &route, Some(words.to_vec())).await,
+            None => Ok(Vec::new()),
+        };
+        (peer, found.unwrap_or_default())
+    }
+
+    /// Those who say that they share something with one of these words, as nodes name them.
+    fn named_for(&self, words: &[String]) -> SelectAll<ProviderLists<'_>> {
+        let network = self.overlay.handle().network();
+        let lists = words.iter().map(|token| {
+            let key = word(network, token);
+            self.overlay.provider_lists(key)
         });
-        let mut routes: Vec<Route> = Vec::new();
-        for found in futures::future::join_all(lookups).await {
-            for route in found?.into_iter().filter_map(sources::route) {
-                let known = routes.iter().any(|known| known.peer == route.peer);
-                if !known && route.peer != handle.id() && routes.len() < MAX_SEARCHED {
-                    routes.push(route);
-                }
-            }
-        }
-        Ok(routes)
+        stream::select_all(lists)
     }
 
     async fn listings_of(

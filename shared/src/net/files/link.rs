@@ -3,9 +3,10 @@
 //! Whoever does not want an answer any more lets go of it; what still comes of it is thrown away. A stream that a circuit
 //! carries is left as soon as there is a direct connection: what is asked then goes there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::channel::mpsc;
@@ -41,9 +42,38 @@ pub(super) enum Heard {
 /// What was asked of a peer; ends early when its stream does.
 pub(super) type Hearing = mpsc::Receiver<Heard>;
 
+#[derive(Clone)]
 struct Job {
     request: Vec<u8>,
     answer: mpsc::Sender<Heard>,
+}
+
+/// What was asked on a stream of which nothing has come yet. It may never have arrived.
+struct Unheard(Mutex<Option<Vec<Job>>>);
+
+impl Unheard {
+    fn new() -> Arc<Unheard> {
+        Arc::new(Unheard(Mutex::new(Some(Vec::new()))))
+    }
+
+    fn asked(&self, job: &Job) {
+        if let Some(jobs) = &mut *self.state() {
+            jobs.push(job.clone());
+        }
+    }
+
+    fn heard(&self) {
+        self.state().take();
+    }
+
+    /// Nothing, if something was heard.
+    fn left(&self) -> Option<Vec<Job>> {
+        self.state().take()
+    }
+
+    fn state(&self) -> MutexGuard<'_, Option<Vec<Job>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The streams of one download. They end with it.
@@ -82,17 +112,49 @@ impl Links {
     }
 }
 
-async fn run(handle: Handle, route: Route, mut jobs: mpsc::Receiver<Job>) {
-    let peer = route.peer;
-    while let Err(left) = once(&handle, &route, &mut jobs).await {
-        let Left::Failed(failure) = left else {
-            continue;
+/// What is still to be asked.
+struct Jobs {
+    /// For the second time.
+    again: VecDeque<Job>,
+    coming: mpsc::Receiver<Job>,
+}
+
+impl Jobs {
+    async fn next(&mut self) -> Option<Job> {
+        match self.again.pop_front() {
+            Some(job) => Some(job),
+            None => self.coming.next().await,
+        }
+    }
+}
+
+async fn run(handle: Handle, route: Route, coming: mpsc::Receiver<Job>) {
+    let (peer, mut cut) = (route.peer, false);
+    let mut jobs = Jobs {
+        again: VecDeque::new(),
+        coming,
+    };
+    loop {
+        let unheard = Unheard::new();
+        let failure = match once(&handle, &route, &mut jobs, &unheard).await {
+            Ok(()) => return,
+            Err(Left::Circuit) => continue,
+            Err(Left::Failed(failure)) => failure,
         };
         tracing::debug!(%peer, %failure, "a source has ended");
-        if let Failure::Io(error) = &failure {
-            note(&handle, peer, error);
+        // Connections that nobody used for long, or that lost a race, break just when they are used.
+        match unheard.left().filter(|_| failure.is_cut() && !cut) {
+            Some(left) => {
+                cut = true;
+                jobs.again = left.into();
+            }
+            None => {
+                if let Failure::Io(error) = &failure {
+                    note(&handle, peer, error);
+                }
+                return;
+            }
         }
-        return;
     }
 }
 
@@ -110,7 +172,12 @@ enum Left {
 }
 
 /// One stream: until nothing more is asked, or there is a better one.
-async fn once(handle: &Handle, route: &Route, jobs: &mut mpsc::Receiver<Job>) -> Result<(), Left> {
+async fn once(
+    handle: &Handle,
+    route: &Route,
+    jobs: &mut Jobs,
+    unheard: &Arc<Unheard>,
+) -> Result<(), Left> {
     let peer = route.peer;
     let direct = ways(handle, &peer).await.is_some_and(|ways| ways.direct);
     let protocol = protocols::files(handle.network());
@@ -118,10 +185,10 @@ async fn once(handle: &Handle, route: &Route, jobs: &mut mpsc::Receiver<Job>) ->
     let (reading, writing) = opened.map_err(Left::Failed)?.stream.split();
     let (asked, waiting) = mpsc::channel::<mpsc::Sender<Heard>>(MAX_FETCHES_WAITING);
     let reading = BufReader::with_capacity(FILE_BUFFER, reading);
-    let hearing = hear_all(reading, waiting).boxed();
+    let hearing = hear_all(reading, waiting, unheard.clone()).boxed();
     let better = better(handle, &peer, direct).boxed();
-    let asking = ask_all(jobs, writing, asked, better).boxed();
-    let failed = |error| Left::Failed(Failure::Io(error));
+    let asking = ask_all((jobs, unheard), writing, asked, better).boxed();
+    let failed = |error| Left::Failed(Failure::from(error));
     match select(asking, hearing).await {
         Either::Left((Ok(Asked::All), hearing)) => hearing.await.map_err(failed),
         // What was asked there comes there: both ways are used until then.
@@ -182,20 +249,22 @@ enum Asked<T> {
 }
 
 async fn ask_all<T: AsyncWrite + Unpin>(
-    jobs: &mut mpsc::Receiver<Job>,
+    (jobs, unheard): (&mut Jobs, &Unheard),
     mut stream: T,
     mut asked: mpsc::Sender<mpsc::Sender<Heard>>,
     mut better: BoxFuture<'_, ()>,
 ) -> io::Result<Asked<T>> {
     loop {
-        let Job { request, answer } = match select(&mut better, jobs.next()).await {
+        let job = match select(&mut better, pin!(jobs.next())).await {
             Either::Left(_) => return Ok(Asked::Before(stream)),
             Either::Right((None, _)) => return Ok(Asked::All),
             Either::Right((Some(job), _)) => job,
         };
-        if answer.is_closed() {
+        if job.answer.is_closed() {
             continue;
         }
+        unheard.asked(&job);
+        let Job { request, answer } = job;
         let ended = |_| io::Error::from(io::ErrorKind::BrokenPipe);
         asked.send(answer).await.map_err(ended)?;
         send_frame(&mut stream, &request).await?;
@@ -205,20 +274,23 @@ async fn ask_all<T: AsyncWrite + Unpin>(
 async fn hear_all<T: AsyncRead + Unpin>(
     mut stream: T,
     mut waiting: mpsc::Receiver<mpsc::Sender<Heard>>,
+    unheard: Arc<Unheard>,
 ) -> io::Result<()> {
     while let Some(answer) = waiting.next().await {
-        hear(&mut stream, answer).await?;
+        let first = read_frame(&mut stream).await?;
+        unheard.heard();
+        hear(&first, &mut stream, answer).await?;
     }
     Ok(())
 }
 
-/// Reads one answer to its end, whether or not somebody still wants it.
+/// Reads one answer, of which the first frame is there, to its end, whether or not somebody still wants it.
 async fn hear<T: AsyncRead + Unpin>(
+    first: &[u8],
     stream: &mut T,
     mut wanted: mpsc::Sender<Heard>,
 ) -> io::Result<()> {
-    let frame = read_frame(stream).await?;
-    let answer = Answer::decode(&frame).map_err(|refusal| invalid(refusal.as_str()))?;
+    let answer = Answer::decode(first).map_err(|refusal| invalid(refusal.as_str()))?;
     let sending = answer == Answer::Sending;
     let _ = wanted.send(Heard::Answer(answer)).await;
     if !sending {

@@ -1,9 +1,11 @@
 //! Who has something: those who were named, and those whom the network names, looked up again and again until it is
 //! there.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures::channel::mpsc;
+use futures::{StreamExt, stream};
 use libp2p::PeerId;
 
 use super::link::Links;
@@ -86,21 +88,23 @@ impl State {
 async fn search(state: Weak<State>, overlay: Arc<Kademlia>, key: Key, named: Vec<Route>) {
     let own = overlay.handle().id();
     loop {
-        let found = overlay.providers_of(key).await;
-        let Some(state) = state.upgrade() else {
-            return;
-        };
-        let found = found.unwrap_or_else(|error| {
-            tracing::debug!(%error, "no sources could be looked up");
-            Vec::new()
+        // Each once a time, however many nodes name it.
+        let mut known = HashSet::from([own]);
+        let found = overlay.provider_lists(key).map(|list| {
+            let list = list.inspect_err(|error| tracing::debug!(%error, "a node names no sources"));
+            let list = list.unwrap_or_default().into_iter();
+            list.filter_map(route).collect()
         });
-        let found = found.into_iter().filter_map(route);
-        for route in named.iter().cloned().chain(found) {
-            if route.peer != own {
+        let mut lists = stream::iter([named.clone()]).chain(found);
+        while let Some(list) = lists.next().await {
+            let Some(state) = state.upgrade() else {
+                return;
+            };
+            for route in list.into_iter().filter(|route| known.insert(route.peer)) {
                 state.name(route);
             }
         }
-        drop(state);
+        drop(lists);
         platform::sleep(SOURCES_SOUGHT_EVERY).await;
     }
 }

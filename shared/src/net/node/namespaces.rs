@@ -5,10 +5,10 @@ use std::sync::PoisonError;
 
 use futures::StreamExt;
 use futures::future::{Either, ready, select};
-use futures::stream::BoxStream;
 
 use super::Node;
 use crate::error::Result;
+use crate::net::client::ProviderLists;
 use crate::net::overlay::Overlay;
 use crate::net::turns::Turn;
 use crate::proto::Millis;
@@ -100,14 +100,10 @@ impl Node {
 
     /// Everyone listed in a namespace, this peer left out: a list for each node that answers, in the
     /// order in which they do, and nobody in two of them.
-    pub async fn find_as_named(
-        &self,
-        namespace: &str,
-    ) -> Result<BoxStream<'_, Result<Vec<ProviderEntry>>>> {
+    pub fn find_as_named(&self, namespace: &str) -> Result<ProviderLists<'_>> {
         let key = Key::namespace(self.network(), namespace)?;
-        let routes = self.overlay.closest_to(key).await?;
         let mut known = HashSet::from([self.id().to_bytes()]);
-        let lists = self.overlay.client().provider_lists(routes, key)?;
+        let lists = self.overlay.provider_lists(key);
         let news = move |mut entries: Vec<ProviderEntry>| {
             entries.retain(|entry| known.insert(entry.peer.clone()));
             entries

@@ -6,12 +6,14 @@ mod catalogue;
 mod hits;
 mod listing;
 mod places;
+mod sharers;
 mod words;
 
 pub use self::catalogue::Catalogue;
 pub use self::hits::{Hit, Hits};
 pub use self::listing::{LISTING_DOMAIN, Listing, Signed};
 pub use self::places::{holders, word};
+pub use self::sharers::Sharers;
 pub use self::words::tokens;
 
 #[cfg(test)]
