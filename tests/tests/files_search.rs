@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use warren_relay::files::Block;
+use warren_shared::error::Code;
 use warren_shared::net::Node;
 use warren_shared::net::files::Files;
 use warren_shared::proto::files::cid::Cid;
 use warren_shared::proto::files::search::{Hit, Listing};
 use warren_shared::proto::files::tree::root_of;
 use warren_tests::count;
-use warren_tests::peers::one_of_many;
+use warren_tests::peers::{one_of_many, stranger};
 use warren_tests::relays::TestRelay;
 use warren_tests::wait::within;
 
@@ -131,6 +132,15 @@ async fn find(searcher: &Files, text: &str, wanted: &BTreeSet<Cid>) -> Vec<Hit> 
         );
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_relay_is_within_reach_a_search_says_so() {
+    let alone = stranger(&"nobody-here".parse().expect("a network"));
+    let files = alone.files().expect("files");
+    let failure = within("an answer", files.search("a b")).await;
+    assert_eq!(failure.expect_err("nobody").code(), Code::NoRelay);
+    alone.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

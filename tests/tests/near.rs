@@ -1,5 +1,5 @@
 //! A signed record is read from the nodes that a peer knows, while the responsible ones are still being
-//! looked for: when enough of them agree, and not before. Whoever provides something is told by each that is
+//! looked for: when enough of them agree, and not before. Whoever provides something is told by those that are
 //! connected.
 
 use async_trait::async_trait;
@@ -47,11 +47,7 @@ async fn enough_known_nodes_that_agree_are_believed_and_fewer_are_not() {
         relays.push(relay.expect("a relay joins"));
     }
     let reader = member(&relays[0].url()).await.expect("a peer");
-    until("the reader knows the relays", async || {
-        let snapshot = reader.node.handle().snapshot().await.ok()?;
-        (snapshot.routing.size == RELAYS).then_some(())
-    })
-    .await;
+    knows(&reader, RELAYS).await;
     let overlay = Endless(Kademlia(client(&reader)));
     for (label, holders) in [("everywhere", RELAYS), ("enough", READ_QUORUM)] {
         let record = stored(&reader, &relays[..holders], label).await;
@@ -77,6 +73,7 @@ async fn who_provides_is_told_while_the_responsible_nodes_are_still_looked_for()
     let provider = member(&relay.url()).await.expect("a peer");
     provider.node.provide("a room").await.expect("listed");
     let reader = member(&relay.url()).await.expect("another peer");
+    knows(&reader, 1).await;
     let overlay = Endless(Kademlia(client(&reader)));
     let key = Key::namespace(reader.node.network(), "a room").expect("a key");
     let mut lists = overlay.provider_lists(key);
@@ -88,6 +85,15 @@ async fn who_provides_is_told_while_the_responsible_nodes_are_still_looked_for()
     provider.node.close().await;
     reader.node.close().await;
     relay.stop().await;
+}
+
+/// Waits until a reader knows so many relays.
+async fn knows(reader: &Peer, relays: usize) {
+    until("the reader knows the relays", async || {
+        let snapshot = reader.node.handle().snapshot().await.ok()?;
+        (snapshot.routing.size == relays).then_some(())
+    })
+    .await;
 }
 
 /// A record of a new author, kept by these relays.

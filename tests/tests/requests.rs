@@ -2,6 +2,7 @@
 //! relays that go away or belong to others.
 
 use std::net::TcpListener;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use futures::future::join;
 use futures::{FutureExt, StreamExt, stream};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
-use tokio::time::sleep;
+use tokio::time::timeout;
 use warren_relay::fetch::Fetcher;
 use warren_relay::transport::{connections, dialable};
 use warren_shared::api::{Call, Outgoing, Reply, Session, StartParams, Surroundings};
@@ -48,7 +49,7 @@ async fn a_request_whose_connection_breaks_off_is_asked_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_asked_about_files_when_a_connection_breaks_off_is_asked_again() {
-    const ROUND_TRIP: Duration = Duration::from_millis(400);
+    const ROUND_TRIP: Duration = Duration::from_secs(1);
     let relay = TestRelay::first().await;
     let sharer = member(&relay.url()).await.expect("a member").node;
     sharer.files().expect("files");
@@ -75,13 +76,16 @@ async fn what_was_asked_about_files_when_a_connection_breaks_off_is_asked_again(
     dialled.await.expect("connected");
 
     links.set_round_trip(ROUND_TRIP);
-    let cut = async {
-        // On its way there.
-        sleep(ROUND_TRIP / 4).await;
-        sharer.handle().disconnect(asker.id()).await
-    };
-    let (found, cut) = within("both", join(files.listings(route), cut)).await;
+    let mut asking = pin!(files.listings(route));
+    let on_its_way = timeout(ROUND_TRIP / 10, &mut asking).await;
+    assert!(
+        on_its_way.is_err(),
+        "answered within a tenth of a round trip"
+    );
+    let cut = sharer.handle().disconnect(asker.id()).await;
     cut.expect("cut off");
+    assert!(asking.as_mut().now_or_never().is_none(), "too late");
+    let found = within("an answer", asking).await;
     assert!(found.expect("an answer").is_empty());
     asker.close().await;
     sharer.close().await;

@@ -75,8 +75,12 @@ pub const ANNOUNCED_EVERY: Duration = Duration::from_secs(600);
 pub const FILE_ANSWER: Duration = Duration::from_secs(30);
 /// Pages of listings that are read of one peer: some thousand files.
 pub const MAX_LISTING_PAGES: usize = 256;
-/// Peers that one search asks.
+/// Peers that one search asks; as many more may not be reached.
 pub const MAX_SEARCHED: usize = 64;
+/// How many of them one node decides about as long as others may name some: half of those who are asked at a time.
+pub const SEARCHED_OF_A_LIST: usize = CANDIDATES_AT_ONCE / 2;
+/// A request whose stream is cut off before anything came of it is repeated after this: what has cut it is over by then.
+pub const FILE_ASKED_AGAIN: Duration = Duration::from_millis(50);
 /// For how long a listing counts; whoever shares signs it again when it starts.
 pub const LISTING_LIFETIME: Millis = 7 * DAY;
 

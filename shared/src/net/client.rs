@@ -284,6 +284,6 @@ fn beside_the_point(question: &str) -> Error {
     )
 }
 
-fn no_node() -> Error {
+pub(super) fn no_node() -> Error {
     Error::new(Code::NoRelay, "no node of the network is within reach")
 }

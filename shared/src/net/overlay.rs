@@ -10,7 +10,7 @@ use futures::future::{Either, ready, select};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use libp2p::PeerId;
 
-use super::client::{ProviderLists, RecordClient, StoreReport, merged};
+use super::client::{ProviderLists, RecordClient, StoreReport, merged, no_node};
 use super::handle::Route;
 use crate::error::Result;
 use crate::limits::{READ_PARALLEL, REPLICATION};
@@ -83,13 +83,14 @@ pub trait Overlay: Send + Sync + 'static {
 
     /// The same, a list for each node that answers, in the order in which they do.
     ///
-    /// Nodes that are connected are asked for it while the responsible ones are still being looked for.
+    /// Nodes that are connected and close to it are asked while the responsible ones are still being looked for.
     fn provider_lists(&self, key: Key) -> ProviderLists<'_> {
         let client = self.client();
         let others = stream::once(self.connected_near(key)).flat_map(move |near| {
             let asked: HashSet<PeerId> = near.iter().map(|route| route.peer).collect();
             let responsible = stream::once(self.closest_to(key)).flat_map(move |found| {
                 let routes: Vec<Result<Route>> = match found {
+                    Ok(routes) if routes.is_empty() => vec![Err(no_node())],
                     Ok(routes) => routes.into_iter().take(REPLICATION).map(Ok).collect(),
                     Err(error) => vec![Err(error)],
                 };

@@ -7,12 +7,13 @@ use super::super::answers::SharedStore;
 use super::super::handle::Route;
 use super::{RecordClient, beside_the_point, no_node};
 use crate::error::Result;
-use crate::limits;
+use crate::net::protocols::Service;
 use crate::proto::Millis;
 use crate::proto::key::Key;
 use crate::proto::record::provider::ProviderEntry;
 use crate::proto::record::wire::{Request, Response};
 use crate::sorted::SortedMap;
+use crate::{limits, platform};
 
 /// What nodes list, one after the other; what went wrong with those that do not answer is among them.
 pub type ProviderLists<'a> = BoxStream<'a, Result<Vec<ProviderEntry>>>;
@@ -71,8 +72,10 @@ impl RecordClient {
         Ok(all)
     }
 
+    /// What one lists. Somebody who takes his time from page to page does not hold up everybody else.
     async fn provider_list(&self, route: Route, key: Key) -> Result<Vec<ProviderEntry>> {
         let mut all: Vec<ProviderEntry> = Vec::new();
+        let late = platform::now().saturating_add(Service::Record.deadline().as_millis() as Millis);
         loop {
             let after = all.last().map(|entry| entry.peer.clone());
             let before = all.len();
@@ -83,7 +86,8 @@ impl RecordClient {
             {
                 Response::Providers { entries, more } => {
                     all.extend(entries);
-                    if !more || all.len() == before || all.len() >= limits::MAX_PROVIDERS_PER_KEY {
+                    let enough = all.len() == before || all.len() >= limits::MAX_PROVIDERS_PER_KEY;
+                    if !more || enough || platform::now() >= late {
                         return Ok(all);
                     }
                 }

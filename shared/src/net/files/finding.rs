@@ -109,19 +109,32 @@ impl Files {
         let (mut reached, mut failure) = (false, None);
         let mut asking = FuturesUnordered::new();
         let mut known = HashSet::new();
-        while !(sharers.is_over() && asking.is_empty()) {
+        loop {
+            while asking.len() < CANDIDATES_AT_ONCE
+                && let Some(sharer) = sharers.next()
+            {
+                asking.push(self.shared_by(&links, sharer, &words));
+            }
+            if sharers.is_over() && asking.is_empty() {
+                break;
+            }
             futures::select! {
-                list = lists.select_next_some() => match list {
-                    Ok(list) => {
+                list = lists.next() => match list {
+                    Some(Ok(list)) => {
                         reached = true;
                         sharers.named(list);
                     }
-                    Err(error) => failure = Some(error),
+                    Some(Err(error)) => failure = Some(error),
+                    None => sharers.all_named(),
                 },
                 answer = asking.select_next_some() => {
-                    let (peer, found): (Vec<u8>, Vec<Signed>) = answer;
+                    let (sharer, found): (ProviderEntry, Option<Vec<Signed>>) = answer;
+                    let Some(found) = found else {
+                        sharers.not_reached(sharer);
+                        continue;
+                    };
                     for signed in found {
-                        hits.add(&peer, signed);
+                        hits.add(&sharer.peer, signed);
                     }
                     let mut ranked = hits.ranked();
                     ranked.retain(|hit| known.insert(hit.listing.cid));
@@ -130,11 +143,6 @@ impl Files {
                     }
                 }
                 complete => break,
-            }
-            while asking.len() < CANDIDATES_AT_ONCE
-                && let Some(entry) = sharers.next()
-            {
-                asking.push(self.shared_by(&links, entry, &words));
             }
         }
         match failure {
@@ -149,13 +157,12 @@ impl Files {
         links: &Links,
         sharer: ProviderEntry,
         words: &[String],
-    ) -> (Vec<u8>, Vec<Signed>) {
-        let peer = sharer.peer.clone();
-        let found = match sources::route(sharer) {
+    ) -> (ProviderEntry, Option<Vec<Signed>>) {
+        let found = match sources::route(sharer.clone()) {
             Some(route) => self.listings_of(links, &route, Some(words.to_vec())).await,
-            None => Ok(Vec::new()),
+            None => Err(Failure::Broken),
         };
-        (peer, found.unwrap_or_default())
+        (sharer, found.ok())
     }
 
     /// Those who say that they share something with one of these words, as nodes name them.

@@ -18,7 +18,8 @@ use futures::{
 use libp2p::PeerId;
 
 use crate::limits::{
-    DIRECT_SOUGHT_FIRST, DIRECT_SOUGHT_RARELY, FILE_BUFFER, FILE_FRAMES, MAX_FETCHES_WAITING,
+    DIRECT_SOUGHT_FIRST, DIRECT_SOUGHT_RARELY, FILE_ASKED_AGAIN, FILE_BUFFER, FILE_FRAMES,
+    MAX_FETCHES_WAITING,
 };
 use crate::net::address::Via;
 use crate::net::codec::{invalid, read_asked, read_frame, send_frame};
@@ -144,8 +145,15 @@ async fn run(handle: Handle, route: Route, coming: mpsc::Receiver<Job>) {
         tracing::debug!(%peer, %failure, "a source has ended");
         // Connections that nobody used for long, or that lost a race, break just when they are used.
         match unheard.left().filter(|_| failure.is_cut() && !cut) {
-            Some(left) => {
+            Some(mut left) => {
                 cut = true;
+                platform::sleep(FILE_ASKED_AGAIN).await;
+                left.extend(std::iter::from_fn(|| jobs.coming.try_recv().ok()));
+                left.retain(|job| !job.answer.is_closed());
+                // Nobody is dialled for nobody.
+                if left.is_empty() {
+                    return;
+                }
                 jobs.again = left.into();
             }
             None => {
@@ -191,7 +199,7 @@ async fn once(
     let failed = |error| Left::Failed(Failure::from(error));
     match select(asking, hearing).await {
         Either::Left((Ok(Asked::All), hearing)) => hearing.await.map_err(failed),
-        // What was asked there comes there: both ways are used until then.
+        // What was asked there comes there, and is not asked again: both ways are used until then.
         Either::Left((Ok(Asked::Before(mut writing)), hearing)) => {
             let handle = handle.clone();
             platform::spawn(async move {

@@ -1,11 +1,11 @@
 //! Who has something: those who were named, and those whom the network names, looked up again and again until it is
 //! there.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use futures::StreamExt;
 use futures::channel::mpsc;
-use futures::{StreamExt, stream};
 use libp2p::PeerId;
 
 use super::link::Links;
@@ -14,6 +14,7 @@ use crate::net::address;
 use crate::net::handle::Route;
 use crate::net::overlay::{Kademlia, Overlay};
 use crate::platform;
+use crate::proto::Millis;
 use crate::proto::files::cid::Cid;
 use crate::proto::files::search::holders;
 use crate::proto::key::Key;
@@ -88,20 +89,23 @@ impl State {
 async fn search(state: Weak<State>, overlay: Arc<Kademlia>, key: Key, named: Vec<Route>) {
     let own = overlay.handle().id();
     loop {
-        // Each once a time, however many nodes name it.
-        let mut known = HashSet::from([own]);
-        let found = overlay.provider_lists(key).map(|list| {
-            let list = list.inspect_err(|error| tracing::debug!(%error, "a node names no sources"));
-            let list = list.unwrap_or_default().into_iter();
-            list.filter_map(route).collect()
-        });
-        let mut lists = stream::iter([named.clone()]).chain(found);
+        if let Some(state) = state.upgrade() {
+            named.iter().for_each(|route| state.name(route.clone()));
+        }
+        // How long each is said to be there: what holds longer is newer.
+        let mut known = HashMap::from([(own.to_bytes(), Millis::MAX)]);
+        let mut lists = overlay.provider_lists(key);
         while let Some(list) = lists.next().await {
             let Some(state) = state.upgrade() else {
                 return;
             };
-            for route in list.into_iter().filter(|route| known.insert(route.peer)) {
-                state.name(route);
+            let list = list.inspect_err(|error| tracing::debug!(%error, "a node names no sources"));
+            for entry in list.unwrap_or_default() {
+                let before = known.entry(entry.peer.clone()).or_default();
+                if *before < entry.expires {
+                    *before = entry.expires;
+                    route(entry).into_iter().for_each(|route| state.name(route));
+                }
             }
         }
         drop(lists);

@@ -1,19 +1,31 @@
 //! Whom a search asks: those whom nodes name for its words, each once.
 //!
-//! Knows no network. What a node says of who shares something is a hint; the lists of all nodes are read in turn, so that
-//! none of them decides alone who is asked.
+//! Knows no network. What a node says of who shares something is a hint. The lists of all nodes are read in turn; as long as
+//! others may come, each has a small share of those who are asked; and who cannot be reached hardly counts. So none decides
+//! alone who is asked.
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::limits::MAX_SEARCHED;
+use crate::limits::{MAX_SEARCHED, SEARCHED_OF_A_LIST};
 use crate::proto::record::ProviderEntry;
+
+/// What one node says.
+#[derive(Clone, Debug)]
+struct List {
+    entries: VecDeque<ProviderEntry>,
+    given: usize,
+}
 
 /// Those who are still to be asked, and who was.
 #[derive(Clone, Debug)]
 pub struct Sharers {
-    lists: VecDeque<VecDeque<ProviderEntry>>,
+    lists: VecDeque<List>,
+    /// Whether more lists may come.
+    waits: bool,
     /// Peers that need not be asked again.
-    known: BTreeSet<Vec<u8>>,
+    asked: BTreeSet<Vec<u8>>,
+    /// Peers that were not reached where they were said to be.
+    missed: BTreeSet<(Vec<u8>, Vec<Vec<u8>>)>,
     left: usize,
 }
 
@@ -22,14 +34,23 @@ impl Sharers {
     pub fn new(own: Vec<u8>) -> Sharers {
         Sharers {
             lists: VecDeque::new(),
-            known: BTreeSet::from([own]),
+            waits: true,
+            asked: BTreeSet::from([own]),
+            missed: BTreeSet::new(),
             left: MAX_SEARCHED,
         }
     }
 
     /// A node names some.
-    pub fn named(&mut self, list: Vec<ProviderEntry>) {
-        self.lists.push_back(list.into());
+    pub fn named(&mut self, mut entries: Vec<ProviderEntry>) {
+        entries.truncate(MAX_SEARCHED);
+        let entries = entries.into();
+        self.lists.push_back(List { entries, given: 0 });
+    }
+
+    /// No more lists come.
+    pub fn all_named(&mut self) {
+        self.waits = false;
     }
 
     /// The next one to ask.
@@ -37,17 +58,36 @@ impl Sharers {
         if self.is_over() {
             return None;
         }
-        while let Some(mut list) = self.lists.pop_front() {
-            let new = list.iter().position(|one| !self.known.contains(&one.peer));
-            let Some(entry) = new.and_then(|at| list.drain(..=at).next_back()) else {
-                continue;
-            };
+        for _ in 0..self.lists.len() {
+            let mut list = self.lists.pop_front()?;
+            let new = (!self.waits || list.given < SEARCHED_OF_A_LIST)
+                .then(|| list.entries.iter().position(|one| self.is_new(one)))
+                .flatten();
+            let entry = new.and_then(|at| list.entries.remove(at));
+            list.given += usize::from(entry.is_some());
             self.lists.push_back(list);
-            self.known.insert(entry.peer.clone());
-            self.left -= 1;
-            return Some(entry);
+            if let Some(entry) = entry {
+                self.asked.insert(entry.peer.clone());
+                self.left -= 1;
+                return Some(entry);
+            }
         }
         None
+    }
+
+    fn is_new(&self, entry: &ProviderEntry) -> bool {
+        let place = (entry.peer.clone(), entry.addresses.clone());
+        !self.asked.contains(&entry.peer) && !self.missed.contains(&place)
+    }
+
+    /// Somebody was not reached. Another one may be asked instead, or the same one where others say that it is; but not
+    /// for ever.
+    pub fn not_reached(&mut self, entry: ProviderEntry) {
+        self.asked.remove(&entry.peer);
+        let another = self.missed.len() < MAX_SEARCHED;
+        if self.missed.insert((entry.peer, entry.addresses)) && another {
+            self.left += 1;
+        }
     }
 
     /// Nobody will be asked any more, whoever is named.
@@ -59,6 +99,9 @@ impl Sharers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LIAR: std::ops::Range<usize> = 1_000..2_000;
+    const HONEST: std::ops::Range<usize> = 0..MAX_SEARCHED / 2;
 
     fn entries(peers: impl IntoIterator<Item = usize>) -> Vec<ProviderEntry> {
         let entry = |peer: usize| ProviderEntry {
@@ -88,17 +131,56 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_names_many_does_not_keep_others_from_being_asked() {
+    fn whoever_answers_first_and_names_many_keeps_nobody_from_being_asked() {
         let mut sharers = Sharers::new(Vec::new());
-        sharers.named(entries(1_000..2_000));
-        sharers.named(entries(0..MAX_SEARCHED / 2));
-        let asked = all(&mut sharers);
-        assert_eq!(asked.len(), MAX_SEARCHED);
+        sharers.named(entries(LIAR));
+        assert_eq!(all(&mut sharers).len(), SEARCHED_OF_A_LIST);
+        sharers.named(entries(HONEST));
+        let mut asked = all(&mut sharers);
+        assert_eq!(asked.len(), SEARCHED_OF_A_LIST);
+        sharers.all_named();
+        asked.extend(all(&mut sharers));
         assert!(sharers.is_over());
-        for honest in entries(0..MAX_SEARCHED / 2) {
+        for honest in entries(HONEST) {
             assert!(asked.contains(&honest));
         }
-        sharers.named(entries([7_000]));
+    }
+
+    #[test]
+    fn a_node_that_is_alone_names_as_many_as_are_asked() {
+        let mut sharers = Sharers::new(Vec::new());
+        sharers.named(entries(LIAR));
+        sharers.all_named();
+        assert_eq!(all(&mut sharers).len(), MAX_SEARCHED);
+        sharers.named(entries(HONEST));
         assert_eq!(sharers.next(), None);
+    }
+
+    #[test]
+    fn those_who_are_not_reached_hardly_count_and_are_asked_elsewhere() {
+        let mut sharers = Sharers::new(Vec::new());
+        let moved = ProviderEntry {
+            addresses: vec![vec![7]],
+            ..entries([1]).remove(0)
+        };
+        sharers.named(entries([1]));
+        sharers.named(vec![moved.clone()]);
+        let first = sharers.next().unwrap();
+        assert_eq!(sharers.next(), None, "it is being asked");
+        sharers.not_reached(first);
+        assert_eq!(sharers.next(), Some(moved));
+        sharers.named(entries([1]));
+        assert_eq!(sharers.next(), None, "it is not there");
+
+        sharers.all_named();
+        let mut missed = 1;
+        for round in 1.. {
+            sharers.named(entries(round * 1_000..(round + 1) * 1_000));
+            let Some(next) = sharers.next() else { break };
+            sharers.not_reached(next);
+            missed += 1;
+        }
+        assert!(sharers.is_over());
+        assert_eq!(missed, 2 * MAX_SEARCHED - 1, "one was reached");
     }
 }
