@@ -33,6 +33,7 @@ use self::work::{Work, checksum, sum_line};
 use super::greet::listen_addresses;
 use super::lines::Lines;
 use super::{asked_to_stop, start_peer_log};
+use crate::files::failed;
 use crate::peer::{Peer, PeerArgs};
 
 /// How a file is called in its work folder until it is written to standard output.
@@ -198,6 +199,23 @@ struct Got {
     liars: usize,
 }
 
+impl Got {
+    /// All of it was there.
+    fn there(files: &[PathBuf]) -> Result<Got> {
+        let mut size = 0;
+        for file in files {
+            let length = std::fs::metadata(file).map(|data| data.len());
+            size += length.map_err(|error| failed("read", file, error))?;
+        }
+        Ok(Got {
+            size,
+            had: size,
+            came: 0,
+            liars: 0,
+        })
+    }
+}
+
 /// Says that these files are there, at a place or below it.
 async fn done(
     args: &GetArgs,
@@ -227,9 +245,10 @@ async fn done(
                 .collect::<Map<_, _>>()
                 .into(),
         };
+        let got = got.map_or_else(|| Got::there(files), Ok)?;
         let line = json!({
-            "event": "done", "path": path, "size": got.map(|got| got.size), "had": got.map(|got| got.had),
-            "came": got.map(|got| got.came), "liars": got.map(|got| got.liars), "sha256": sha256,
+            "event": "done", "path": path, "size": got.size, "had": got.had, "came": got.came, "liars": got.liars,
+            "sha256": sha256,
         });
         lines.say(line.to_string()).await;
         return Ok(());

@@ -76,7 +76,11 @@ async fn run_of(of: &str, args: &PeerArgs) -> Result<()> {
     };
     let found = found.await;
     peer.node.close().await;
-    for signed in found? {
+    let found = found?;
+    if found.is_empty() {
+        eprintln!("{of} shares nothing");
+    }
+    for signed in found {
         let author = signed.author().to_base36();
         match args.json {
             true => print(&listed(signed.listing(), Some(&author)).to_string())?,
@@ -97,7 +101,7 @@ pub(super) async fn search(args: SearchArgs) -> Result<()> {
     let found = found.await;
     peer.node.close().await;
     let found = found?;
-    if found.is_empty() && !args.peer.json {
+    if found.is_empty() {
         eprintln!(
             "nothing found: words are whole words of names and tags, and one of them is enough; \
             only what somebody shares now, or a relay keeps, is found"

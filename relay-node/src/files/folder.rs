@@ -50,7 +50,7 @@ impl Scanned {
     /// Whether the directory has the same files.
     fn lists_the_same(&self) -> bool {
         let mut now = Vec::new();
-        if walk(&self.path, &mut now).is_err() {
+        if walk(&self.path, &mut now, &|_| {}).is_err() {
             return false;
         }
         now.sort();
@@ -96,7 +96,10 @@ fn hashed(path: &Path, library: Option<&Library>) -> Result<SharedFile> {
 
 fn scan_folder(path: PathBuf, name: String, library: Option<&Library>) -> Result<Scanned> {
     let mut found = Vec::new();
-    walk(&path, &mut found)?;
+    let left_out = |place: &Path| {
+        tracing::warn!(path = %place.display(), "left out: only files and directories are shared, no links");
+    };
+    walk(&path, &mut found, &left_out)?;
     found.sort();
     let (mut files, mut entries) = (Vec::new(), Vec::new());
     for place in found {
@@ -128,13 +131,13 @@ fn scan_folder(path: PathBuf, name: String, library: Option<&Library>) -> Result
 }
 
 /// All files below a folder. Links are left out: they may lead anywhere.
-fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+fn walk(folder: &Path, found: &mut Vec<PathBuf>, left_out: &dyn Fn(&Path)) -> Result<()> {
     let unreadable = |error| failed("read", folder, error);
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let kind = entry.file_type().map_err(unreadable)?;
         if kind.is_dir() {
-            walk(&entry.path(), found)?;
+            walk(&entry.path(), found, left_out)?;
         } else if kind.is_file() {
             found.push(entry.path());
             if found.len() > MAX_DIRECTORY_FILES {
@@ -146,7 +149,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
                     .with_remedy("Share its parts, or pack it into one file."));
             }
         } else {
-            tracing::warn!(path = %entry.path().display(), "left out: neither a file nor a directory");
+            left_out(&entry.path());
         }
     }
     Ok(())

@@ -29,7 +29,8 @@ impl Wanted {
         match text.contains('.') && inner(text).is_none() {
             false => Wanted::read(text),
             true => {
-                let found = peer.node.names().resolve(text, Options::default()).await?;
+                let found = peer.node.names().resolve(text, Options::default()).await;
+                let found = found.map_err(|error| no_name(text, error))?;
                 let mut cids = found
                     .resources
                     .iter()
@@ -74,6 +75,16 @@ impl Wanted {
             )
             .with_remedy("Say where to put it with --output.")),
         }
+    }
+}
+
+/// Who knows only how a file is called may have meant that.
+fn no_name(text: &str, error: Error) -> Error {
+    match error.code() {
+        Code::NameNotFound => error.with_remedy(format!(
+            "Check the spelling; a file is found by how it is called with `warren search {text}`."
+        )),
+        _ => error,
     }
 }
 
