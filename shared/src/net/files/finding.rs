@@ -111,7 +111,7 @@ impl Files {
         let mut known = HashSet::new();
         loop {
             while asking.len() < CANDIDATES_AT_ONCE
-                && let Some(sharer) = sharers.next()
+                && let Some(sharer) = sharers.choose()
             {
                 asking.push(self.shared_by(&links, sharer, &words));
             }

@@ -54,7 +54,7 @@ impl Sharers {
     }
 
     /// The next one to ask.
-    pub fn next(&mut self) -> Option<ProviderEntry> {
+    pub fn choose(&mut self) -> Option<ProviderEntry> {
         if self.is_over() {
             return None;
         }
@@ -113,20 +113,20 @@ mod tests {
     }
 
     fn all(sharers: &mut Sharers) -> Vec<ProviderEntry> {
-        std::iter::from_fn(|| sharers.next()).collect()
+        std::iter::from_fn(|| sharers.choose()).collect()
     }
 
     #[test]
     fn each_is_asked_once_and_nobody_asks_itself() {
         let own = entries([2]).remove(0).peer;
         let mut sharers = Sharers::new(own);
-        assert_eq!(sharers.next(), None);
+        assert_eq!(sharers.choose(), None);
         sharers.named(entries([1, 2, 3]));
-        assert_eq!(sharers.next(), entries([1]).pop());
+        assert_eq!(sharers.choose(), entries([1]).pop());
         sharers.named(entries([1, 3, 4]));
         assert_eq!(all(&mut sharers), entries([3, 4]));
         sharers.named(entries([4, 3]));
-        assert_eq!(sharers.next(), None);
+        assert_eq!(sharers.choose(), None);
         assert!(!sharers.is_over());
     }
 
@@ -153,7 +153,7 @@ mod tests {
         sharers.all_named();
         assert_eq!(all(&mut sharers).len(), MAX_SEARCHED);
         sharers.named(entries(HONEST));
-        assert_eq!(sharers.next(), None);
+        assert_eq!(sharers.choose(), None);
     }
 
     #[test]
@@ -165,18 +165,18 @@ mod tests {
         };
         sharers.named(entries([1]));
         sharers.named(vec![moved.clone()]);
-        let first = sharers.next().unwrap();
-        assert_eq!(sharers.next(), None, "it is being asked");
+        let first = sharers.choose().unwrap();
+        assert_eq!(sharers.choose(), None, "it is being asked");
         sharers.not_reached(first);
-        assert_eq!(sharers.next(), Some(moved));
+        assert_eq!(sharers.choose(), Some(moved));
         sharers.named(entries([1]));
-        assert_eq!(sharers.next(), None, "it is not there");
+        assert_eq!(sharers.choose(), None, "it is not there");
 
         sharers.all_named();
         let mut missed = 1;
         for round in 1.. {
             sharers.named(entries(round * 1_000..(round + 1) * 1_000));
-            let Some(next) = sharers.next() else { break };
+            let Some(next) = sharers.choose() else { break };
             sharers.not_reached(next);
             missed += 1;
         }
