@@ -47,7 +47,10 @@ pub(super) enum Done {
     Beat(PeerId, Option<ConnectionId>),
     /// A packet of a topic was checked, or its check has panicked.
     #[cfg(feature = "server")]
-    Checked(Option<Box<super::gossip::router::Checked>>),
+    Checked(
+        crate::proto::chat::Topic,
+        Option<Box<super::gossip::router::Checked>>,
+    ),
 }
 
 type Job = BoxFuture<'static, Done>;

@@ -9,6 +9,7 @@ use super::super::gossip::paced::{Event, Paced, Topics};
 use super::super::gossip::router::{Checked, check};
 use super::{Done, Driver};
 use crate::proto::Millis;
+use crate::proto::chat::Topic;
 use crate::proto::reputation::Evidence;
 use crate::{limits, platform};
 
@@ -59,11 +60,20 @@ impl Driver {
         platform::spawn(async move {
             let _ = done.send(check(id, source, topic, message.data));
         });
-        let checked = ended.map(|checked| Done::Checked(checked.ok().map(Box::new)));
+        let checked = ended.map(move |checked| Done::Checked(topic, checked.ok().map(Box::new)));
         self.jobs.push(checked.boxed());
     }
 
-    pub(super) fn checked(&mut self, checked: Checked) {
+    /// A packet was verified, unless that was broken off.
+    pub(super) fn checked(&mut self, topic: Topic, checked: Option<Box<Checked>>) {
+        if let Some(checked) = checked {
+            self.judge(*checked);
+        }
+        let left = self.router.looked_at(topic);
+        self.leave_topics(left);
+    }
+
+    fn judge(&mut self, checked: Checked) {
         let (id, source) = (checked.id.clone(), checked.source);
         let verdict = self.router.judge(checked, platform::now());
         if matches!(verdict, MessageAcceptance::Reject) {

@@ -112,9 +112,7 @@ impl Driver {
             }
             Done::Beat(_, None) => {}
             #[cfg(feature = "server")]
-            Done::Checked(Some(checked)) => self.checked(*checked),
-            #[cfg(feature = "server")]
-            Done::Checked(None) => {}
+            Done::Checked(topic, checked) => self.checked(topic, checked),
         }
     }
 

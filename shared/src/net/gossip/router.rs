@@ -33,6 +33,8 @@ pub struct Router {
     network: NetworkId,
     /// Who wants a topic, other relays excepted: they would keep each other in it for ever.
     wanted: HashMap<Topic, HashSet<PeerId>>,
+    /// How many packets of a topic are being verified: it is left after them, or they would reach nobody.
+    checking: HashMap<Topic, usize>,
     /// Those that say they are relays: nobody joins a topic for them.
     claimed: HashSet<PeerId>,
     /// Those of them that this relay has dialled, and that answered as relays.
@@ -74,6 +76,7 @@ impl Router {
         Router {
             network,
             wanted: HashMap::new(),
+            checking: HashMap::new(),
             claimed: HashSet::new(),
             relays: HashSet::new(),
             authors: Rates::new(author, most),
@@ -165,7 +168,8 @@ impl Router {
 
     fn abandoned(&mut self, topic: Topic) -> Option<IdentTopic> {
         let nobody = self.wanted.get(&topic)?.is_empty();
-        nobody.then(|| {
+        let done = !self.checking.contains_key(&topic);
+        (nobody && done).then(|| {
             self.wanted.remove(&topic);
             self.name(&topic)
         })
@@ -175,7 +179,8 @@ impl Router {
         IdentTopic::new(topic.text(&self.network))
     }
 
-    /// The topic of a packet that is worth to be looked at. `from`: where its source connected from.
+    /// The topic of a packet that is worth to be looked at, until [`Self::looked_at`]. `from`: where its source
+    /// connected from.
     pub fn admits(
         &mut self,
         source: PeerId,
@@ -186,7 +191,8 @@ impl Router {
         let topic = Topic::parse(&self.network, topic)?;
         if self.relays.contains(&source) {
             // What is too much there was said by others.
-            return self.from_relays.allow(source, now).then_some(topic);
+            let allowed = self.from_relays.allow(source, now);
+            return allowed.then(|| self.looks_at(topic));
         }
         let allowed = self.sources.allow(source, now) && self.voices.allow((source, topic), now);
         if !allowed {
@@ -195,7 +201,23 @@ impl Router {
         }
         // Too much of that may be said by others of the same address.
         let fits = from.is_none_or(|from| self.crowds.allow((from, topic), now));
-        fits.then_some(topic)
+        fits.then(|| self.looks_at(topic))
+    }
+
+    fn looks_at(&mut self, topic: Topic) -> Topic {
+        *self.checking.entry(topic).or_default() += 1;
+        topic
+    }
+
+    /// A packet that was admitted is passed on, or will not be; its topic, if this relay is to leave it now.
+    pub fn looked_at(&mut self, topic: Topic) -> Option<IdentTopic> {
+        if let Some(packets) = self.checking.get_mut(&topic) {
+            *packets -= 1;
+            if *packets == 0 {
+                self.checking.remove(&topic);
+            }
+        }
+        self.abandoned(topic)
     }
 
     /// Those that have offended too often since this was asked last.

@@ -30,6 +30,25 @@ fn a_topic_is_joined_for_its_first_peer_and_left_with_its_last() {
 }
 
 #[test]
+fn a_topic_is_left_after_the_last_packet_that_is_still_being_verified() {
+    let mut router = Router::new("test".parse().unwrap(), HistorySlot::default());
+    let [one, two] = [PeerId::random(), PeerId::random()];
+    let name = topic("a");
+    assert!(router.subscribed(one, &name).is_some());
+    // It says good-bye in two packets, and is gone before they are verified.
+    let packets = [(); 2].map(|()| router.admits(one, None, &name, NOW).unwrap());
+    assert!(router.unsubscribed(&one, &name).is_none());
+    assert!(router.gone(&one).is_empty());
+    assert!(router.looked_at(packets[0]).is_none());
+    // Whoever comes meanwhile finds it joined.
+    assert!(router.subscribed(two, &name).is_none());
+    assert!(router.unsubscribed(&two, &name).is_none());
+    let left = router.looked_at(packets[1]).map(|topic| topic.to_string());
+    assert_eq!(left, Some(name));
+    assert!(router.wanted.is_empty() && router.checking.is_empty());
+}
+
+#[test]
 fn relays_and_strange_topics_make_nobody_join() {
     let mut router = Router::new("test".parse().unwrap(), HistorySlot::default());
     let relay = PeerId::random();
@@ -111,7 +130,9 @@ impl Said {
         let topic = self.router.admits(source, from, &topic, NOW)?;
         let id = MessageId::new(&packet);
         let checked = check(id, source, topic, packet);
-        Some(self.router.judge(checked, NOW))
+        let verdict = self.router.judge(checked, NOW);
+        assert!(self.router.looked_at(topic).is_none(), "nobody had it joined");
+        Some(verdict)
     }
 }
 
