@@ -43,7 +43,7 @@ Usage: cargo xtask COMMAND
   build-web [--dev]
       Build the browser peer, the npm package and the page.
   bench NAME [--json] [-- ARGUMENTS]
-      Measure release builds (NAME: join).
+      Measure release builds beside their rivals (NAME: b2b, chat, files, join, names, webrtc).
   pack
       Write the npm package's tarball to target/pack.
 

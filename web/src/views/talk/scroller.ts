@@ -50,6 +50,8 @@ export class Scroller<T extends Entry> {
   /** Until it has begun, nothing older is asked for. */
   #loading = true;
   #follows = true;
+  /** Where the list was scrolled to when this was looked at last. */
+  #place = 0;
   #inView = false;
   /** Above it stands that what follows is new; until the reader has seen it and something else is. */
   #firstUnread: string | undefined;
@@ -137,6 +139,8 @@ export class Scroller<T extends Entry> {
   }
 
   #draw(): void {
+    // The browser tells of scrolling a moment later: whoever has just left the end is not taken back.
+    if (this.#list.scrollTop !== this.#place) this.#scrolled();
     const all = this.#source.entries();
     this.#count(all);
     const entries = all.slice(-this.#shown);
@@ -145,6 +149,7 @@ export class Scroller<T extends Entry> {
     setText(this.#edge, this.#edgeWords(entries.length, all.length));
     if (held) this.#list.scrollTop += held.element.getBoundingClientRect().top - held.top;
     else this.#list.scrollTop = this.#list.scrollHeight;
+    this.#place = this.#list.scrollTop;
     this.#jump.hidden = this.#follows;
     setText(this.#jump, this.#behind === 0 ? 'To the newest' : `${count(this.#behind, 'new message')} below`);
     this.#look();
@@ -216,6 +221,7 @@ export class Scroller<T extends Entry> {
   #scrolled(): void {
     const { scrollTop, clientHeight, scrollHeight } = this.#list;
     if (clientHeight === 0) return;
+    this.#place = scrollTop;
     const atEnd = scrollTop + clientHeight >= scrollHeight - NEAR_END;
     if (atEnd !== this.#follows) {
       this.#follows = atEnd;
@@ -248,6 +254,7 @@ export class Scroller<T extends Entry> {
     this.#behind = 0;
     this.#jump.hidden = true;
     this.#list.scrollTop = this.#list.scrollHeight;
+    this.#place = this.#list.scrollTop;
     this.#look();
   }
 
