@@ -6,6 +6,7 @@
 mod muxer;
 #[cfg(feature = "server")]
 mod portioned;
+mod substream;
 
 use std::future::{Ready, ready};
 use std::io;
@@ -89,9 +90,12 @@ where
 mod tests {
     use std::future::poll_fn;
     use std::pin::Pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll, Wake, Waker};
 
     use futures::future::{Either, select};
-    use futures::{AsyncReadExt, AsyncWriteExt};
+    use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
     use libp2p::core::muxing::StreamMuxer;
 
     use super::*;
@@ -137,5 +141,49 @@ mod tests {
         let mut lengths = sent(vec![7; BULK]).await;
         lengths.retain(|length| *length > 0);
         assert_eq!(lengths, [YAMUX_SENT, YAMUX_SENT, 5]);
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_stream_hears_that_this_end_closes_the_connection() {
+        // A window of yamux fits into it: what stops the writer is the window.
+        let (io, _remote) = pipe(1 << 20, 1 << 20);
+        let mut muxer = Yamux::on(io, Mode::Client);
+        let mut muxer = Pin::new(&mut muxer);
+        let opened = poll_fn(|cx| muxer.as_mut().poll_outbound(cx)).await;
+        let mut stream = opened.unwrap();
+        let [reader, writer] = [(); 2].map(|()| Arc::new(Woken::default()));
+        let [reads, writes] = [&reader, &writer].map(|woken| Waker::from(woken.clone()));
+        let mut reads = Context::from_waker(&reads);
+        let mut writes = Context::from_waker(&writes);
+        let mut drives = Context::from_waker(Waker::noop());
+        let mut stream = Pin::new(&mut stream);
+        while stream
+            .as_mut()
+            .poll_write(&mut writes, &[7; 65_536])
+            .is_ready()
+        {
+            assert!(muxer.as_mut().poll(&mut drives).is_pending());
+        }
+        assert!(stream.as_mut().poll_write(&mut writes, &[7]).is_pending());
+        assert!(stream.as_mut().poll_read(&mut reads, &mut [0]).is_pending());
+        let before = [&reader, &writer].map(|woken| woken.0.load(Ordering::Relaxed));
+
+        let closed = muxer.as_mut().poll_close(&mut drives);
+        assert!(!matches!(closed, Poll::Ready(Err(_))));
+        let after = [&reader, &writer].map(|woken| woken.0.load(Ordering::Relaxed));
+        assert!(after[0] > before[0] && after[1] > before[1], "{after:?}");
+        let read = stream.as_mut().poll_read(&mut reads, &mut [0]);
+        let written = stream.as_mut().poll_write(&mut writes, &[7]);
+        assert!(matches!(read, Poll::Ready(Err(_))));
+        assert!(matches!(written, Poll::Ready(Err(_))));
     }
 }

@@ -7,12 +7,15 @@ use std::task::{Context, Poll, Waker, ready};
 
 use futures::{AsyncRead, AsyncWrite};
 use libp2p::core::muxing::{StreamMuxer, StreamMuxerEvent};
-use yamux::{Connection, ConnectionError, Stream};
+use yamux::{Connection, ConnectionError};
+
+use super::substream::{Streams, Substream};
 
 /// Asking for the next stream of the remote is what moves all others. So some are here before the swarm wants them.
 pub struct Muxer<C> {
     connection: Connection<C>,
-    early: VecDeque<Stream>,
+    streams: Streams,
+    early: VecDeque<Substream>,
     /// Waits for one.
     waiting: Option<Waker>,
 }
@@ -21,14 +24,16 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Muxer<C> {
     pub(super) fn new(connection: Connection<C>) -> Self {
         Muxer {
             connection,
+            streams: Streams::default(),
             early: VecDeque::new(),
             waiting: None,
         }
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Stream>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Substream>> {
         let next = ready!(self.connection.poll_next_inbound(cx));
-        Poll::Ready(next.unwrap_or(Err(ConnectionError::Closed)).map_err(broken))
+        let next = next.unwrap_or(Err(ConnectionError::Closed));
+        Poll::Ready(next.map(|stream| self.streams.add(stream)).map_err(broken))
     }
 }
 
@@ -40,10 +45,10 @@ fn broken(error: ConnectionError) -> io::Error {
 }
 
 impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
-    type Substream = Stream;
+    type Substream = Substream;
     type Error = io::Error;
 
-    fn poll_inbound(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Stream>> {
+    fn poll_inbound(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Substream>> {
         let this = self.get_mut();
         if let Some(stream) = this.early.pop_front() {
             return Poll::Ready(Ok(stream));
@@ -55,13 +60,21 @@ impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
         next
     }
 
-    fn poll_outbound(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Stream>> {
-        let opened = self.get_mut().connection.poll_new_outbound(cx);
-        opened.map_err(broken)
+    fn poll_outbound(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Substream>> {
+        let this = self.get_mut();
+        let opened = ready!(this.connection.poll_new_outbound(cx));
+        Poll::Ready(
+            opened
+                .map(|stream| this.streams.add(stream))
+                .map_err(broken),
+        )
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().connection.poll_close(cx).map_err(broken)
+        let this = self.get_mut();
+        let closed = this.connection.poll_close(cx).map_err(broken);
+        this.streams.wake();
+        closed
     }
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<StreamMuxerEvent>> {

@@ -131,7 +131,10 @@ impl Said {
         let id = MessageId::new(&packet);
         let checked = check(id, source, topic, packet);
         let verdict = self.router.judge(checked, NOW);
-        assert!(self.router.looked_at(topic).is_none(), "nobody had it joined");
+        assert!(
+            self.router.looked_at(topic).is_none(),
+            "nobody had it joined"
+        );
         Some(verdict)
     }
 }
