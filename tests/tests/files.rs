@@ -276,6 +276,30 @@ async fn who_is_killed_loses_no_piece_and_fetches_none_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_fetches_what_has_changed_is_told_so() {
+    let (relay, folder) = (TestRelay::first().await, tempfile::tempdir().unwrap());
+    let url = relay.url();
+    let path = written(&folder, "diary", 4 << 20);
+    // It does not look again by itself.
+    let sharer = Sharer::start(&url, &[&path], &["--rescan", "86400"]).await;
+    let mut bytes = std::fs::read(&path).unwrap();
+    let end = bytes.len() - 10;
+    bytes[end] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let copy = folder.path().join("copy");
+    let got = get(&url, &sharer.cid(0), &copy, &["--patience", "2"]).await;
+    let (code, told) = got.unwrap_err();
+    assert_eq!(code, Code::NotFound, "{told}");
+    assert!(
+        told.contains("has changed") && told.contains("new id"),
+        "{told}"
+    );
+    assert!(!copy.exists());
+    assert!(sharer.program.terminate().await.success());
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_changes_is_shared_as_what_it_is_then() {
     let (relay, folder) = (TestRelay::first().await, tempfile::tempdir().unwrap());
     let (url, data) = (relay.url(), tempfile::tempdir().unwrap());

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::StreamExt;
 use futures::stream::{self, FuturesUnordered};
 
-pub use self::providers::{ProviderLists, merged};
+pub use self::providers::{ProviderLists, Reach, merged};
 use super::answers::SharedStore;
 use super::handle::{Handle, Route};
 use crate::error::{Code, Error, Result};

@@ -65,7 +65,7 @@ pub mod webrtc;
 
 pub use answers::SharedStore;
 pub use behaviour::Role;
-pub use client::{RecordClient, StoreReport};
+pub use client::{Reach, RecordClient, StoreReport};
 pub use finding::connected;
 pub use handle::{Event, Handle, HostHint, Route};
 pub use keeper::Dialable;

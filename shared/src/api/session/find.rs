@@ -7,7 +7,7 @@ use super::super::messages::{Found, Outgoing, Reply};
 use super::Session;
 use super::views::texts;
 use crate::error::Result;
-use crate::net::Node;
+use crate::net::{Node, Reach};
 use crate::proto::record::ProviderEntry;
 
 impl Session {
@@ -19,23 +19,15 @@ impl Session {
         limit: Option<f64>,
     ) -> Result<Reply> {
         let mut left = limit.map_or(usize::MAX, |limit| limit.max(0.0) as usize);
-        let (mut reached, mut failure) = (false, None);
+        let mut reach = Reach::default();
         let mut lists = node.find_as_named(namespace)?;
         while left > 0
             && let Some(list) = lists.next().await
         {
-            match list {
-                Ok(entries) => {
-                    reached = true;
-                    left = self.say_found(id, entries, left).await;
-                }
-                Err(error) => failure = Some(error),
-            }
+            left = self.say_found(id, reach.hear(list), left).await;
         }
-        match failure {
-            Some(error) if !reached => Err(error),
-            _ => Ok(Reply::Nothing {}),
-        }
+        reach.end()?;
+        Ok(Reply::Nothing {})
     }
 
     /// Says at most so many; returns how many more may be said.

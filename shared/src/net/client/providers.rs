@@ -6,7 +6,7 @@ use futures::{Stream, StreamExt};
 use super::super::answers::SharedStore;
 use super::super::handle::Route;
 use super::{RecordClient, beside_the_point, no_node};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::net::protocols::Service;
 use crate::proto::Millis;
 use crate::proto::key::Key;
@@ -18,25 +18,47 @@ use crate::{limits, platform};
 /// What nodes list, one after the other; what went wrong with those that do not answer is among them.
 pub type ProviderLists<'a> = BoxStream<'a, Result<Vec<ProviderEntry>>>;
 
-/// Every provider that is on any of the lists, each once.
-pub async fn merged(mut lists: ProviderLists<'_>) -> Result<Vec<ProviderEntry>> {
-    let mut found = SortedMap::default();
-    let (mut reached, mut failure) = (false, None);
-    while let Some(list) = lists.next().await {
+/// Whether any node has said what it lists.
+#[derive(Default)]
+pub struct Reach {
+    reached: bool,
+    failure: Option<Error>,
+}
+
+impl Reach {
+    /// What a node lists: nothing, if it does not say.
+    pub fn hear(&mut self, list: Result<Vec<ProviderEntry>>) -> Vec<ProviderEntry> {
         match list {
             Ok(entries) => {
-                reached = true;
-                for entry in entries {
-                    keep_freshest(&mut found, entry);
-                }
+                self.reached = true;
+                entries
             }
-            Err(error) => failure = Some(error),
+            Err(error) => {
+                self.failure = Some(error);
+                Vec::new()
+            }
         }
     }
-    match reached {
-        true => Ok(found.into_values().collect()),
-        false => Err(failure.unwrap_or_else(no_node)),
+
+    /// Fails if all have failed.
+    pub fn end(self) -> Result<()> {
+        match self.failure {
+            Some(error) if !self.reached => Err(error),
+            _ => Ok(()),
+        }
     }
+}
+
+/// Every provider that is on any of the lists, each once.
+pub async fn merged(mut lists: ProviderLists<'_>) -> Result<Vec<ProviderEntry>> {
+    let (mut found, mut reach) = (SortedMap::default(), Reach::default());
+    while let Some(list) = lists.next().await {
+        for entry in reach.hear(list) {
+            keep_freshest(&mut found, entry);
+        }
+    }
+    reach.end()?;
+    Ok(found.into_values().collect())
 }
 
 impl RecordClient {

@@ -26,7 +26,7 @@ use crate::proto::Millis;
 use crate::proto::files::download::{
     Action, Config, Download, Failure, Holding, Leaving, RequestId, SourceId,
 };
-use crate::proto::files::wire::Fetch;
+use crate::proto::files::wire::{Fetch, FileRefusal};
 use crate::proto::reputation::Evidence;
 
 /// What was begun has ended.
@@ -36,14 +36,16 @@ enum Ended {
     Withdrawn,
 }
 
+const TRY_AGAIN: &str = "Check that somebody shares it in this network, then run the same again: it goes on where it was.";
+
 /// What is known of a peer that was named.
 enum Met {
     /// It is a source.
     Source,
     /// Its connection broke, or it had nothing: it is tried again then.
     Later(Millis),
-    /// It is left for good.
-    Never,
+    /// It is left for good: it lied, or what it had has changed.
+    Left(Leaving),
 }
 
 pub(super) struct Fetching {
@@ -336,7 +338,7 @@ impl Fetching {
             self.how.tally.liars.fetch_add(1, Ordering::Relaxed);
         }
         match why {
-            Leaving::Lied | Leaving::Gone => self.forget(source, Met::Never),
+            Leaving::Lied | Leaving::Gone => self.forget(source, Met::Left(why)),
             Leaving::Useless => self.lose(source),
         }
     }
@@ -378,17 +380,26 @@ impl Fetching {
     /// Nothing comes any more.
     fn nobody(&self) -> Error {
         let (have, all) = (self.download.have().count(), self.download.have().length());
-        let message = match (self.met.is_empty(), self.routes.is_empty()) {
-            (true, _) => "nobody was found who has it".to_owned(),
-            (false, true) => {
-                format!("nobody who had it can be reached: {have} of {all} pieces are there")
-            }
-            (false, false) => format!(
-                "those who have it send nothing, or not what is missing: {have} of {all} pieces are there"
+        if self.met.is_empty() {
+            return Error::new(Code::NotFound, "nobody was found who has it")
+                .with_remedy(TRY_AGAIN);
+        }
+        let gone = |met: &Met| matches!(met, Met::Left(Leaving::Gone));
+        let gone = self.met.values().any(|(_, met)| gone(met));
+        let changed = Error::from(FileRefusal::Gone);
+        let (why, remedy) = match (self.routes.is_empty(), gone) {
+            (true, true) => (changed.message(), changed.remedy()),
+            (true, false) => (
+                "those who had it share it no more, or cannot be reached",
+                TRY_AGAIN,
+            ),
+            (false, _) => (
+                "those who have it send nothing, or not what is missing",
+                TRY_AGAIN,
             ),
         };
-        Error::new(Code::NotFound, message)
-            .with_remedy("Check that somebody shares it in this network, then run the same again: it goes on where it was.")
+        let message = format!("{why}: {have} of {all} pieces are there");
+        Error::new(Code::NotFound, message).with_remedy(remedy)
     }
 }
 

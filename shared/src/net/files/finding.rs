@@ -1,6 +1,7 @@
 //! How large something is, what a peer shares, and who shares something with some words.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::{Either, pending, select};
@@ -13,22 +14,25 @@ use super::link::Links;
 use super::sources::{self, Sources};
 use crate::error::{Code, Error, Result};
 use crate::limits::CANDIDATES_AT_ONCE;
-use crate::net::client::ProviderLists;
+use crate::net::client::{ProviderLists, Reach};
 use crate::net::handle::Route;
 use crate::net::overlay::Overlay;
 use crate::platform;
 use crate::proto::files::download::Failure;
 use crate::proto::files::search::{Hit, Hits, Sharers, Signed, word};
 use crate::proto::files::tree::Tree;
+use crate::proto::files::wire::FileRefusal;
 use crate::proto::record::ProviderEntry;
 use crate::proto::reputation::Evidence;
 
 impl Files {
     /// The shape of something of which only the id is known, as the first of its sources proves it.
     pub async fn shape(&self, sources: &Sources, patience: Duration) -> Result<Tree> {
-        let proof = self.first_proof(sources).boxed();
+        let changed = AtomicBool::new(false);
+        let proof = self.first_proof(sources, &changed).boxed();
         match select(proof, platform::sleep(patience)).await {
             Either::Left((tree, _)) => Ok(tree),
+            Either::Right(_) if changed.load(Ordering::Relaxed) => Err(FileRefusal::Gone.into()),
             Either::Right(_) => Err(Error::new(
                 Code::NotFound,
                 "nobody was found who has it and can be reached",
@@ -39,7 +43,8 @@ impl Files {
         }
     }
 
-    async fn first_proof(&self, sources: &Sources) -> Tree {
+    /// `changed`: whether somebody says that it was there, and is not any more.
+    async fn first_proof(&self, sources: &Sources, changed: &AtomicBool) -> Tree {
         let mut named = sources.listen();
         let mut asked = HashSet::new();
         let mut work = FuturesUnordered::new();
@@ -62,6 +67,7 @@ impl Files {
                     // It may be there the next time that it is named.
                     Err(failure) => {
                         tracing::debug!(%peer, ?failure, "a source does not prove a size");
+                        changed.fetch_or(failure == Failure::Gone, Ordering::Relaxed);
                         asked.remove(&peer);
                     }
                 },
@@ -106,7 +112,7 @@ impl Files {
         let links = Links::new(self.overlay.handle().clone());
         let mut lists = self.named_for(&words);
         let mut sharers = Sharers::new(self.overlay.handle().id().to_bytes());
-        let (mut reached, mut failure) = (false, None);
+        let mut reach = Reach::default();
         let mut asking = FuturesUnordered::new();
         let mut known = HashSet::new();
         loop {
@@ -120,11 +126,7 @@ impl Files {
             }
             futures::select! {
                 list = lists.next() => match list {
-                    Some(Ok(list)) => {
-                        reached = true;
-                        sharers.named(list);
-                    }
-                    Some(Err(error)) => failure = Some(error),
+                    Some(list) => sharers.named(reach.hear(list)),
                     None => sharers.all_named(),
                 },
                 answer = asking.select_next_some() => {
@@ -145,10 +147,8 @@ impl Files {
                 complete => break,
             }
         }
-        match failure {
-            Some(error) if !reached => Err(error),
-            _ => Ok(hits),
-        }
+        reach.end()?;
+        Ok(hits)
     }
 
     /// What somebody shares that has one of these words; nothing, if that cannot be found out.

@@ -4,7 +4,7 @@
 //! others may come, each has a small share of those who are asked; and who cannot be reached hardly counts. So none decides
 //! alone who is asked.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::limits::{MAX_SEARCHED, SEARCHED_OF_A_LIST};
 use crate::proto::record::ProviderEntry;
@@ -24,8 +24,8 @@ pub struct Sharers {
     waits: bool,
     /// Peers that need not be asked again.
     asked: BTreeSet<Vec<u8>>,
-    /// Peers that were not reached where they were said to be.
-    missed: BTreeSet<(Vec<u8>, Vec<Vec<u8>>)>,
+    /// Where peers were said to be and were not reached.
+    missed: BTreeMap<Vec<u8>, Vec<Vec<Vec<u8>>>>,
     left: usize,
 }
 
@@ -36,7 +36,7 @@ impl Sharers {
             lists: VecDeque::new(),
             waits: true,
             asked: BTreeSet::from([own]),
-            missed: BTreeSet::new(),
+            missed: BTreeMap::new(),
             left: MAX_SEARCHED,
         }
     }
@@ -76,18 +76,21 @@ impl Sharers {
     }
 
     fn is_new(&self, entry: &ProviderEntry) -> bool {
-        let place = (entry.peer.clone(), entry.addresses.clone());
-        !self.asked.contains(&entry.peer) && !self.missed.contains(&place)
+        let missed = self.missed.get(&entry.peer);
+        let missed = missed.is_some_and(|places| places.contains(&entry.addresses));
+        !missed && !self.asked.contains(&entry.peer)
     }
 
     /// Somebody was not reached. Another one may be asked instead, or the same one where others say that it is; but not
     /// for ever.
     pub fn not_reached(&mut self, entry: ProviderEntry) {
         self.asked.remove(&entry.peer);
-        let another = self.missed.len() < MAX_SEARCHED;
-        if self.missed.insert((entry.peer, entry.addresses)) && another {
-            self.left += 1;
-        }
+        let misses: usize = self.missed.values().map(Vec::len).sum();
+        self.left += usize::from(misses < MAX_SEARCHED);
+        self.missed
+            .entry(entry.peer)
+            .or_default()
+            .push(entry.addresses);
     }
 
     /// Nobody will be asked any more, whoever is named.
