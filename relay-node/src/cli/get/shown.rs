@@ -76,7 +76,7 @@ impl Shown<'_> {
         let there = (self.had.load(Ordering::Relaxed) + came).min(size);
         let rate = rate(looks);
         let left = (rate > 0).then(|| (size - there).div_ceil(rate));
-        let sources = tally.sources.load(Ordering::Relaxed);
+        let sources = tally.sources.count();
         if self.json {
             let line = json!({
                 "event": "progress", "bytes": there, "size": size, "rate": rate, "sources": sources,

@@ -138,7 +138,7 @@ impl Entry {
 
     /// Peers that send it, or could.
     pub fn sources(&self) -> usize {
-        self.tally.sources.load(Ordering::Relaxed)
+        self.tally.sources.count()
     }
 
     /// The bytes of a piece, as soon as they are there.

@@ -182,9 +182,9 @@ impl Fetching {
             return;
         }
         self.next += 1;
+        self.how.tally.sources.comes(route.peer);
         self.met.insert(route.peer, (route.clone(), Met::Source));
         self.routes.insert(id, route);
-        self.how.tally.sources.fetch_add(1, Ordering::Relaxed);
         if self.how.whole {
             self.download.holds(id, Holding::All);
         }
@@ -358,9 +358,9 @@ impl Fetching {
 
     fn forget(&mut self, source: SourceId, met: Met) {
         if let Some(route) = self.routes.remove(&source) {
+            self.how.tally.sources.goes(&route.peer);
             self.met.insert(route.peer, (route, met));
             self.answered.remove(&source);
-            self.how.tally.sources.fetch_sub(1, Ordering::Relaxed);
         }
         self.requests.retain(|_, (of, abort)| {
             let stays = *of != source;
@@ -405,7 +405,8 @@ impl Fetching {
 
 impl Drop for Fetching {
     fn drop(&mut self) {
-        let left = self.routes.len();
-        self.how.tally.sources.fetch_sub(left, Ordering::Relaxed);
+        for route in self.routes.values() {
+            self.how.tally.sources.goes(&route.peer);
+        }
     }
 }

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures::channel::oneshot;
+use libp2p::PeerId;
 
 pub use self::fetching::FollowingFolder;
 use self::member::Member;
@@ -250,8 +251,8 @@ impl Folder {
     pub fn sources(&self) -> usize {
         let tallies = locked(&self.tallies);
         let live = tallies.iter().filter_map(Weak::upgrade);
-        let sources = live.map(|tally| tally.sources.load(Ordering::Relaxed));
-        sources.max().unwrap_or_default()
+        let sources: HashSet<PeerId> = live.flat_map(|tally| tally.sources.peers()).collect();
+        sources.len()
     }
 
     /// Moves whenever something comes of it.

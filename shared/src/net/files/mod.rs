@@ -40,7 +40,7 @@ pub use self::entry::{About, Entry, removed};
 use self::fetching::Fetching;
 pub use self::folders::{Folder, FollowingFolder, NewFolder};
 pub use self::following::Following;
-pub use self::how::{How, Tally};
+pub use self::how::{How, Present, Tally};
 pub use self::in_place::InPlace;
 #[cfg(feature = "server")]
 pub use self::keeping::{Keeper, Wanted};
