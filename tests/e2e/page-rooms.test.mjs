@@ -181,12 +181,26 @@ scenario(
 
     // Nor when it is drawn before the browser has told that the reader left the end.
     await page.evaluate(() => {
-      document.addEventListener('scroll', (event) => event.stopImmediatePropagation(), { capture: true });
+      window.late = new AbortController();
+      document.addEventListener('scroll', (event) => event.stopImmediatePropagation(), { capture: true, signal: window.late.signal });
       document.querySelector('.room .scroll').scrollTop = 400;
     });
     await say(b.page, 'and now?');
     await inRoom(page, '.jump', { hasText: '1 new message below' }).waitFor();
     assert.equal(await top(), 400);
+    await page.evaluate(() => window.late.abort());
+
+    // Whoever comes back from another room is where the newest is, if that is where he was.
+    await inRoom(page, '.jump').click();
+    await enter(page, 'other', 'Ada');
+    for (const text of ['one', 'two', 'three']) await say(b.page, `${text} ${'and more '.repeat(40)}`);
+    const pick = page.locator('.pick', { hasText: 'long' });
+    await pick.locator('.badge').getByText('3', { exact: true }).waitFor();
+    await pick.click();
+    await message(page, 'three and more').waitFor();
+    const below = await inRoom(page, '.scroll').evaluate((list) => list.scrollHeight - list.clientHeight - list.scrollTop);
+    assert.ok(below <= 1, `${below} px below what is shown`);
+    assert.equal(await inRoom(page, '.jump').isVisible(), false);
   },
   PATIENCE,
 );

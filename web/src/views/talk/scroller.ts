@@ -50,8 +50,8 @@ export class Scroller<T extends Entry> {
   /** Until it has begun, nothing older is asked for. */
   #loading = true;
   #follows = true;
-  /** Where the list was scrolled to when this was looked at last. */
-  #place = 0;
+  /** Where the list was scrolled to when this was looked at last; not known of one that was hidden since. */
+  #place: number | undefined;
   #inView = false;
   /** Above it stands that what follows is new; until the reader has seen it and something else is. */
   #firstUnread: string | undefined;
@@ -71,7 +71,10 @@ export class Scroller<T extends Entry> {
   }
 
   #watch(signal: AbortSignal): void {
-    const size = new ResizeObserver(() => this.#follows && this.#toEnd());
+    const size = new ResizeObserver(() => {
+      if (this.#list.clientHeight === 0) this.#place = undefined;
+      else if (this.#follows) this.#toEnd();
+    });
     const place = new IntersectionObserver((places) => ((this.#inView = places.at(-1)?.isIntersecting ?? false), this.#look()));
     size.observe(this.#list);
     place.observe(this.element);
@@ -140,7 +143,7 @@ export class Scroller<T extends Entry> {
 
   #draw(): void {
     // The browser tells of scrolling a moment later: whoever has just left the end is not taken back.
-    if (this.#list.scrollTop !== this.#place) this.#scrolled();
+    if (this.#place !== undefined && this.#list.scrollTop !== this.#place) this.#scrolled();
     const all = this.#source.entries();
     this.#count(all);
     const entries = all.slice(-this.#shown);
@@ -149,7 +152,7 @@ export class Scroller<T extends Entry> {
     setText(this.#edge, this.#edgeWords(entries.length, all.length));
     if (held) this.#list.scrollTop += held.element.getBoundingClientRect().top - held.top;
     else this.#list.scrollTop = this.#list.scrollHeight;
-    this.#place = this.#list.scrollTop;
+    this.#remember();
     this.#jump.hidden = this.#follows;
     setText(this.#jump, this.#behind === 0 ? 'To the newest' : `${count(this.#behind, 'new message')} below`);
     this.#look();
@@ -254,8 +257,12 @@ export class Scroller<T extends Entry> {
     this.#behind = 0;
     this.#jump.hidden = true;
     this.#list.scrollTop = this.#list.scrollHeight;
-    this.#place = this.#list.scrollTop;
+    this.#remember();
     this.#look();
+  }
+
+  #remember(): void {
+    this.#place = this.#list.clientHeight === 0 ? undefined : this.#list.scrollTop;
   }
 
   #isWatched(): boolean {
