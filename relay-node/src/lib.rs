@@ -12,6 +12,7 @@ pub mod http;
 pub mod identity;
 pub mod keepsakes;
 pub mod kept;
+pub mod memory;
 mod met;
 pub mod peer;
 pub mod relay;

@@ -30,6 +30,7 @@ use serde_json::json;
 use warren_shared::error::{Code, Error, Result};
 
 use crate::config::{LogFormat, RelayArgs};
+use crate::memory;
 
 /// A peer-to-peer network that web pages join.
 #[derive(Debug, Parser)]
@@ -84,6 +85,7 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    memory::keep_freed();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(misuse) => return misused(&misuse),

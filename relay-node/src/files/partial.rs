@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use tokio::sync::Mutex as Turn;
 use warren_shared::error::{Code, Error, Result};
 use warren_shared::limits::PIECE;
 use warren_shared::net::files::{Held, Partial, Portion};
@@ -25,8 +26,8 @@ use warren_shared::proto::files::tree::{Need, PAIR, Sender, Tree, Verified, pair
 use super::{failed, on_disk, portion, refusal};
 use crate::identity::sync_dir;
 
-/// Pieces that are made durable together, 16 MiB: a disk is asked to write through so often and not for each.
-const TOGETHER: usize = 64;
+/// Pieces that are made durable together, 64 MiB: a disk is asked to write through so often and not for each.
+const TOGETHER: usize = 256;
 /// And no later than this after the last time.
 const LONGEST: Duration = Duration::from_millis(500);
 
@@ -43,6 +44,9 @@ struct Inner {
     map: File,
     paths: Paths,
     state: Mutex<State>,
+    /// Whose turn it is to write: those who write to one file at a time only keep each other's processors busy. With what
+    /// is written together.
+    turn: Arc<Turn<Vec<u8>>>,
     /// Pieces that are durable.
     kept: AtomicU64,
 }
@@ -131,6 +135,7 @@ impl PartialFile {
                 synced: Instant::now(),
                 syncing: false,
             }),
+            turn: Arc::default(),
             kept: AtomicU64::new(count),
         })))
     }
@@ -226,18 +231,32 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, parts: &[Verified]) -> Result<()> {
-        for part in parts {
-            if let Verified::Group { offset, data } = part {
-                let written = self.data.write_all_at(data, *offset);
-                written.map_err(|error| failed("write to", &self.paths.data, error))?;
+    fn write(&self, parts: &[Verified], together: &mut Vec<u8>) -> Result<()> {
+        let groups = parts.iter().filter_map(|part| match part {
+            Verified::Group { offset, data } => Some((*offset, data)),
+            Verified::Pair { .. } => None,
+        });
+        let mut start = 0;
+        together.clear();
+        for (offset, data) in groups {
+            if start + together.len() as u64 != offset {
+                self.write_data(start, together)?;
+                together.clear();
+                start = offset;
             }
+            together.extend_from_slice(data);
         }
+        self.write_data(start, together)?;
         for (index, pairs) in pair_runs(parts) {
             let written = self.hashes.write_all_at(&pairs, index * PAIR as u64);
             written.map_err(|error| failed("write to", &self.paths.hashes, error))?;
         }
         Ok(())
+    }
+
+    fn write_data(&self, offset: u64, data: &[u8]) -> Result<()> {
+        let written = self.data.write_all_at(data, offset);
+        written.map_err(|error| failed("write to", &self.paths.data, error))
     }
 
     /// Whether it is time to make durable what is not.
@@ -341,7 +360,9 @@ impl Held for PartialFile {
 impl Partial for PartialFile {
     async fn write(&self, parts: Vec<Verified>) -> Result<()> {
         let inner = self.0.clone();
-        on_disk(move || inner.write(&parts)).await
+        // Goes with the work: it is still under way when nobody waits for it any more.
+        let mut turn = inner.turn.clone().lock_owned().await;
+        on_disk(move || inner.write(&parts, &mut turn)).await
     }
 
     async fn complete(&self, piece: u64) -> Result<()> {

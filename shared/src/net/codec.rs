@@ -4,6 +4,8 @@
 
 use std::io;
 
+#[cfg(any(feature = "files", test))]
+use futures::{AsyncBufRead, AsyncBufReadExt};
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::limits::MAX_FRAME_PREFIX;
@@ -32,7 +34,7 @@ pub(super) async fn read_frame<T: AsyncRead + Unpin>(io: &mut T) -> io::Result<V
 
 /// Reads one frame of somebody who was asked for it, of at most so many bytes: there is room for all of it at once.
 #[cfg(any(feature = "files", test))]
-pub(super) async fn read_asked<T: AsyncRead + Unpin>(
+pub(super) async fn read_asked<T: AsyncBufRead + Unpin>(
     io: &mut T,
     most: usize,
 ) -> io::Result<Vec<u8>> {
@@ -40,8 +42,17 @@ pub(super) async fn read_asked<T: AsyncRead + Unpin>(
     if length > most {
         return Err(invalid(Refusal::Oversized.as_str()));
     }
-    let mut frame = vec![0; length];
-    io.read_exact(&mut frame).await?;
+    // Not cleared before it is filled: there are thousands of them a second.
+    let mut frame = Vec::with_capacity(length);
+    while frame.len() < length {
+        let there = io.fill_buf().await?;
+        let taken = there.len().min(length - frame.len());
+        if taken == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        frame.extend_from_slice(&there[..taken]);
+        io.consume_unpin(taken);
+    }
     Ok(frame)
 }
 

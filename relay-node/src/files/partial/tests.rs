@@ -89,6 +89,21 @@ async fn what_was_written_is_there_again_with_its_map_or_without() {
 }
 
 #[tokio::test]
+async fn what_stands_apart_is_written_where_it_belongs() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = whole(4 * PIECE - 7);
+    let partial = whole.open(folder.path());
+    let parts: Vec<Verified> = [3, 0, 1].iter().flat_map(|p| whole.parts(*p)).collect();
+    partial.write(parts).await.unwrap();
+    // Nothing of an earlier turn is written once more.
+    partial.write(Vec::new()).await.unwrap();
+    let bytes = std::fs::read(Paths::new(folder.path(), &whole.cid).data).unwrap();
+    let (two, three) = (2 * PIECE as usize, 3 * PIECE as usize);
+    assert!(bytes[..two] == whole.data[..two] && bytes[three..] == whole.data[three..]);
+    assert!(bytes[two..three].iter().all(|byte| *byte == 0));
+}
+
+#[tokio::test]
 async fn what_a_disk_made_of_it_does_not_count() {
     let folder = tempfile::tempdir().unwrap();
     let whole = whole(3 * PIECE);

@@ -13,7 +13,8 @@ use futures::channel::mpsc;
 use futures::future::{BoxFuture, Either, pending, select, try_join};
 use futures::io::BufReader;
 use futures::{
-    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt, SinkExt, StreamExt, TryFutureExt,
+    AsyncBufRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt, SinkExt, StreamExt,
+    TryFutureExt,
 };
 use libp2p::PeerId;
 
@@ -279,7 +280,7 @@ async fn ask_all<T: AsyncWrite + Unpin>(
     }
 }
 
-async fn hear_all<T: AsyncRead + Unpin>(
+async fn hear_all<T: AsyncBufRead + Unpin>(
     mut stream: T,
     mut waiting: mpsc::Receiver<mpsc::Sender<Heard>>,
     unheard: Arc<Unheard>,
@@ -293,7 +294,7 @@ async fn hear_all<T: AsyncRead + Unpin>(
 }
 
 /// Reads one answer, of which the first frame is there, to its end, whether or not somebody still wants it.
-async fn hear<T: AsyncRead + Unpin>(
+async fn hear<T: AsyncBufRead + Unpin>(
     first: &[u8],
     stream: &mut T,
     mut wanted: mpsc::Sender<Heard>,

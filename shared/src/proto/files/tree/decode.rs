@@ -69,6 +69,7 @@ impl Decoder {
         let (now, rest) = input.split_at(missing.min(input.len()));
         *input = rest;
         if now.len() < missing {
+            self.waiting.reserve_exact(missing);
             self.waiting.extend_from_slice(now);
             return Ok(None);
         }
